@@ -1,0 +1,48 @@
+# `make` alone lists what there is. Everything runs in the project's own environment (.venv), made from uv.lock.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --locked --no-sync
+
+.PHONY: help setup demo check format test test-long bench acceptance docs clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/.ready  ## the environment, from uv.lock; uv itself too where it is missing
+
+.venv/.ready: pyproject.toml uv.lock
+	@command -v uv >/dev/null 2>&1 || test -x .uv/bin/uv || { python3 -m venv .uv && .uv/bin/pip install --quiet uv; }
+	@$(UV) sync --locked --quiet
+	@touch .venv/.ready
+
+demo: setup  ## sixteen reports from the simulated Sentry (or, with SENTRY_AUTH_TOKEN set, from yours), and a query
+	@$(RUN) sentry-connector demo
+
+check: setup  ## format, lint, types, import directions, generated docs
+	$(RUN) ruff format --check src tests tools
+	$(RUN) ruff check src tests tools
+	$(RUN) mypy
+	$(RUN) python -m tools.docs --check
+
+format: setup  ## put the code into the project's form
+	$(RUN) ruff format src tests tools
+	$(RUN) ruff check --fix src tests tools
+
+test: setup  ## the tests; of the expensive families a fixed, counted sample
+	$(RUN) pytest -m "not long"
+
+test-long: setup  ## all tests, with the expensive families whole
+	$(RUN) pytest
+
+bench: setup  ## speed and memory, into bench/results.json and a table
+	$(RUN) python -m bench
+
+acceptance: setup  ## all reports from the Sentry at SENTRY_URL; with TRUTH=file compared row by row
+	@$(RUN) python -m tools.acceptance $(if $(TRUTH),--truth $(TRUTH))
+
+docs: setup  ## write the generated pages under docs/
+	$(RUN) python -m tools.docs
+
+clean:  ## remove the environment, caches and the demo's data
+	rm -rf .venv .uv demo-home .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,358 @@
+"""Every error that the connector raises on purpose, in one tree.
+
+```text
+ConnectorError
+├── UsageError                 usage.invalid          2   the call is wrong; nothing was asked of Sentry
+│   ├── UnknownName            usage.unknown_name     2   no such report, menu value, account, DataSet, file …
+│   ├── DetailsError           usage.details          2   a menu is missing, superfluous or holds a wrong value
+│   ├── DatesError             usage.dates            2   a date, a range or a zone is wrong
+│   ├── LossNotAccepted        usage.loss             2   the run would drop rows that the table holds
+│   └── SqlError               usage.sql              2   the SQL was refused
+├── CredentialError
+│   ├── TokenMissing           token.missing         10   no token was given
+│   ├── TokenRejected          token.rejected        10   Sentry does not know the token
+│   ├── AccessDenied           token.access_denied   10   Sentry knows the token and wants something else (SSO, 2FA …)
+│   ├── ScopeMissing           scope.missing         11   the token may not read this
+│   ├── NotFound               sentry.not_found      12   no such organization, project, team or issue for this token
+│   └── TokenNotForHost        token.not_for_host    13   an answer wanted to lead the token to another host
+├── ConnectionFailed
+│   ├── TlsFailed              tls.failed            14
+│   ├── ProxyFailed            proxy.failed          14
+│   ├── HostUnknown            sentry.host_unknown   20
+│   ├── SentryUnreachable      sentry.unreachable    20   retry
+│   └── SentryUnavailable      sentry.unavailable    20   retry
+├── MalformedAnswer            sentry.malformed      21
+│   ├── NotSentry              sentry.not_sentry     21   a page that is not Sentry's
+│   ├── AnswerTooLarge         sentry.too_large      21
+│   ├── CursorLoop             sentry.cursor_loop    21
+│   └── RequestRefused         sentry.refused        21   a 400 that no other form of the request cures
+├── RateLimited                sentry.rate_limited   22   retry
+├── DestinationError
+│   ├── DestinationRefused     destination.refused   30
+│   ├── DiskFull               disk.full             31
+│   ├── TableChanged           table.changed         32   retry
+│   └── KeyViolated            key.violated          33
+├── RunIncomplete              run.incomplete        40
+├── Locked                     store.locked          50   retry
+├── StoreUnusable              store.unusable        51
+│   └── VaultUnusable          vault.unusable        51
+└── Cancelled                  run.cancelled         60
+```
+
+`name` is stable and is what programs compare; `exit_code` is the command line's; `remedy` says what to do; `retryable` says
+whether the very same call may succeed later. Code decides by class, never by text.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+EXIT_UNEXPECTED = 1
+
+
+class ConnectorError(Exception):
+    """Base of the tree. `message` is one sentence for people; `data` holds facts for programs (host, scope, seconds …)."""
+
+    name: ClassVar[str] = "unexpected"
+    exit_code: ClassVar[int] = EXIT_UNEXPECTED
+    retryable: ClassVar[bool] = False
+    default_remedy: ClassVar[str] = "Please report this with the log of the run."
+
+    def __init__(self, message: str, *, remedy: str | None = None, **data: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy if remedy is not None else self.default_remedy
+        self.data = data
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error as the `error` object of JSON output: name, code, message, remedy."""
+        return {"name": self.name, "code": self.exit_code, "message": self.message, "remedy": self.remedy}
+
+
+class UsageError(ConnectorError):
+    """The call is wrong; nothing was asked of Sentry and nothing was written."""
+
+    name = "usage.invalid"
+    exit_code = 2
+    default_remedy = "Correct the call; `--help` lists what it takes."
+
+
+class UnknownName(UsageError):
+    """No such thing; `nearest` holds the names that come closest."""
+
+    name = "usage.unknown_name"
+
+    def __init__(self, kind: str, given: str, known: Iterable[str] = (), *, remedy: str | None = None) -> None:
+        known = list(known)
+        self.nearest = nearest(given, known)
+        if remedy is None:
+            remedy = f"Did you mean: {', '.join(self.nearest)}?" if self.nearest else _listing(known)
+        super().__init__(f"There is no {kind} named {given!r}.", remedy=remedy, kind=kind, given=given)
+
+
+class DetailsError(UsageError):
+    """A menu of the report is missing, not offered or holds a wrong value; `menu` names it."""
+
+    name = "usage.details"
+
+    def __init__(self, menu: str, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy, menu=menu)
+        self.menu = menu
+
+
+class DatesError(UsageError):
+    """A date, a range of dates or a time zone is wrong."""
+
+    name = "usage.dates"
+    default_remedy = "Dates are YYYY-MM-DD; days back are whole numbers from 0 to 3650; the start is not after the end."
+
+
+class LossNotAccepted(UsageError):
+    """The run would drop rows that the table holds; `rows` says how many."""
+
+    name = "usage.loss"
+    default_remedy = "Repeat with --accept-loss, choose longer dates, or use append, upsert or partition."
+
+
+class SqlError(UsageError):
+    """The SQL was refused; the message is the engine's."""
+
+    name = "usage.sql"
+    default_remedy = "`query` takes one SELECT over the DataSets' slugs; `datasets list` names them."
+
+
+class CredentialError(ConnectorError):
+    """Sentry answers, but not to this token or not about this thing."""
+
+
+class TokenMissing(CredentialError):
+    """No token was given."""
+
+    name = "token.missing"
+    exit_code = 10
+    default_remedy = "Set SENTRY_AUTH_TOKEN, or store a token with `sentry-connector accounts add NAME`."
+
+
+class TokenRejected(CredentialError):
+    """Sentry does not know the token: wrong, expired or revoked (401)."""
+
+    name = "token.rejected"
+    exit_code = 10
+    default_remedy = "Make a new token in Sentry under Settings → Auth Tokens and replace this one."
+
+
+class AccessDenied(CredentialError):
+    """Sentry knows the token and asks for what no new token cures: single sign-on, a second factor."""
+
+    name = "token.access_denied"
+    exit_code = 10
+    default_remedy = "Sign in to Sentry in a browser, do what it asks for, then try again."
+
+
+class ScopeMissing(CredentialError):
+    """The token may not read this; `scope` and `report` say what was missing for what."""
+
+    name = "scope.missing"
+    exit_code = 11
+    default_remedy = "Give the token the scopes org:read, project:read, team:read and event:read."
+
+
+class NotFound(CredentialError):
+    """No such organization, project, team or issue for this token; `kind` and `given` name it."""
+
+    name = "sentry.not_found"
+    exit_code = 12
+    default_remedy = "`sentry-connector choices` lists what the token can see."
+
+
+class TokenNotForHost(CredentialError):
+    """An answer wanted to lead the token to a host that it is not for; it was not sent there."""
+
+    name = "token.not_for_host"
+    exit_code = 13
+    default_remedy = "Set the Sentry URL to the address that Sentry itself uses, without a redirect."
+
+
+class ConnectionFailed(ConnectorError):
+    """Sentry could not be asked."""
+
+
+class TlsFailed(ConnectionFailed):
+    """The server's certificate was refused, or no common protocol was found."""
+
+    name = "tls.failed"
+    exit_code = 14
+    default_remedy = "Give the authority's certificate with SENTRY_CONNECTOR_CA_FILE, or have the server's one renewed."
+
+
+class ProxyFailed(ConnectionFailed):
+    """The HTTP proxy refused or could not be reached."""
+
+    name = "proxy.failed"
+    exit_code = 14
+    default_remedy = "Check SENTRY_CONNECTOR_PROXY: its address, user and password."
+
+
+class HostUnknown(ConnectionFailed):
+    """The host's name has no address."""
+
+    name = "sentry.host_unknown"
+    exit_code = 20
+    retryable = True
+    default_remedy = "Check the Sentry URL for a typing error, then this machine's DNS."
+
+
+class SentryUnreachable(ConnectionFailed):
+    """No connection, or it broke or fell silent, after all retries."""
+
+    name = "sentry.unreachable"
+    exit_code = 20
+    retryable = True
+    default_remedy = "Check that the Sentry URL is right and that this machine may connect to it."
+
+
+class SentryUnavailable(ConnectionFailed):
+    """Sentry answers with server errors, after all retries."""
+
+    name = "sentry.unavailable"
+    exit_code = 20
+    retryable = True
+    default_remedy = "Sentry has a problem of its own; see status.sentry.io or the server's log, then try again."
+
+
+class MalformedAnswer(ConnectorError):
+    """An answer is not what Sentry's API gives."""
+
+    name = "sentry.malformed"
+    exit_code = 21
+    default_remedy = "Try again; if it stays, report it with the request that the log names."
+
+
+class NotSentry(MalformedAnswer):
+    """The page is not Sentry's: a login page, a proxy's page, another service."""
+
+    name = "sentry.not_sentry"
+    default_remedy = "Check the Sentry URL, and that no login page or proxy stands before Sentry's API."
+
+
+class AnswerTooLarge(MalformedAnswer):
+    """An answer is larger than the cap, measured after decompression."""
+
+    name = "sentry.too_large"
+    default_remedy = "Raise SENTRY_CONNECTOR_MAX_ANSWER_MIB if answers of this size are expected."
+
+
+class CursorLoop(MalformedAnswer):
+    """Paging came back to a page that it had been to, or found no end."""
+
+    name = "sentry.cursor_loop"
+
+
+class RequestRefused(MalformedAnswer):
+    """Sentry refused the request itself (400), with its own words in `detail`."""
+
+    name = "sentry.refused"
+    default_remedy = "Check the chosen details; Sentry's own words are in the message."
+
+
+class RateLimited(ConnectorError):
+    """The rate limit lasts longer than the run is allowed to wait; `retry_after` is in seconds."""
+
+    name = "sentry.rate_limited"
+    exit_code = 22
+    retryable = True
+    default_remedy = "Try again later, or raise SENTRY_CONNECTOR_MAX_WAIT."
+
+
+class DestinationError(ConnectorError):
+    """Rows could not be stored; the table is as it was."""
+
+
+class DestinationRefused(DestinationError):
+    """The destination does not take the table, the file or the change."""
+
+    name = "destination.refused"
+    exit_code = 30
+    default_remedy = "Check the destination's address and permissions."
+
+
+class DiskFull(DestinationError):
+    """No space is left; the table is as it was."""
+
+    name = "disk.full"
+    exit_code = 31
+    default_remedy = "Free space where the message says, then run again; `datasets stats` shows what tables take."
+
+
+class TableChanged(DestinationError):
+    """Somebody else committed to the table meanwhile; nothing of this run was stored."""
+
+    name = "table.changed"
+    exit_code = 32
+    retryable = True
+    default_remedy = "Run again; let only this connector write to the table."
+
+
+class KeyViolated(DestinationError):
+    """A key column is null or a key is doubled, or a day is not one that can be replaced; the table is as it was."""
+
+    name = "key.violated"
+    exit_code = 33
+    default_remedy = "Choose a key whose columns are never null, or the update method replace or append."
+
+
+class RunIncomplete(ConnectorError):
+    """A scope, a page or a permission is missing; `incomplete` lists each with its reason."""
+
+    name = "run.incomplete"
+    exit_code = 40
+    default_remedy = "See the reasons; what was whole is stored, unless the update method is replace."
+
+
+class Locked(ConnectorError):
+    """Another process is at work on the same thing; `holder` names it."""
+
+    name = "store.locked"
+    exit_code = 50
+    retryable = True
+    default_remedy = "Wait for it, or repeat with --wait-lock 30s."
+
+
+class StoreUnusable(ConnectorError):
+    """The connector's own database cannot be used."""
+
+    name = "store.unusable"
+    exit_code = 51
+    default_remedy = "Check SENTRY_CONNECTOR_HOME and SENTRY_CONNECTOR_DATABASE_URL, and that they can be written."
+
+
+class VaultUnusable(StoreUnusable):
+    """The key that opens the stored tokens is missing or wrong."""
+
+    name = "vault.unusable"
+    default_remedy = "Give the key that the tokens were stored with, or replace the account's token."
+
+
+class Cancelled(ConnectorError):
+    """Somebody asked for the run to stop; the table is as it was."""
+
+    name = "run.cancelled"
+    exit_code = 60
+    default_remedy = "Run it again when wanted."
+
+
+def nearest(given: str, known: Iterable[str], *, count: int = 3) -> list[str]:
+    """The names of `known` closest to `given`, compared without case, best first."""
+    by_fold = {name.casefold(): name for name in known}
+    matches = difflib.get_close_matches(given.casefold(), by_fold, n=count, cutoff=0.5)
+    return [by_fold[match] for match in matches]
+
+
+def _listing(known: list[str], most: int = 20) -> str:
+    """A sentence that lists what there is."""
+    if not known:
+        return "There is none yet."
+    shown = ", ".join(known[:most])
+    return f"There are: {shown}{' …' if len(known) > most else ''}."

@@ -1,0 +1,241 @@
+"""What a report is: a frozen record that says everything which the other rooms need to know about it.
+
+A report is data. If a room would need `if report.slug == …`, this record lacks a field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+
+class ColumnType(StrEnum):
+    """The types that a column can have; each destination has its own word for them."""
+
+    TEXT = "text"
+    INTEGER = "integer"  # 64 bits, signed
+    REAL = "real"  # 64 bits
+    BOOLEAN = "boolean"
+    TIMESTAMP = "timestamp"  # UTC, microseconds
+    JSON = "json"  # JSON text, as Sentry wrote it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """One column of a report.
+
+    Attributes:
+        name: snake_case, unique in the report.
+        type: one of `ColumnType`.
+        about: one sentence: what the value means, with its unit where it has one.
+        sources: where the value stands in one item of Sentry's answer: paths whose segments are parted by `/`
+            (`user/ip_address`; a dot belongs to the name, as in `event.type`). The first path that is present and not
+            null wins. Empty for a column that comes only from the slice.
+        context: the name of the slice's value (a field of `Scope`, or `stat`, `resolution`) that fills the column where no
+            source gives one.
+        noise: the value differs by who asks or changes on its own; it does not count as a change of the row.
+        keyed: (kind, path) pairs; where given, the value is `kind:value` of the first path that is present and not empty.
+    """
+
+    name: str
+    type: ColumnType
+    about: str
+    sources: tuple[str, ...] = ()
+    context: str | None = None
+    noise: bool = False
+    keyed: tuple[tuple[str, str], ...] = ()
+
+
+class Grain(StrEnum):
+    """What one slice of a report is about."""
+
+    ACCOUNT = "account"  # everything that the token sees, by one list
+    ORGANIZATION = "organization"
+    TEAM = "team"
+    PROJECT = "project"
+    ISSUE = "issue"
+
+
+class Shape(StrEnum):
+    """What the answer holds."""
+
+    ITEMS = "items"  # a list of objects, one row each
+    POINTS = "points"  # a list of [unix seconds, count], one row each, summed over the slice's requests
+    ENTRIES = "entries"  # a list of events with bodies, one row per element of `entries`
+
+
+class Menu(StrEnum):
+    """The menus of the Details pane, by the words of the command line."""
+
+    ORGANIZATIONS = "organizations"
+    PROJECTS = "projects"
+    ISSUE = "issue"
+    TEAMS = "teams"
+    STAT = "stat"
+    DATES = "dates"
+
+
+class Need(Enum):
+    """Whether a menu that shows must be filled in."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+
+
+class Paging(StrEnum):
+    """How an endpoint is told the size of a page."""
+
+    NONE = "none"  # it answers everything at once
+    PER_PAGE = "per_page"
+    LIMIT = "limit"
+
+
+class WindowParams(StrEnum):
+    """How an endpoint is told the window."""
+
+    NONE = "none"  # it cannot be told: rows outside are dropped by us
+    START_END = "start_end"  # start, end: ISO 8601
+    SINCE_UNTIL = "since_until"  # since, until: unix seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """One way to ask Sentry for a report.
+
+    Attributes:
+        path: below `/api/0`, with `{organization}`, `{project}`, `{team}`, `{issue}` filled with slugs or ids.
+        params: further query parameters, sent as they are; values may hold the same braces as the path.
+        paging: how the page size is told.
+        page_size: rows a page that the server really gives.
+        window: how the window is told.
+        open_start: what `start` says where everything is asked for; None = neither start nor end is sent then.
+        family: which rate budget it draws from (`sentry/budget.py` has the published limits).
+        owner: (path in the item, field of `Scope`): items whose value differs are not of this slice and are dropped. For
+            endpoints that answer more than was asked.
+    """
+
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    paging: Paging = Paging.PER_PAGE
+    page_size: int = 100
+    window: WindowParams = WindowParams.NONE
+    open_start: str | None = None
+    family: str = "default"
+    owner: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """One report of the catalogue.
+
+    Attributes:
+        slug: lower case with hyphens; its address everywhere.
+        name: as people read it.
+        aliases: other spellings that are accepted.
+        about: one sentence.
+        scope: the Sentry scope that a token needs for it.
+        grain: what one slice is about.
+        shape: what the answer holds.
+        endpoints: the ways to ask, best first; a server that does not have one of them is asked the next.
+        bodies: the endpoint that gives full event bodies, where the report can have them (`--with-bodies`).
+        menus: the menus that show, with whether they must be filled in.
+        stats: the choices of the Stat menu, default first.
+        all_available: whether Duration offers All Available (then it is the default).
+        columns: in their order. Every table also gets `_run_id`, `_extracted_at` and `_extra`.
+        key: names of the columns that tell rows apart.
+        time_column: the column that dates apply to.
+        immutable_time: the time of a row never changes, so that days can be replaced whole (Partition).
+        replace_together: key columns whose rows are replaced as a group (the entries of an event).
+        item_owner: (path in the item, field of `Scope`): an item whose value is there and differs makes the answer malformed.
+        left_out: documented fields of the answer that are no column, each with the reason.
+        notes: what a user should know, one sentence each; they stand on the report's page.
+        docs: the address of Sentry's own page about the endpoint.
+    """
+
+    slug: str
+    name: str
+    aliases: tuple[str, ...] = ()
+    about: str
+    scope: str
+    grain: Grain
+    shape: Shape = Shape.ITEMS
+    endpoints: tuple[Endpoint, ...]
+    bodies: tuple[Endpoint, ...] = ()
+    menus: dict[Menu, Need]
+    stats: tuple[str, ...] = ()
+    all_available: bool = True
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    time_column: str | None = None
+    immutable_time: bool = False
+    replace_together: tuple[str, ...] = ()
+    item_owner: tuple[str, str] | None = None
+    left_out: dict[str, str]
+    notes: tuple[str, ...] = ()
+    docs: str | None = None
+
+    @property
+    def newest_first(self) -> bool:
+        """Whether Sentry lists the rows by `time_column`, newest first, as it does with everything that has a time."""
+        return self.time_column is not None and self.shape is not Shape.POINTS
+
+    def column(self, name: str) -> Column:
+        """The column of that name.
+
+        Raises:
+            KeyError: the report has no such column.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+def text(name: str, about: str, *sources: str, context: str | None = None, noise: bool = False) -> Column:
+    """A text column; ids are text too."""
+    return _column(name, ColumnType.TEXT, about, sources, context, noise)
+
+
+def integer(name: str, about: str, *sources: str, context: str | None = None, noise: bool = False) -> Column:
+    """A column of 64-bit integers; numbers that Sentry writes as text are taken too."""
+    return _column(name, ColumnType.INTEGER, about, sources, context, noise)
+
+
+def real(name: str, about: str, *sources: str, context: str | None = None, noise: bool = False) -> Column:
+    """A column of 64-bit floating point numbers."""
+    return _column(name, ColumnType.REAL, about, sources, context, noise)
+
+
+def boolean(name: str, about: str, *sources: str, context: str | None = None, noise: bool = False) -> Column:
+    """A column of true and false."""
+    return _column(name, ColumnType.BOOLEAN, about, sources, context, noise)
+
+
+def timestamp(name: str, about: str, *sources: str, context: str | None = None, noise: bool = False) -> Column:
+    """A column of UTC times with microseconds; Sentry writes ISO 8601 or unix seconds."""
+    return _column(name, ColumnType.TIMESTAMP, about, sources, context, noise)
+
+
+def json(name: str, about: str, *sources: str, context: str | None = None, noise: bool = False) -> Column:
+    """A column of JSON text: arrays, objects of varying keys, objects deeper than three levels."""
+    return _column(name, ColumnType.JSON, about, sources, context, noise)
+
+
+def _column(
+    name: str,
+    kind: ColumnType,
+    about: str,
+    sources: tuple[str, ...],
+    context: str | None,
+    noise: bool,  # noqa: FBT001
+) -> Column:
+    """Without a source and a context the source is the name in camelCase, which is how Sentry writes it."""
+    if not sources and context is None:
+        sources = (camel_case(name),)
+    return Column(name=name, type=kind, about=about, sources=sources, context=context, noise=noise)
+
+
+def camel_case(name: str) -> str:
+    """`first_seen` → `firstSeen`."""
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)

@@ -1,0 +1,1 @@
+"""From details to typed rows in a spool: plan, read, decode, spool."""

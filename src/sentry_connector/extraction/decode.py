@@ -1,0 +1,281 @@
+"""From the bytes of a page to typed Arrow columns, without Python dicts on the way.
+
+A page that holds only what the catalogue knows is decoded by a msgspec struct in one pass. A page with a surprise (an unknown
+field, an object where a number was) takes the lenient way, which keeps every surprise in `_extra` and teaches the struct the
+new fields, so that the next page is fast again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sentry_connector.errors import MalformedAnswer
+from sentry_connector.extraction import tree
+from sentry_connector.extraction.cast import cast
+from sentry_connector.extraction.lenient import lenient_items
+from sentry_connector.extraction.schema import arrow_schema
+from sentry_connector.reports.model import Column, Report, Shape
+
+ENTRY = "@entry"
+INDEX = "@index"
+ENTRIES = "entries"
+
+Extras = dict[int, dict[str, Any]]
+"""Row number → path → what did not fit or was not known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """What a page's rows have in common.
+
+    Attributes:
+        values: columns filled from the slice: `organization`, `project_id`, `stat` …
+        host, run_id, extracted_at: for the system columns.
+        start, end: rows whose time is outside [start, end) are dropped; None = no bound.
+        owner: (path, value): items whose value differs belong to another slice and are dropped.
+    """
+
+    values: Mapping[str, str | None]
+    host: str
+    run_id: str
+    extracted_at: dt.datetime
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
+    owner: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoded:
+    """One page as rows.
+
+    Attributes:
+        batch: the rows.
+        items: how many items the page held, before anything was dropped.
+        drift: path → how many rows had something there that the catalogue does not know or that did not fit.
+        oldest: the earliest time in the page, before anything was dropped; None where the report has no time.
+    """
+
+    batch: pa.RecordBatch
+    items: int
+    drift: Counter[str] = field(default_factory=Counter)
+    oldest: dt.datetime | None = None
+
+
+@dataclass(slots=True)
+class _Items:
+    """Items of a page as columns of plain values; `get` answers the values at a path, one per item."""
+
+    count: int
+    get: Callable[[tree.Path], list[Any]]
+    extras: Extras
+
+
+class Decoder:
+    """Decodes the pages of one report. Not shared between reports; learns unknown fields as it goes."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.schema = arrow_schema(report)
+        self._tree = _known_tree(report)
+        self._unknown: set[tree.Path] = set()
+        self._compile()
+
+    def page(self, body: bytes, context: Context) -> Decoded:
+        """The rows of one page of items.
+
+        Raises:
+            MalformedAnswer: the body is no JSON list of objects, or an item belongs to somebody else than was asked for.
+        """
+        items = self._items(body)
+        self._check_owner(items, context)
+        return self._rows(items, context)
+
+    def points(self, counts: Mapping[int, int], context: Context) -> Decoded:
+        """The rows of a series of counts: unix seconds → number of events."""
+        fields: dict[tree.Path, list[Any]] = {("timestamp",): list(counts), ("events",): list(counts.values())}
+        return self._rows(_Items(len(counts), fields.__getitem__, {}), context)
+
+    def _compile(self) -> None:
+        self._type = msgspec.json.Decoder(list[tree.struct_type(self._tree)])  # type: ignore[misc]
+        self._getters = {path: tree.getter(self._tree, path) for path, _ in tree.walk(self._tree)}
+
+    def _items(self, body: bytes) -> _Items:
+        try:
+            structs = self._type.decode(body)
+        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError):
+            return self._lenient(body)
+        extras: Extras = {}
+        for path in self._unknown:
+            for row, text in enumerate(self._getters[path](structs)):
+                if text is not None:
+                    extras.setdefault(row, {})["/".join(path)] = msgspec.Raw(text.encode())
+        return _Items(len(structs), lambda path: self._getters[path](structs), extras)
+
+    def _lenient(self, body: bytes) -> _Items:
+        result = lenient_items(body, self._tree)
+        fresh = result.unknown - self._unknown
+        if fresh:
+            for path in fresh:
+                self._tree.add(path, raw=True)
+            self._unknown |= fresh
+            self._compile()
+        return _Items(result.count, result.columns.__getitem__, result.extras)
+
+    def _check_owner(self, items: _Items, context: Context) -> None:
+        if self.report.item_owner is None:
+            return
+        source, name = self.report.item_owner
+        wanted = context.values.get(name)
+        for value in items.get(tree.split(source)):
+            if value is not None and wanted is not None and str(value) != wanted:
+                raise MalformedAnswer(f"Sentry answered with rows of {name} {value!r} where {wanted!r} was asked for.")
+
+    def _rows(self, items: _Items, context: Context) -> Decoded:
+        drift: Counter[str] = Counter(path for extra in items.extras.values() for path in extra)
+        rows = self._exploded(items) if self.report.shape is Shape.ENTRIES else items
+        arrays: dict[str, pa.Array] = {}
+        for column in self.report.columns:
+            values = _column_values(column, rows, context)
+            arrays[column.name], misfits = cast(column.type, values)
+            for row, value in misfits.items():
+                path = column.sources[0] if column.sources else column.name
+                rows.extras.setdefault(row, {})[path] = value
+                drift[path] += 1
+        batch = self._batch(arrays, rows, context)
+        oldest = pc.min(batch[self.report.time_column]).as_py() if self.report.time_column else None
+        return Decoded(batch=self._kept(batch, rows, context), items=items.count, drift=drift, oldest=oldest)
+
+    def _batch(self, arrays: dict[str, pa.Array], rows: _Items, context: Context) -> pa.RecordBatch:
+        count = rows.count
+        arrays["_host"] = pa.repeat(pa.scalar(context.host), count)
+        arrays["_run_id"] = pa.repeat(pa.scalar(context.run_id), count)
+        arrays["_extracted_at"] = pa.repeat(
+            pa.scalar(context.extracted_at, self.schema.field("_extracted_at").type), count
+        )
+        arrays["_extra"] = pa.array([_extra_text(rows.extras.get(row)) for row in range(count)], pa.string())
+        return pa.record_batch([arrays[name] for name in self.schema.names], schema=self.schema)
+
+    def _kept(self, batch: pa.RecordBatch, rows: _Items, context: Context) -> pa.RecordBatch:
+        """The rows of this slice: inside the window, and of the owner."""
+        keep: list[pa.Array] = []
+        if self.report.time_column is not None:
+            times = batch[self.report.time_column]
+            if context.start is not None:
+                keep.append(pc.greater_equal(times, pa.scalar(context.start, times.type)))
+            if context.end is not None:
+                keep.append(pc.less(times, pa.scalar(context.end, times.type)))
+        if context.owner is not None:
+            source, wanted = context.owner
+            keep.append(pa.array([str(value) == wanted for value in rows.get(tree.split(source))], pa.bool_()))
+        for mask in keep[1:]:
+            keep[0] = pc.and_(keep[0], mask)
+        # A row without a time cannot be shown to be outside: it is kept, and the key check decides about it.
+        return batch.filter(pc.fill_null(keep[0], True)) if keep else batch
+
+    def _exploded(self, items: _Items) -> _Items:
+        """One row per element of each event's `entries`, in the order in which the server shows them."""
+        lists = [_entries(text) for text in items.get((ENTRIES,))]
+        events = [row for row, entries in enumerate(lists) for _ in entries]
+        flat = [entry for entries in lists for entry in entries]
+        own: dict[tree.Path, list[Any]] = {
+            (INDEX,): [index for entries in lists for index in range(len(entries))],
+            (ENTRY, "type"): [entry.type for entry in flat],
+            (ENTRY, "data"): [tree.raw_text(entry.data) for entry in flat],
+        }
+
+        def get(path: tree.Path) -> list[Any]:
+            if path in own:
+                return own[path]
+            values = items.get(path)
+            return [values[event] for event in events]
+
+        extras = {row: dict(items.extras[event]) for row, event in enumerate(events) if event in items.extras}
+        return _Items(len(flat), get, extras)
+
+
+class _Entry(msgspec.Struct):
+    """An element of an event's `entries`: it has a type, data of any form, and no id."""
+
+    type: str | None = None
+    data: msgspec.Raw = tree.NULL
+
+
+_ENTRIES_DECODER = msgspec.json.Decoder(list[_Entry] | None)
+
+
+def _entries(text: str | None) -> list[_Entry]:
+    if text is None:
+        return []
+    try:
+        return _ENTRIES_DECODER.decode(text) or []
+    except msgspec.DecodeError as error:
+        raise MalformedAnswer("An event's entries are not a list of objects with a type.") from error
+
+
+def _column_values(column: Column, rows: _Items, context: Context) -> Sequence[Any]:
+    """The column's values: of the first source that has one, else the context's."""
+    if column.keyed:
+        return _keyed(column, rows)
+    default = context.values.get(column.context) if column.context else None
+    if not column.sources:
+        return [default] * rows.count
+    first, *others = (rows.get(tree.split(source)) for source in column.sources)
+    for other in others:
+        first = [value if value is not None else fallback for value, fallback in zip(first, other, strict=True)]
+    return first if default is None else [value if value is not None else default for value in first]
+
+
+def _keyed(column: Column, rows: _Items) -> list[str | None]:
+    """`kind:value` of the first part that an item has."""
+    keys: list[str | None] = [None] * rows.count
+    for kind, source in column.keyed:
+        for row, value in enumerate(rows.get(tree.split(source))):
+            if keys[row] is None and value not in (None, ""):
+                keys[row] = f"{kind}:{value}"
+    return keys
+
+
+def _extra_text(extra: dict[str, Any] | None) -> str | None:
+    if not extra:
+        return None
+    try:
+        return msgspec.json.encode(extra, order="sorted").decode()
+    except (OverflowError, ValueError):  # an integer beyond 64 bits, a float that JSON does not have
+        return json.dumps({path: str(value) for path, value in extra.items()}, sort_keys=True)
+
+
+def _known_tree(report: Report) -> tree.Node:
+    """Everything that the report names: columns, fields left out, and what tells whose an item is."""
+    root = tree.Node()
+    if report.shape is Shape.POINTS:
+        return root
+    if report.shape is Shape.ENTRIES:
+        root.add((ENTRIES,), raw=True)
+    for column in report.columns:
+        for source in (*column.sources, *(path for _, path in column.keyed)):
+            if not source.startswith("@"):
+                _add(root, source, raw=column.type.value == "json")
+    for source in report.left_out:
+        _add(root, source, raw=True)
+    owners = [report.item_owner, *(endpoint.owner for endpoint in (*report.endpoints, *report.bodies))]
+    for owner in owners:
+        if owner is not None:
+            _add(root, owner[0], raw=False)
+    return root
+
+
+def _add(root: tree.Node, source: str, *, raw: bool) -> None:
+    path = tree.split(source)
+    try:
+        root.find(path)
+    except KeyError:
+        root.add(path, raw=raw)

@@ -1,0 +1,191 @@
+"""What to ask Sentry for: details and windows become slices. Arithmetic only: no clock, no network."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import string
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+
+from sentry_connector.reports import windows
+from sentry_connector.reports.details import Details, Window
+from sentry_connector.reports.model import Endpoint, Grain, Paging, Report, Shape, WindowParams
+from sentry_connector.reports.scopes import Scope
+from sentry_connector.sentry.wire import Request, api_path
+
+RESOLUTIONS = {"10s": 10, "1h": 3600, "1d": 86400}
+"""Width of a bucket of counts in seconds, by the word that Sentry takes."""
+
+MOST_BUCKETS = 4000
+"""Buckets that one request for counts asks for. Above 10,000 the server silently answers zeros."""
+
+
+class Slice(msgspec.Struct, frozen=True, kw_only=True):
+    """The unit of extraction: one scope × one window.
+
+    Attributes:
+        id: stable name, the same whenever the same run is planned again; safe as a file name.
+        scope: what it is about.
+        window: which time; None where the report has no dates.
+        span: the buckets to ask for, for counts; (start, end) of the window otherwise.
+    """
+
+    id: str
+    scope: Scope
+    window: Window | None = None
+    span: tuple[dt.datetime | None, dt.datetime] | None = None
+
+
+class Alternative(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to read a slice: requests whose answers belong together (one, but for a team's counts), and their endpoint."""
+
+    endpoint: Endpoint
+    requests: tuple[Request, ...]
+
+    def on_trial(self, trial: bool) -> Alternative:  # noqa: FBT001  # it reads as a sentence
+        """The same way, where another one is left to try if the server does not know it (`trial`), or not."""
+        requests = tuple(dataclasses.replace(request, alternatives_exist=trial) for request in self.requests)
+        return msgspec.structs.replace(self, requests=requests)
+
+
+def plan(report: Report, details: Details, scopes: Sequence[Scope], spans: Mapping[str, Window]) -> tuple[Slice, ...]:
+    """The slices of a run, in the order of the scopes.
+
+    Args:
+        report: what is pulled.
+        details: the chosen values, checked.
+        scopes: what the values stand for, resolved.
+        spans: scope id → window; empty where the report has no dates.
+    """
+    slices: list[Slice] = []
+    for scope in scopes:
+        window = spans.get(scope.id)
+        if window is None:
+            slices.append(Slice(id=_slice_id(scope, None), scope=scope))
+        elif report.shape is Shape.POINTS:
+            slices.extend(_count_slices(scope, window, RESOLUTIONS[details.resolution or "1h"]))
+        else:
+            span = (window.start, window.read_end)
+            slices.append(Slice(id=_slice_id(scope, window.start), scope=scope, window=window, span=span))
+    return tuple(slices)
+
+
+def _count_slices(scope: Scope, window: Window, width: int) -> list[Slice]:
+    """Spans of at most `MOST_BUCKETS` buckets that tile the window, whose edges are bucket edges."""
+    aligned = windows.align(window, width)
+    if aligned.start is None:
+        raise ValueError("counts are never read without a start")
+    end = windows.align(msgspec.structs.replace(window, end=window.read_end), width).end
+    return [
+        Slice(id=_slice_id(scope, start), scope=scope, window=aligned, span=(start, stop))
+        for start, stop in windows.split(
+            aligned.start, min(end, aligned.end), seconds_per_bucket=width, buckets=MOST_BUCKETS
+        )
+    ]
+
+
+def _slice_id(scope: Scope, start: dt.datetime | None) -> str:
+    moment = f"{start:%Y%m%dT%H%M%S}" if start else "all"
+    return f"{scope.id.replace(':', '-')}-{moment}"
+
+
+def alternatives(report: Report, details: Details, one: Slice) -> tuple[Alternative, ...]:
+    """The ways to read a slice, best first: those endpoints of the report whose placeholders the scope can fill."""
+    endpoints = report.bodies if details.bodies and report.bodies else report.endpoints
+    usable = [endpoint for endpoint in endpoints if _fillable(endpoint, report, details, one.scope)]
+    return tuple(
+        Alternative(
+            endpoint=endpoint,
+            requests=tuple(
+                _request(report, endpoint, one, values) for values in _request_values(report, details, one.scope)
+            ),
+        )
+        for endpoint in usable
+    )
+
+
+def context_values(details: Details, scope: Scope) -> dict[str, str | None]:
+    """What fills placeholders and context columns: the scope's names and ids, the stat, the resolution."""
+    return {
+        "organization": scope.organization,
+        "organization_id": scope.organization_id,
+        "project": scope.project,
+        "project_id": scope.project_id,
+        "team": scope.team,
+        "team_id": scope.team_id,
+        "issue": scope.issue_id,
+        "issue_id": scope.issue_id,
+        "stat": details.stat,
+        "resolution": details.resolution,
+    }
+
+
+def _request_values(report: Report, details: Details, scope: Scope) -> list[dict[str, str | None]]:
+    """One set of values per request: a team's counts are asked for project by project."""
+    values = context_values(details, scope)
+    if report.shape is Shape.POINTS and scope.grain is Grain.TEAM:
+        return [values | {"project": slug, "project_id": project_id} for project_id, slug in scope.members]
+    return [values]
+
+
+def _fillable(endpoint: Endpoint, report: Report, details: Details, scope: Scope) -> bool:
+    values = context_values(details, scope)
+    if report.shape is Shape.POINTS and scope.grain is Grain.TEAM:
+        values |= {"project": "members", "project_id": "members"}
+    return all(values.get(name) is not None for name in _placeholders(endpoint))
+
+
+def _placeholders(endpoint: Endpoint) -> set[str]:
+    texts = [endpoint.path, *(value for _, value in endpoint.params)]
+    return {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def _request(report: Report, endpoint: Endpoint, one: Slice, values: Mapping[str, str | None]) -> Request:
+    filled = {name: value for name, value in values.items() if value is not None}
+    params = [(name, value.format_map(filled)) for name, value in endpoint.params]
+    if endpoint.paging is not Paging.NONE:
+        params.append((endpoint.paging.value, str(endpoint.page_size)))
+    return Request(
+        base_url=one.scope.url,
+        path=api_path(endpoint.path, **{name: filled[name] for name in filled if f"{{{name}}}" in endpoint.path}),
+        params=(*params, *_window_params(endpoint, one)),
+        family=endpoint.family,
+        subject=_subject(one.scope, values),
+        scope=report.scope,
+        report=report.name,
+    )
+
+
+def _window_params(endpoint: Endpoint, one: Slice) -> list[tuple[str, str]]:
+    if one.span is None or endpoint.window is WindowParams.NONE:
+        return []
+    start, end = one.span
+    if endpoint.window is WindowParams.SINCE_UNTIL:
+        # The series contains the bucket of `until`, so that one second less keeps the next bucket out.
+        return [("since", str(_seconds(start))), ("until", str(_seconds(end) - 1))]
+    first = f"{start:%Y-%m-%dT%H:%M:%S}" if start is not None else endpoint.open_start
+    if first is None:
+        return []
+    last = end + dt.timedelta(microseconds=999_999)  # whole seconds, rounded up: rows past the end are dropped by us
+    return [("start", first), ("end", f"{last:%Y-%m-%dT%H:%M:%S}")]
+
+
+def _seconds(moment: dt.datetime | None) -> int:
+    if moment is None:
+        raise ValueError("counts are never read without a start")
+    return int(moment.timestamp())
+
+
+def _subject(scope: Scope, values: Mapping[str, str | None]) -> str:
+    """What a request is about, for error messages; a team's counts are asked for project by project."""
+    if scope.grain is Grain.TEAM and values.get("project"):
+        return f"project {scope.organization}/{values['project']} of team {scope.team}"
+    return scope.label if scope.grain in {Grain.ISSUE, Grain.ACCOUNT} else f"{scope.grain} {scope.label}"
+
+
+def host(scope: Scope) -> str:
+    """The host that answers for the scope, with its port where it has one."""
+    return urlsplit(scope.url).netloc

@@ -1,0 +1,132 @@
+"""Everything that is known before the first row is read: scopes, windows, slices."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from sentry_connector.extraction.plan import RESOLUTIONS, Slice, plan
+from sentry_connector.extraction.scopes import resolve as resolve_scopes
+from sentry_connector.reports import windows
+from sentry_connector.reports.details import Details, SinceLastRun, Window
+from sentry_connector.reports.model import Report, Shape
+from sentry_connector.reports.scopes import Scope
+from sentry_connector.sentry.client import SentryClient
+from sentry_connector.sentry.directory import Directory
+
+FIRST_RUN_DAYS_OF_COUNTS = 30
+"""How far back the first Since Last Successful Run of a counts report goes."""
+
+Watermark = Callable[[str], dt.datetime | None]
+"""Scope id → end of its last committed window."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """What a run is going to read.
+
+    Attributes:
+        scopes: what the details stand for.
+        spans: scope id → window; empty where the report has no dates.
+        slices: the units of reading, in order.
+        warnings: sentences for the run's record.
+    """
+
+    scopes: tuple[Scope, ...]
+    spans: Mapping[str, Window]
+    slices: tuple[Slice, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def key_spans_hosts(self) -> bool:
+        """Whether ids may collide because the scopes lie on several hosts."""
+        return len({scope.url for scope in self.scopes}) > 1
+
+
+async def prepare(
+    report: Report,
+    details: Details,
+    client: SentryClient,
+    *,
+    now: dt.datetime,
+    settle: dt.timedelta,
+    watermark: Watermark = lambda _scope: None,
+    whole_days: bool = False,
+) -> Prepared:
+    """Resolve the details and plan the run; Sentry is asked only for the lists that the menus need.
+
+    Args:
+        report, details: what is wanted; the details are checked.
+        client: asks Sentry.
+        now: the instant that relative dates count from: the slot, or the start of a manual run.
+        settle: reading stops this long before now.
+        watermark: where the last run ended, for Since Last Successful Run.
+        whole_days: one window for all scopes, starting at the start of a day, since days are replaced whole.
+
+    Raises:
+        DatesError: the dates make no window at this instant.
+        NotFound, ScopeMissing, DetailsError: as `scopes.resolve`.
+    """
+    if report.time_column is not None:
+        window_of(report, details, now=now, settle=settle, watermark=None)  # wrong dates cost no request
+    resolved = await resolve_scopes(report, details, Directory(client), client.base_url)
+    spans = _spans(report, details, resolved.scopes, now=now, settle=settle, watermark=watermark, whole_days=whole_days)
+    slices = plan(report, details, resolved.scopes, spans)
+    return Prepared(scopes=resolved.scopes, spans=spans, slices=slices, warnings=resolved.warnings)
+
+
+def window_of(
+    report: Report, details: Details, *, now: dt.datetime, settle: dt.timedelta, watermark: dt.datetime | None
+) -> Window:
+    """The window of one scope, grown to bucket edges for counts.
+
+    Raises:
+        DatesError: the dates make no window at this instant.
+    """
+    if details.duration is None:
+        raise ValueError(f"{report.slug} has dates, and checked details always say which")
+    counts = report.shape is Shape.POINTS
+    window = windows.resolve(
+        details.duration,
+        timezone=details.timezone,
+        now=now,
+        settle=settle,
+        watermark=watermark,
+        first_run_days=FIRST_RUN_DAYS_OF_COUNTS if counts else None,
+    )
+    return windows.align(window, RESOLUTIONS[details.resolution or "1h"]) if counts else window
+
+
+def _spans(
+    report: Report,
+    details: Details,
+    scopes: tuple[Scope, ...],
+    *,
+    now: dt.datetime,
+    settle: dt.timedelta,
+    watermark: Watermark,
+    whole_days: bool,
+) -> dict[str, Window]:
+    if report.time_column is None:
+        return {}
+    incremental = isinstance(details.duration, SinceLastRun)
+    spans = {
+        scope.id: window_of(
+            report, details, now=now, settle=settle, watermark=watermark(scope.id) if incremental else None
+        )
+        for scope in scopes
+    }
+    return _from_one_day(spans, details.timezone) if whole_days and incremental else spans
+
+
+def _from_one_day(spans: dict[str, Window], timezone: str) -> dict[str, Window]:
+    """All windows with the earliest start, floored to the start of its day."""
+    starts = [window.start for window in spans.values()]
+    earliest = None if None in starts else min(start for start in starts if start is not None)
+    return {
+        scope: windows.floor_to_day(msgspec.structs.replace(window, start=earliest), timezone)
+        for scope, window in spans.items()
+    }

@@ -1,0 +1,271 @@
+"""Slices are read: many at a time, each to its end, into the spool."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import pyarrow as pa
+
+from sentry_connector.errors import (
+    ConnectorError,
+    CredentialError,
+    MalformedAnswer,
+    NotFound,
+    RateLimited,
+    RequestRefused,
+    ScopeMissing,
+    SentryUnavailable,
+    SentryUnreachable,
+)
+from sentry_connector.extraction.decode import Context, Decoded, Decoder
+from sentry_connector.extraction.lenient import parse
+from sentry_connector.extraction.plan import Alternative, Slice, alternatives, context_values, host
+from sentry_connector.extraction.progress import Progress
+from sentry_connector.extraction.spool import SliceRecord, SliceWriter, Spool
+from sentry_connector.reports.details import Details
+from sentry_connector.reports.model import Report, Shape
+from sentry_connector.sentry.client import SentryClient
+
+NEXT_ALTERNATIVE = (RequestRefused, NotFound, ScopeMissing, SentryUnavailable)
+"""What a server says that does not have a form of a request (400, 404, 403, always 500): the next form is tried."""
+
+ONE_SCOPE_ONLY = (
+    ScopeMissing,
+    NotFound,
+    RequestRefused,
+    MalformedAnswer,
+    RateLimited,
+    SentryUnavailable,
+    SentryUnreachable,
+)
+"""Failures of one slice that leave the others their chance. Anything else (a rejected token, a full disk) ends the run."""
+
+
+class Incomplete(msgspec.Struct, frozen=True, kw_only=True):
+    """A scope that is not whole, and why."""
+
+    scope: str
+    label: str
+    reason: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extraction:
+    """What reading brought.
+
+    Attributes:
+        records: the finished slices, in the order of the plan.
+        incomplete: scopes of which a slice failed.
+    """
+
+    records: tuple[SliceRecord, ...]
+    incomplete: tuple[Incomplete, ...] = ()
+
+    @property
+    def drift(self) -> Counter[str]:
+        """Path → rows with something there that the catalogue does not know or that did not fit."""
+        total: Counter[str] = Counter()
+        for record in self.records:
+            total.update(record.drift)
+        return total
+
+
+@dataclass(kw_only=True)
+class Reader:
+    """Reads the slices of one run.
+
+    Attributes:
+        client: asks Sentry, within its budgets.
+        report, details: what is read.
+        spool: where finished slices are kept.
+        run_id: written into each row.
+        clock: the present, UTC.
+        progress: told of every page.
+        concurrency: slices in flight.
+        row_limit: stop after this many rows in all; None reads everything.
+    """
+
+    client: SentryClient
+    report: Report
+    details: Details
+    spool: Spool
+    run_id: str
+    clock: Callable[[], dt.datetime]
+    progress: Progress
+    concurrency: int = 8
+    row_limit: int | None = None
+    _decoder: Decoder = field(init=False)
+    _works: dict[str, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._decoder = Decoder(self.report)
+
+    async def read(self, slices: Sequence[Slice]) -> Extraction:
+        """Read every slice that the spool does not hold yet.
+
+        Raises:
+            ConnectorError: nothing could be read at all, or the reason concerns the whole run (a rejected token, a full disk).
+        """
+        self.progress.plan(len(slices))
+        gate = asyncio.Semaphore(1 if self.row_limit is not None else self.concurrency)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._slice(one, gate)) for one in slices]
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        results = [task.result() for task in tasks]
+        failed = [
+            (one, result) for one, result in zip(slices, results, strict=True) if isinstance(result, ConnectorError)
+        ]
+        if failed and len({one.scope.id for one, _ in failed}) == len({one.scope.id for one in slices}):
+            raise _worst([error for _, error in failed])
+        return Extraction(
+            records=tuple(result for result in results if isinstance(result, SliceRecord)),
+            incomplete=tuple({one.scope.id: _incomplete(one, error) for one, error in failed}.values()),
+        )
+
+    async def _slice(self, one: Slice, gate: asyncio.Semaphore) -> SliceRecord | ConnectorError:
+        """The finished slice, or why it could not be finished."""
+        async with gate:
+            if self.row_limit is not None and self.progress.rows >= self.row_limit:
+                return SliceRecord(slice_id=one.id, scope_id=one.scope.id, limited=True)
+            record = self.spool.record(one.id)
+            if record is not None:
+                self.progress.slice_done(rows=record.rows)
+                return record
+            try:
+                record = await self._by_first_that_works(one)
+            except ONE_SCOPE_ONLY as error:
+                self.progress.slice_failed()
+                return error
+            self.progress.slice_done()
+            return record
+
+    async def _by_first_that_works(self, one: Slice) -> SliceRecord:
+        """Try the report's endpoints in turn; a host that lacked one is not asked for it again."""
+        ways = alternatives(self.report, self.details, one)
+        if not ways:
+            raise ValueError(f"{self.report.slug} has no endpoint for {one.scope.id}")
+        known = self._works.get(one.scope.url)
+        refusal: ConnectorError | None = None
+        for number in range(known or 0, len(ways)):
+            try:
+                record = await self._by(ways[number].on_trial(number != known and number + 1 < len(ways)), one)
+            except NEXT_ALTERNATIVE as error:
+                refusal = refusal or error
+            else:
+                self._works[one.scope.url] = max(number, known or 0)
+                return record
+        raise refusal or AssertionError
+
+    async def _by(self, way: Alternative, one: Slice) -> SliceRecord:
+        writer = self.spool.writer(one.id, one.scope.id)
+        if self.report.shape is Shape.POINTS:
+            return await self._counts(way, one, writer)
+        return await self._pages(way, one, writer)
+
+    async def _pages(self, way: Alternative, one: Slice, writer: SliceWriter) -> SliceRecord:
+        facts = _Facts()
+        for request in way.requests:
+            async for answer in self.client.pages(request):
+                decoded = self._decoder.page(answer.body, self._context(way, one))
+                facts.take(decoded)
+                writer.add(self._within_limit(decoded, facts))
+                self.progress.page(decoded.batch.num_rows, self.client.usage)
+                if facts.limited or self._is_past_start(decoded, one):
+                    break
+        return writer.finish(**facts.record())
+
+    async def _counts(self, way: Alternative, one: Slice, writer: SliceWriter) -> SliceRecord:
+        """The sum of the series of all requests: a team's counts are those of its projects."""
+        facts = _Facts()
+        total: Counter[int] = Counter()
+        answers = await asyncio.gather(*(self.client.get(request) for request in way.requests))
+        for answer in answers:
+            facts.pages += 1
+            for moment, count in _points(answer.body):
+                total[moment] += count
+        decoded = self._decoder.points(dict(sorted(total.items())), self._context(way, one))
+        facts.take(decoded, pages=0)
+        writer.add(self._within_limit(decoded, facts))
+        self.progress.page(decoded.batch.num_rows, self.client.usage)
+        return writer.finish(**facts.record())
+
+    def _within_limit(self, decoded: Decoded, facts: _Facts) -> pa.RecordBatch:
+        if self.row_limit is None:
+            return decoded.batch
+        left = self.row_limit - self.progress.rows
+        facts.limited = decoded.batch.num_rows >= left
+        return decoded.batch.slice(0, max(left, 0))
+
+    def _is_past_start(self, decoded: Decoded, one: Slice) -> bool:
+        """Whether a list ordered by time, newest first, has come to rows before the window."""
+        start = one.window.start if one.window else None
+        return self.report.newest_first and start is not None and decoded.oldest is not None and decoded.oldest < start
+
+    def _context(self, way: Alternative, one: Slice) -> Context:
+        values = context_values(self.details, one.scope)
+        owner = way.endpoint.owner
+        owned = values.get(owner[1]) if owner else None
+        start, end = _bounds(self.report, one)
+        return Context(
+            values=values,
+            host=host(one.scope),
+            run_id=self.run_id,
+            extracted_at=self.clock(),
+            start=start,
+            end=end,
+            owner=(owner[0], owned) if owner and owned is not None else None,
+        )
+
+
+@dataclass
+class _Facts:
+    """What is counted while a slice is read."""
+
+    rows_read: int = 0
+    pages: int = 0
+    drift: Counter[str] = field(default_factory=Counter)
+    limited: bool = False
+
+    def take(self, decoded: Decoded, *, pages: int = 1) -> None:
+        self.rows_read += decoded.items
+        self.pages += pages
+        self.drift.update(decoded.drift)
+
+    def record(self) -> dict[str, object]:
+        return {"rows_read": self.rows_read, "pages": self.pages, "drift": dict(self.drift), "limited": self.limited}
+
+
+def _bounds(report: Report, one: Slice) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """Which times a slice's rows may have. A row whose time moves on (an issue's) is not cut a moment before now."""
+    if one.span is None or one.window is None:
+        return None, None
+    start, end = one.span
+    if report.immutable_time:
+        return start, end
+    return start, None if one.window.start is None else one.window.end
+
+
+def _points(body: bytes) -> list[tuple[int, int]]:
+    """`[[unix seconds, count], …]`; old servers write the seconds as a float."""
+    series = parse(body)
+    try:
+        return [(int(moment), int(count)) for moment, count in series]
+    except (TypeError, ValueError) as error:
+        raise MalformedAnswer("A series of [unix seconds, count] was expected.") from error
+
+
+def _incomplete(one: Slice, error: ConnectorError) -> Incomplete:
+    return Incomplete(scope=one.scope.id, label=one.scope.label, reason=error.message, error=error.name)
+
+
+def _worst(errors: Sequence[ConnectorError]) -> ConnectorError:
+    """The error that says most: one that the user must mend before one that time may cure."""
+    return min(errors, key=lambda error: (error.retryable, not isinstance(error, CredentialError), error.exit_code))

@@ -1,0 +1,123 @@
+"""The part of an answer's item that a report knows: a tree of fields, and the msgspec types that decode it in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+NULL = msgspec.Raw(b"null")
+Scalar = bool | int | float | str | None
+Path = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Node:
+    """One object of the answer. `fields` maps a field's name to a deeper node, or to None for a leaf.
+
+    `raw` names the leaves that are taken as JSON text whatever they hold.
+    """
+
+    fields: dict[str, Node | None] = field(default_factory=dict)
+    raw: set[str] = field(default_factory=set)
+
+    def add(self, path: Path, *, raw: bool) -> None:
+        """Make the field at `path` known.
+
+        Raises:
+            ValueError: the path runs through a leaf, or ends in an object whose fields are known.
+        """
+        name, *rest = path
+        if not rest:
+            if self.fields.setdefault(name, None) is not None:
+                raise ValueError(f"{name!r} is an object with known fields and cannot be a column itself")
+            if raw:
+                self.raw.add(name)
+            return
+        child = self.fields.setdefault(name, Node())
+        if child is None:
+            raise ValueError(f"{name!r} is a column itself and cannot be flattened")
+        child.add(tuple(rest), raw=raw)
+
+    def find(self, path: Path) -> Node | None:
+        """The node at `path`, or None for a leaf.
+
+        Raises:
+            KeyError: nothing is known there.
+        """
+        node: Node | None = self
+        for name in path:
+            if node is None:
+                raise KeyError(path)
+            node = node.fields[name]
+        return node
+
+
+def split(source: str) -> Path:
+    """`user/ip_address` → ("user", "ip_address")."""
+    return tuple(source.split("/"))
+
+
+def struct_type(node: Node, name: str = "Item") -> type[msgspec.Struct]:
+    """A struct that decodes such an object and refuses, as a whole page, whatever is not known.
+
+    Attributes are named by position (`f0`, `f1`, …), since Sentry's names need not be identifiers.
+    """
+    fields: list[tuple[str, Any, Any]] = []
+    rename: dict[str, str] = {}
+    for position, (key, child) in enumerate(node.fields.items()):
+        attribute = f"f{position}"
+        rename[attribute] = key
+        if child is not None:
+            fields.append((attribute, struct_type(child, key) | None, None))
+        elif key in node.raw:
+            fields.append((attribute, msgspec.Raw, NULL))
+        else:
+            fields.append((attribute, Scalar, None))
+    return msgspec.defstruct(name, fields, rename=rename, forbid_unknown_fields=True, gc=False)
+
+
+def getter(node: Node, path: Path) -> Callable[[Iterable[Any]], list[Any]]:
+    """A function from structs of `struct_type(node)` to the values at `path`; null and missing are None."""
+    attributes, raw = [], False
+    current: Node | None = node
+    for name in path:
+        if current is None:
+            raise KeyError(path)
+        attributes.append(f"f{list(current.fields).index(name)}")
+        raw = name in current.raw
+        current = current.fields[name]
+    return _compiled(attributes, raw=raw)
+
+
+def _compiled(attributes: list[str], *, raw: bool) -> Callable[[Iterable[Any]], list[Any]]:
+    def follow(item: Any) -> Any:
+        for attribute in attributes:
+            if item is None:
+                return None
+            item = getattr(item, attribute)
+        return raw_text(item) if raw else item
+
+    (first, *rest) = attributes
+    if rest or raw:
+        return lambda items: [follow(item) for item in items]
+    return lambda items: [getattr(item, first) for item in items]
+
+
+def raw_text(value: msgspec.Raw | None) -> str | None:
+    """JSON text as Sentry wrote it; None for null and for nothing."""
+    if value is None or value is NULL:
+        return None
+    text = bytes(value)
+    return None if text == b"null" else text.decode("utf-8", errors="replace")
+
+
+def walk(node: Node, prefix: Path = ()) -> Iterable[tuple[Path, bool]]:
+    """Every leaf of the tree as (path, raw)."""
+    for name, child in node.fields.items():
+        if child is None:
+            yield (*prefix, name), name in node.raw
+        else:
+            yield from walk(child, (*prefix, name))

@@ -1,0 +1,440 @@
+"""The only module that speaks HTTP: GETs to Sentry's API, each answered by a whole page or by an error of `errors.py`.
+
+The token is bound to an origin (scheme, host, port). Redirects are never followed, links are never followed (only their
+cursor is read), and a request to an origin that is not trusted ends before anything is sent. Trusted are the account's
+own origin and the regions that Sentry named for it; see `SentryClient.trust`.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+from yarl import URL
+
+from sentry_connector import __version__
+from sentry_connector.errors import (
+    ConnectorError,
+    CursorLoop,
+    HostUnknown,
+    NotSentry,
+    ProxyFailed,
+    RateLimited,
+    SentryUnreachable,
+    TlsFailed,
+    TokenMissing,
+    TokenNotForHost,
+    UsageError,
+)
+from sentry_connector.sentry.address import Origin, is_blocked, is_loopback, normalise_url, origin
+from sentry_connector.sentry.budget import Budget, Clock, Observer, SystemClock
+from sentry_connector.sentry.inflate import ACCEPTED, Body
+from sentry_connector.sentry.wire import Request, error_for, next_cursor
+
+USER_AGENT = f"sentry-connector/{__version__}"
+LONGEST_BACKOFF = 10.0
+"""Seconds; the cap that Sentry's own command line uses."""
+ATTEMPTS_BEFORE_ALTERNATIVE = 2
+"""Old servers answer 500, and always will, where an endpoint needs a service that they do not have."""
+MOST_EMPTY_PAGES = 100
+MOST_PAGES = 1_000_000
+SHORT = 64
+"""Bytes that an empty list may take; longer pages are not looked through."""
+_BOM = b"\xef\xbb\xbf"
+_WHITE_SPACE = b" \t\r\n"
+_CLOSING = {b"[": b"]", b"{": b"}", b'"': b'"'}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connection:
+    """Where and as whom Sentry is asked.
+
+    Attributes:
+        url: the server, as a person typed it.
+        token: the API auth token. Never shown.
+        ca_file: PEM file of authorities that are trusted beside the system's.
+        proxy: URL of an HTTP proxy, with user and password where it wants them. Never shown.
+        max_answer_bytes: cap on one answer, after decompression.
+        total_timeout: seconds for one attempt, from connecting to the last byte.
+        attempts: tries of one request; waits that Sentry's rate limit tells do not count.
+        max_wait: seconds that one request may wait for rate limits.
+    """
+
+    url: str
+    token: str = field(repr=False)
+    ca_file: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    max_answer_bytes: int = 64 * 2**20
+    total_timeout: float = 60.0
+    attempts: int = 6
+    max_wait: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One page: `body` is decompressed, JSON by its first and last byte; `next_cursor` is None at a list's end."""
+
+    body: bytes
+    next_cursor: str | None
+    request: Request
+    status: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the page is an empty list."""
+        return b"".join(self.body[:SHORT].split()) == b"[]" and len(self.body) < SHORT
+
+
+@dataclass(slots=True)
+class Usage:
+    """What a client has used up so far.
+
+    Attributes:
+        requests: attempts sent. retries: those after the first. rate_limited: answers 429.
+        waited_seconds: before retries and for rate limits. bytes: decompressed bodies.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    rate_limited: int = 0
+    waited_seconds: float = 0.0
+    bytes: int = 0
+
+
+class SentryClient:
+    """Asks one Sentry account. Use it as an async context manager.
+
+    Args:
+        connection: where and as whom.
+        clock: time; waits go through it.
+        rng: randomness of the back-off.
+        observer: told of every wait: reason, seconds.
+
+    Raises:
+        UsageError: the URL, the proxy or the CA file cannot be used.
+        TokenMissing: the token is empty.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.base_url = normalise_url(connection.url)
+        self.usage = Usage()
+        self._connection = connection
+        self._headers = _headers(connection.token)
+        self._tls = _tls_context(connection.ca_file)
+        self._proxy = _proxy_url(connection.proxy)
+        self._clock = clock or SystemClock()
+        self._rng = rng or random.Random()  # noqa: S311  # spreads retries, guards nothing
+        self._observer = observer
+        self._trusted: set[Origin] = {origin(self.base_url)}
+        self._spoke_json: set[Origin] = set()
+        self._budgets: dict[Origin, Budget] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._tls, resolver=_GuardedResolver()),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=self._connection.total_timeout),
+            auto_decompress=False,
+            trust_env=False,
+            proxy=self._proxy,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session:
+            await self._session.close()
+            self._session = None
+
+    def trust(self, url: str | None) -> str:
+        """The base URL to use for a region that Sentry itself named (`links.regionUrl`), which is trusted from now on.
+
+        A region is accepted where it has the scheme and port of the account's URL, and its host lies below the
+        account's, or both lie below sentry.io (us.sentry.io, de.sentry.io). Sharing less than that is not enough, since
+        two hosts below co.uk have different owners. A server on a loopback address (the simulator) may name other ports
+        of it. Everything else is ignored and the account's own URL is used: self-hosted servers often name themselves by
+        another name.
+        """
+        try:
+            region = normalise_url(url or "")
+        except UsageError:
+            return self.base_url
+        if origin(region) == origin(self.base_url) or not _is_region(origin(self.base_url), origin(region)):
+            return self.base_url
+        self._trusted.add(origin(region))
+        return region
+
+    def budget(self, url: str) -> Budget:
+        """The budget of the host that a base URL names."""
+        place = origin(url)
+        if place not in self._budgets:
+            self._budgets[place] = Budget(
+                place[1], clock=self._clock, max_wait=self._connection.max_wait, observer=self._waits
+            )
+        return self._budgets[place]
+
+    async def get(self, request: Request) -> Answer:
+        """Ask until there is an answer, or an error that asking again does not cure.
+
+        Retried are broken connections, 408, 429, 5xx, and pages that are not Sentry's from a host that has answered
+        well before, with full-jitter back-off.
+
+        Raises:
+            TokenNotForHost: the request's origin is not trusted (nothing was sent), or the answer leads elsewhere.
+            CredentialError: 401, 403, 404.
+            ConnectionFailed: no answer after all attempts.
+            MalformedAnswer: not Sentry's API, too large, or a refused request.
+            RateLimited: Sentry's rate limit lasts longer than `max_wait`.
+        """
+        if origin(request.base_url) not in self._trusted:
+            raise TokenNotForHost(
+                f"{origin(request.base_url)[1]} is not the account's host; the token was not sent there."
+            )
+        budget = self.budget(request.base_url)
+        failures, limited_seconds = 0, 0.0
+        while True:
+            try:
+                return await self._attempt(request, budget)
+            except ConnectorError as error:
+                told = error.data.get("closed_for") if isinstance(error, RateLimited) else None
+                if told is not None:
+                    limited_seconds += told
+                    if limited_seconds > self._connection.max_wait:
+                        raise
+                else:
+                    failures += 1
+                    if failures >= self._attempts(error, request) or not self._may_help(error, request):
+                        raise
+                    await budget.wait("retry", self._backoff(failures, error))
+                self.usage.retries += 1
+
+    async def pages(self, request: Request, *, start_cursor: str | None = None) -> AsyncIterator[Answer]:
+        """The pages of a list, from the first or from a cursor, until Sentry says that there is no next one.
+
+        Empty pages with a next one are passed on: lists that are filtered after the query have them.
+
+        Raises:
+            CursorLoop: a next cursor was asked for before, 100 empty pages in a row, or a million pages.
+            ConnectorError: as `get`.
+        """
+        cursor, seen, empty = start_cursor, {start_cursor}, 0
+        for _ in range(MOST_PAGES):
+            answer = await self.get(request if cursor is None else request.with_cursor(cursor))
+            yield answer
+            cursor, empty = answer.next_cursor, empty + 1 if answer.is_empty else 0
+            if cursor is None:
+                return
+            if cursor in seen or empty >= MOST_EMPTY_PAGES:
+                break
+            seen.add(cursor)
+        raise CursorLoop(f"Paging through {request.about} finds no end.", cursor=cursor)
+
+    async def _attempt(self, request: Request, budget: Budget) -> Answer:
+        """One request, within the budget."""
+        async with budget.slot(request.family):
+            self.usage.requests += 1
+            status, headers, body = await self._exchange(request)
+            closed_for = budget.learn(request.family, status, headers)
+        self.usage.bytes += len(body)
+        if status == 200:  # noqa: PLR2004  # HTTP's own number
+            return self._answer(request, headers, body)
+        error = error_for(status, _without(self._connection.token, headers), self._redacted(body), request)
+        if isinstance(error, RateLimited):
+            self.usage.rate_limited += 1
+            error.data["closed_for"] = closed_for
+        raise error
+
+    async def _exchange(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        """Send the request; status, headers with names in lower case, decompressed body."""
+        if self._session is None:
+            raise RuntimeError("SentryClient is used outside of `async with`.")
+        url = URL(request.url, encoded=True)
+        try:
+            async with self._session.get(url, headers=self._headers, allow_redirects=False) as response:
+                body = Body(response.headers.get("Content-Encoding", ""), self._connection.max_answer_bytes)
+                async for chunk in response.content.iter_any():
+                    body.feed(chunk)
+                return response.status, _joined(response), body.finish()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            # `from None`: the library's texts may hold the proxy's password.
+            raise _connection_error(error, url.host or "", proxied=self._proxy is not None) from None
+
+    def _answer(self, request: Request, headers: Mapping[str, str], body: bytes) -> Answer:
+        body = body.removeprefix(_BOM)
+        _check_json(body, request)
+        self._spoke_json.add(origin(request.base_url))
+        return Answer(body, next_cursor(headers.get("link")), request, 200)
+
+    def _attempts(self, error: ConnectorError, request: Request) -> int:
+        """How often to try; less where a 500 may mean that the server lacks the endpoint, and another one is left to ask."""
+        for_good = request.alternatives_exist and error.data.get("status") == 500  # noqa: PLR2004  # HTTP's own number
+        return min(ATTEMPTS_BEFORE_ALTERNATIVE, self._connection.attempts) if for_good else self._connection.attempts
+
+    def _may_help(self, error: ConnectorError, request: Request) -> bool:
+        """Whether asking again may help; a page that is not Sentry's is a passing trouble where the host is Sentry."""
+        return error.retryable or (isinstance(error, NotSentry) and origin(request.base_url) in self._spoke_json)
+
+    def _backoff(self, failures: int, error: ConnectorError) -> float:
+        """Seconds before the next attempt: full jitter under 1, 2, 4 … 10, and never less than the server told."""
+        jittered = self._rng.uniform(0, min(LONGEST_BACKOFF, 2.0 ** (failures - 1)))
+        return max(jittered, error.data.get("retry_after") or 0.0)
+
+    def _waits(self, reason: str, seconds: float) -> None:
+        self.usage.waited_seconds += seconds
+        if self._observer:
+            self._observer(reason, seconds)
+
+    def _redacted(self, body: bytes) -> bytes:
+        """An error's body without the token, should a server echo it."""
+        return body.replace(self._connection.token.strip().encode(), b"[secret]")
+
+
+class _GuardedResolver(AbstractResolver):
+    """Resolves a name once and refuses the addresses of `is_blocked`; the connection is made to what was checked."""
+
+    def __init__(self) -> None:
+        self._resolver = ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        if any(is_blocked(result["host"]) for result in found):
+            raise BlockedAddressError
+        return found
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+class BlockedAddressError(OSError):
+    """A host's name leads to an address that requests must not be led to."""
+
+
+_MEANINGS: tuple[tuple[type[Exception], type[ConnectorError], str], ...] = (
+    (aiohttp.ClientHttpProxyError, ProxyFailed, "The proxy refuses to connect to {host} ({status})."),
+    (aiohttp.ClientProxyConnectionError, ProxyFailed, "The proxy cannot be reached{reason}."),
+    (aiohttp.ClientConnectorDNSError, HostUnknown, "{host} has no address."),
+    (aiohttp.ClientConnectorCertificateError, TlsFailed, "The certificate of {host} is refused{reason}."),
+    (aiohttp.ClientSSLError, TlsFailed, "No TLS connection to {host} comes about{reason}."),
+    (ssl.SSLError, TlsFailed, "No TLS connection to {host} comes about{reason}."),
+    (aiohttp.InvalidURL, UsageError, "{host} is not a host that can be asked."),
+    (TimeoutError, SentryUnreachable, "{host} did not answer in time."),
+    (aiohttp.ClientPayloadError, SentryUnreachable, "The answer of {host} broke off."),
+    (aiohttp.ClientResponseError, NotSentry, "{host} does not answer in HTTP."),
+    (Exception, SentryUnreachable, "The connection to {host} failed{reason}."),
+)
+"""What the HTTP library's errors mean, the most specific first."""
+
+
+def _connection_error(error: Exception, host: str, *, proxied: bool) -> ConnectorError:
+    """Our error for the HTTP library's, by class."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        if isinstance(error.os_error, BlockedAddressError):
+            return UsageError(f"{'The proxy' if proxied else host} has an address that requests must not be led to.")
+        if proxied:  # behind a proxy only the proxy's name is resolved here
+            return ProxyFailed("The proxy's name has no address.")
+    meaning, sentence = next((meaning, text) for kind, meaning, text in _MEANINGS if isinstance(error, kind))
+    return meaning(sentence.format(host=host, reason=_reason(error), status=getattr(error, "status", "")), host=host)
+
+
+def _reason(error: Exception) -> str:
+    """The words of OpenSSL or the operating system for an error, which hold nothing of ours; empty without."""
+    source = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
+    words = (getattr(source, name, None) for name in ("verify_message", "reason", "strerror"))
+    return next((f": {text}" for text in words if isinstance(text, str) and text), "")
+
+
+def _check_json(body: bytes, request: Request) -> None:
+    """Tell pages that are not Sentry's by their first byte, and pages that broke off unnoticed by their last.
+
+    Raises:
+        NotSentry: HTML, text or nothing.
+        SentryUnreachable: JSON without its end, as from a connection without a Content-Length.
+    """
+    start = body.lstrip(_WHITE_SPACE)[:1]
+    if not start or start not in b'[{"-0123456789tfn':
+        raise NotSentry(f"What {origin(request.base_url)[1]} answers about {request.about} is not Sentry's API.")
+    if start in _CLOSING and body.rstrip(_WHITE_SPACE)[-1:] != _CLOSING[start]:
+        raise SentryUnreachable(f"The answer about {request.about} broke off.")
+
+
+def _joined(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """The headers with names in lower case; equal ones (several Link headers) as one."""
+    return {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
+
+
+def _without(token: str, headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value.replace(token.strip(), "[secret]") for name, value in headers.items()}
+
+
+def _headers(token: str) -> dict[str, str]:
+    """The headers of every request.
+
+    Raises:
+        TokenMissing: the token is empty.
+        UsageError: it holds what no token holds, and what would break a header.
+    """
+    token = token.strip()
+    if not token:
+        raise TokenMissing("No Sentry token was given.")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError("The Sentry token holds characters that no token has; copy it again.")
+    return {
+        "Authorization": f"Bearer {token}",
+        "Accept": "application/json",
+        "Accept-Encoding": ACCEPTED,
+        "User-Agent": USER_AGENT,
+    }
+
+
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Verification is always on; `ca_file` adds authorities."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except ssl.SSLError:
+            raise UsageError(f"The CA file {ca_file} holds no certificates in PEM form.") from None
+        except OSError as error:
+            raise UsageError(f"The CA file {ca_file} cannot be read: {error.strerror}.") from None
+    return context
+
+
+def _proxy_url(text: str | None) -> URL | None:
+    """The proxy's URL; its text is never repeated, since it may hold a password."""
+    if not text:
+        return None
+    try:
+        url = URL(text if "://" in text else f"http://{text}")
+    except ValueError:
+        url = URL()
+    if url.scheme not in {"http", "https"} or not url.host or is_blocked(url.host):
+        raise UsageError("The proxy is not an address such as http://proxy.example.com:3128.")
+    return url
+
+
+def _is_region(account: Origin, region: Origin) -> bool:
+    """Whether a region's origin belongs to an account's; see `SentryClient.trust`."""
+    (scheme, host, port), (region_scheme, region_host, region_port) = account, region
+    if is_loopback(host):
+        return (scheme, host) == (region_scheme, region_host)
+    domain = "sentry.io" if host.endswith(".sentry.io") else host
+    return (scheme, port) == (region_scheme, region_port) and region_host.endswith(f".{domain}")

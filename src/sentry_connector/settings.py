@@ -1,0 +1,284 @@
+"""The settings: one frozen record, read from the environment in one place.
+
+`SETTINGS` describes each of them as data, so that the command `settings`, its page and the reading cannot differ.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sentry_connector.errors import UsageError
+
+APPLICATION = "sentry-connector"
+HIDDEN = "***"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Everything that the environment decides. `SETTINGS` says what each field means."""
+
+    auth_token: str | None = field(default=None, repr=False)
+    url: str = "https://sentry.io"
+    organization: str | None = None
+    project: str | None = None
+    home: Path
+    database_url: str = field(repr=False)
+    storage: str
+    key: str | None = field(default=None, repr=False)
+    key_file: Path | None = None
+    ca_file: Path | None = None
+    proxy: str | None = field(default=None, repr=False)
+    max_answer_mib: int = 64
+    max_wait: int = 900
+    settle: int = 60
+    concurrency: int = 8
+    keep_versions: int = 10
+    retention_days: int = 90
+    no_color: bool = False
+
+    def masked(self) -> dict[str, str | None]:
+        """The values as text by the names of their variables; secrets are hidden, passwords in addresses too."""
+        return {setting.variable: setting.shown(getattr(self, setting.name)) for setting in SETTINGS}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """One setting.
+
+    Attributes:
+        name: the field of `Settings`.
+        variable: the environment variable.
+        about: one sentence, with the unit.
+        default: what holds where the variable is not set, in words.
+        parse: turns the variable's text, without blanks around it, into the value.
+        secret: the value is never shown.
+        address: the value is a URL whose password is never shown.
+    """
+
+    name: str
+    variable: str
+    about: str
+    default: str
+    parse: Callable[[str], Any] = str
+    secret: bool = False
+    address: bool = False
+
+    def read(self, env: Mapping[str, str]) -> Any:
+        """The value, or None where the variable is not set or blank.
+
+        Raises:
+            UsageError: the text is not a value of this setting; the error names the variable and never a secret.
+        """
+        text = env.get(self.variable, "").strip()
+        if not text:
+            return None
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            raise UsageError(
+                f"{self.variable} is {'wrong' if self.secret else repr(text)}: {error}",
+                remedy=f"Set {self.variable} anew, or unset it for the default ({self.default}).",
+                variable=self.variable,
+            ) from None
+
+    def shown(self, value: Any) -> str | None:
+        """The value as people may see it."""
+        if value is None:
+            return None
+        if self.secret:
+            return HIDDEN
+        return without_password(str(value)) if self.address else str(value)
+
+
+def without_password(url: str) -> str:
+    """The URL with `***` in place of its user and password, and of its query, which can hold them too.
+
+    It hides rather too much: a password may hold any character, unescaped.
+    """
+    return re.sub(r"\?.*", f"?{HIDDEN}", re.sub(r"://.*@", f"://{HIDDEN}@", url, flags=re.DOTALL), flags=re.DOTALL)
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    """A parser of whole numbers between two bounds, both included."""
+
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            raise ValueError(f"a whole number from {least} to {most} is wanted")
+        return int(text)
+
+    return parse
+
+
+def _path(text: str) -> Path:
+    """An absolute path; `~` is the user's home."""
+    return Path(text).expanduser().absolute()
+
+
+def _token(text: str) -> str:
+    """A token in one piece: HTTP headers have no room for blanks or control characters."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("it holds characters that no token has")
+    return text
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        name="auth_token",
+        variable="SENTRY_AUTH_TOKEN",
+        about="The token that Sentry is asked with where no account is named.",
+        default="none",
+        parse=_token,
+        secret=True,
+    ),
+    Setting(
+        name="url",
+        variable="SENTRY_URL",
+        about="The address of Sentry: sentry.io or your own.",
+        default="https://sentry.io",
+        address=True,
+    ),
+    Setting(
+        name="organization",
+        variable="SENTRY_ORG",
+        about="The slug of the organization where a report asks for one and none is chosen.",
+        default="none",
+    ),
+    Setting(
+        name="project",
+        variable="SENTRY_PROJECT",
+        about="The slug of the project where a report asks for one and none is chosen.",
+        default="none",
+    ),
+    Setting(
+        name="home",
+        variable="SENTRY_CONNECTOR_HOME",
+        about="The folder of the connector's database, key and tables.",
+        default="the platform's folder for user data",
+        parse=_path,
+    ),
+    Setting(
+        name="database_url",
+        variable="SENTRY_CONNECTOR_DATABASE_URL",
+        about="The connector's own database, as an SQLAlchemy URL: SQLite, or PostgreSQL for many workers.",
+        default="SQLite under home",
+        address=True,
+    ),
+    Setting(
+        name="storage",
+        variable="SENTRY_CONNECTOR_STORAGE",
+        about="Where the tables live: a folder, or s3://…, gs://…, az://….",
+        default="tables under home",
+        address=True,
+    ),
+    Setting(
+        name="key",
+        variable="SENTRY_CONNECTOR_KEY",
+        about="The key that seals stored tokens: 32 random bytes, as base64 or hexadecimal digits.",
+        default="the key file's, the system keyring's, or one made under home at first use",
+        secret=True,
+    ),
+    Setting(
+        name="key_file",
+        variable="SENTRY_CONNECTOR_KEY_FILE",
+        about="A file that holds that key and that only its owner may read.",
+        default="none",
+        parse=_path,
+    ),
+    Setting(
+        name="ca_file",
+        variable="SENTRY_CONNECTOR_CA_FILE",
+        about="Certificates (PEM) of the authorities that are trusted beside the system's.",
+        default="none",
+        parse=_path,
+    ),
+    Setting(
+        name="proxy",
+        variable="SENTRY_CONNECTOR_PROXY",
+        about="The HTTP proxy that leads to Sentry.",
+        default="none",
+        address=True,
+    ),
+    Setting(
+        name="max_answer_mib",
+        variable="SENTRY_CONNECTOR_MAX_ANSWER_MIB",
+        about="The largest answer of Sentry that is taken, in MiB after decompression.",
+        default="64",
+        parse=_whole(1, 4096),
+    ),
+    Setting(
+        name="max_wait",
+        variable="SENTRY_CONNECTOR_MAX_WAIT",
+        about="The longest single wait for a rate limit, in seconds.",
+        default="900",
+        parse=_whole(0, 86_400),
+    ),
+    Setting(
+        name="settle",
+        variable="SENTRY_CONNECTOR_SETTLE",
+        about="How far before now reading stops, in seconds, so that rows which Sentry still stores are not missed.",
+        default="60",
+        parse=_whole(0, 86_400),
+    ),
+    Setting(
+        name="concurrency",
+        variable="SENTRY_CONNECTOR_CONCURRENCY",
+        about="Requests at once to a Sentry that names no limit of its own.",
+        default="8",
+        parse=_whole(1, 64),
+    ),
+    Setting(
+        name="keep_versions",
+        variable="SENTRY_CONNECTOR_KEEP_VERSIONS",
+        about="How many versions of a table can at least be reverted to.",
+        default="10",
+        parse=_whole(1, 10_000),
+    ),
+    Setting(
+        name="retention_days",
+        variable="SENTRY_CONNECTOR_RETENTION_DAYS",
+        about="How many days Sentry keeps events; Partition never empties older days, since Sentry shows none.",
+        default="90",
+        parse=_whole(1, 3650),
+    ),
+    Setting(
+        name="no_color",
+        variable="NO_COLOR",
+        about="With any value, nothing is printed in colour (no-color.org).",
+        default="colours on a terminal",
+        parse=bool,
+    ),
+)
+
+
+def from_environment(env: Mapping[str, str]) -> Settings:
+    """The settings that the variables of `env` say; a variable that is blank counts as not set.
+
+    Raises:
+        UsageError: a variable holds a wrong value; the error names it.
+    """
+    values = {setting.name: setting.read(env) for setting in SETTINGS}
+    given = {name: value for name, value in values.items() if value is not None}
+    home = given.setdefault("home", user_data_folder(env))
+    given.setdefault("database_url", f"sqlite:///{home / 'connector.db'}")
+    given.setdefault("storage", str(home / "tables"))
+    return Settings(**given)
+
+
+def user_data_folder(env: Mapping[str, str], platform: str = sys.platform) -> Path:
+    """The platform's folder for a user's data of this program.
+
+    Linux: the XDG Base Directory Specification; macOS: Application Support; Windows: LOCALAPPDATA.
+    """
+    user = Path(env["HOME"]) if env.get("HOME") else Path.home()
+    if platform == "darwin":
+        base = user / "Library" / "Application Support"
+    elif platform == "win32":
+        base = Path(env.get("LOCALAPPDATA") or user / "AppData" / "Local")
+    else:
+        base = Path(env.get("XDG_DATA_HOME") or user / ".local" / "share")
+    return (base / APPLICATION).absolute()

@@ -1,0 +1,100 @@
+"""Accounts in the store. Sealed tokens go through here as they are; only the vault opens them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import delete, insert, select, update
+
+from sentry_connector.errors import UnknownName
+from sentry_connector.store.database import Database
+from sentry_connector.store.records import Account
+from sentry_connector.store.rows import fold, read_record, refuse_taken, select_records
+from sentry_connector.store.tables import accounts
+
+
+class Accounts:
+    """The accounts of one store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, account: Account, sealed_token: str) -> None:
+        """Store a new account with its sealed token.
+
+        Raises:
+            UsageError: there is an account of that name.
+        """
+        with self._database.writing() as connection:
+            refuse_taken(connection, accounts, "an account", account.name, but=account.id)
+            connection.execute(insert(accounts).values(**_values(account), sealed_token=sealed_token))
+
+    def list(self) -> Sequence[Account]:
+        """All accounts, by name."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select_records(accounts, Account).order_by(accounts.c.name_fold)).mappings().all()
+        return [read_record(Account, row) for row in rows]
+
+    def get(self, id: str) -> Account | None:  # noqa: A002  # the field's name
+        """The account with that id, or None."""
+        with self._database.reading() as connection:
+            row = connection.execute(select_records(accounts, Account).where(accounts.c.id == id)).mappings().first()
+        return None if row is None else read_record(Account, row)
+
+    def find(self, name: str) -> Account:
+        """The account of that name, compared without case.
+
+        Raises:
+            UnknownName: there is none; the nearest names are given.
+        """
+        known = self.list()
+        for account in known:
+            if fold(account.name) == fold(name):
+                return account
+        raise UnknownName("account", name, [account.name for account in known])
+
+    def save(self, account: Account) -> None:
+        """Store the account's new state. Its token stays.
+
+        Raises:
+            UsageError: another account has that name.
+        """
+        with self._database.writing() as connection:
+            refuse_taken(connection, accounts, "an account", account.name, but=account.id)
+            connection.execute(update(accounts).where(accounts.c.id == account.id).values(**_values(account)))
+
+    def replace_token(self, account: Account, sealed_token: str) -> None:
+        """Store another sealed token together with the account's new state (hint, URL, status), in one step."""
+        with self._database.writing() as connection:
+            changed = {**_values(account), "sealed_token": sealed_token}
+            connection.execute(update(accounts).where(accounts.c.id == account.id).values(**changed))
+
+    def sealed_token(self, id: str) -> str | None:  # noqa: A002  # the field's name
+        """The sealed token of the account with that id; None where there is no such account."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(accounts.c.sealed_token).where(accounts.c.id == id))
+
+    def reseal(self, change: Callable[[str, str, str], str], now: dt.datetime) -> int:
+        """Replace every sealed token by `change(sealed, account id, url)`: all of them or, where one fails, none.
+
+        Returns:
+            How many there are.
+        """
+        with self._database.writing() as connection:
+            rows = connection.execute(select(accounts.c.sealed_token, accounts.c.id, accounts.c.url)).all()
+            for sealed, id_, url in rows:
+                changed = {"sealed_token": change(sealed, id_, url), "updated_at": now}
+                connection.execute(update(accounts).where(accounts.c.id == id_).values(**changed))
+        return len(rows)
+
+    def delete(self, id: str) -> None:  # noqa: A002  # the field's name
+        """Delete an account with its sealed token. DataSets that used it stay, without an account."""
+        with self._database.writing() as connection:
+            connection.execute(delete(accounts).where(accounts.c.id == id))
+
+
+def _values(account: Account) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(account), "name_fold": fold(account.name)}

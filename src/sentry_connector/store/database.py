@@ -1,0 +1,114 @@
+"""The one way to the store's database: an engine set up right, transactions, and its errors in our words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+
+from sentry_connector.errors import ConnectorError, DiskFull, Locked, StoreUnusable, UsageError
+from sentry_connector.store.private_files import FILE_MODE, is_private, private_file
+
+WAIT_FOR_LOCK = 30_000
+"""Milliseconds that a statement waits for another process's transaction on SQLite."""
+
+_IN_MEMORY = (None, "", ":memory:")
+
+
+class Database:
+    """An engine with two kinds of transactions."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare the way; nothing is opened yet, but SQLite's file is made where it is missing.
+
+        Raises:
+            StoreUnusable: the URL is none, its driver is not installed, or the file cannot be made.
+        """
+        try:
+            parsed = make_url(url)
+            self.name = parsed.render_as_string(hide_password=True)
+            if parsed.get_backend_name() == "sqlite" and parsed.database not in _IN_MEMORY:
+                self.name = str(parsed.database)
+                _make_private(Path(self.name))
+            self.engine = _engine(url)
+        except ArgumentError as error:
+            raise StoreUnusable("SENTRY_CONNECTOR_DATABASE_URL is no database URL.") from error
+        except ModuleNotFoundError as error:
+            raise StoreUnusable(
+                f"The database {self.name} needs the Python module {error.name}.", remedy=f"Install {error.name}."
+            ) from error
+        except OSError as error:
+            raise StoreUnusable(f"The database {self.name} cannot be made: {error.strerror}.") from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database and changes nothing."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is done whole when the block ends, and not at all when it raises.
+
+        On SQLite it takes the write lock at once, so that what it reads is still so when it writes.
+        """
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        try:
+            with self.engine.connect().execution_options(begin=begin) as connection, connection.begin():
+                yield connection
+        except (SQLAlchemyError, msgspec.MsgspecError) as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: SQLAlchemyError | msgspec.MsgspecError) -> ConnectorError:
+        """The database's error in our words; SQLite's own result codes decide: https://www.sqlite.org/rescode.html."""
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the primary code
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return Locked(f"Another process is writing to the database {self.name}.")
+        if code == sqlite3.SQLITE_FULL:
+            return DiskFull(f"No space is left for the database {self.name}.")
+        if isinstance(error, IntegrityError):
+            return UsageError("Somebody else made or deleted the same thing meanwhile.", remedy="Look, and try again.")
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(error, msgspec.MsgspecError):
+            return StoreUnusable(
+                f"The database {self.name} is damaged.",
+                remedy="Put a backup in its place; the tables are not affected.",
+            )
+        return StoreUnusable(f"The database {self.name} cannot be used: {cause}.")
+
+
+def _make_private(path: Path) -> None:
+    """Make SQLite's file ourselves, since SQLite would make it by the umask. Its WAL files take its mode."""
+    with suppress(FileExistsError):
+        private_file(path)
+    if not is_private(path):
+        path.chmod(FILE_MODE)
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Readers beside one writer (WAL), waits for locks, foreign keys."""
+    for pragma in (f"busy_timeout = {WAIT_FOR_LOCK}", "journal_mode = WAL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin by ourselves: sqlite3 would begin at the first change only, after what was read for it."""
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

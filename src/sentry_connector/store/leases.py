@@ -1,0 +1,94 @@
+"""Leases: who works on what, between threads, processes and machines that share a store.
+
+A lease ends by itself when its holder dies. It does not fence a holder that slept past its end and wakes up: the epoch
+that travels inside a table's commit does.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+
+import msgspec
+from sqlalchemy import update
+
+from sentry_connector.errors import Locked
+from sentry_connector.store.database import Database
+from sentry_connector.store.records import Lease
+from sentry_connector.store.rows import columns_of, insert_once, read_record, select_records
+from sentry_connector.store.tables import leases
+
+_LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def this_process() -> str:
+    """How this process signs leases: `<process id> on <host>`."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+class Leases:
+    """The leases of one store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def acquire(self, name: str, holder: str, now: dt.datetime, ttl: dt.timedelta) -> Lease:
+        """Take a lease that nobody holds, or whose time is over.
+
+        Raises:
+            Locked: somebody holds it; the error's data name the holder and since when.
+        """
+        lease = Lease(name=name, holder=holder, acquired_at=now, expires_at=now + ttl, epoch=1)
+        takeover = (
+            update(leases)
+            .where(leases.c.name == name, leases.c.expires_at <= now)
+            .values(holder=holder, acquired_at=now, expires_at=lease.expires_at, epoch=leases.c.epoch + 1)
+            .returning(*columns_of(leases, Lease))
+        )
+        with self._database.writing() as connection:
+            taken = connection.execute(takeover).mappings().first()
+            if taken is not None:
+                return read_record(Lease, taken)
+            if insert_once(connection, leases, msgspec.structs.asdict(lease)):
+                return lease
+        raise self._locked(name)
+
+    def renew(self, lease: Lease, now: dt.datetime, ttl: dt.timedelta) -> Lease:
+        """Hold a lease for longer: `ttl` from now.
+
+        Raises:
+            Locked: somebody else has taken it over.
+        """
+        renewed = msgspec.structs.replace(lease, expires_at=now + ttl)
+        if not self._set_end(lease, renewed.expires_at):
+            raise self._locked(lease.name)
+        return renewed
+
+    def release(self, lease: Lease) -> None:
+        """Give a lease back; one that somebody else has taken over stays theirs. Its epoch is remembered."""
+        self._set_end(lease, _LONG_AGO)
+
+    def holder_of(self, name: str, now: dt.datetime) -> Lease | None:
+        """The lease of that name, if somebody holds it."""
+        lease = self._read(name)
+        return lease if lease is not None and lease.expires_at > now else None
+
+    def _set_end(self, lease: Lease, end: dt.datetime) -> bool:
+        """Move the end of this very holding; says whether it still was the latest."""
+        mine = (leases.c.name == lease.name, leases.c.holder == lease.holder, leases.c.epoch == lease.epoch)
+        with self._database.writing() as connection:
+            return connection.execute(update(leases).where(*mine).values(expires_at=end)).rowcount == 1
+
+    def _read(self, name: str) -> Lease | None:
+        with self._database.reading() as connection:
+            row = connection.execute(select_records(leases, Lease).where(leases.c.name == name)).mappings().first()
+        return None if row is None else read_record(Lease, row)
+
+    def _locked(self, name: str) -> Locked:
+        lease = self._read(name)
+        if lease is None:
+            return Locked(f"{name} is in use.", lease=name)
+        since = lease.acquired_at.isoformat(timespec="seconds")
+        message = f"{name} is in use by {lease.holder} since {since}."
+        return Locked(message, lease=name, holder=lease.holder, since=since)

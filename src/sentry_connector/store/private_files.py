@@ -1,0 +1,34 @@
+"""Files and folders that only their owner can read, whatever the umask says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+
+
+def private_directory(path: Path) -> None:
+    """Make a folder, and those above it that are missing, for the owner alone; one that is there stays as it is."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
+def private_file(path: Path, content: bytes = b"") -> None:
+    """Make a file for the owner alone, with its folder.
+
+    Raises:
+        FileExistsError: the file is there already; it stays as it is.
+    """
+    private_directory(path.parent)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def is_private(path: Path) -> bool:
+    """Whether nobody but the owner may read or write the file; on Windows its folder decides, not a mode."""
+    return os.name == "nt" or not path.stat().st_mode & 0o077

@@ -1,0 +1,199 @@
+"""The records of the store, as plain data that goes to JSON."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+
+import msgspec
+
+from sentry_connector.destinations.model import UpdateMethod
+from sentry_connector.reports.details import Details, Window
+
+
+class AccountStatus(StrEnum):
+    """What the last check of an account's token found."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    NEVER_CHECKED = "never checked"
+
+
+class Trigger(StrEnum):
+    """What asked for a run."""
+
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+    CATCH_UP = "catch-up"
+    BACKFILL = "backfill"
+
+
+class RunState(StrEnum):
+    """How far a run is; what became of it is its `Verdict`."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    DONE = "done"
+
+
+class Verdict(StrEnum):
+    """What became of a run."""
+
+    COMPLETE = "COMPLETE"
+    INCOMPLETE = "INCOMPLETE"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """How a failed run is tried again: after `every` seconds, at most `times` times."""
+
+    every: int = 900
+    times: int = 3
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """An error as JSON output has it: stable name, exit code, sentence, remedy."""
+
+    name: str
+    code: int
+    message: str
+    remedy: str
+
+
+class Missing(msgspec.Struct, frozen=True, kw_only=True):
+    """A scope that a run could not read, and why."""
+
+    scope: str
+    reason: str
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A named credential. The token itself is sealed, lies in a column of its own and is never part of this record.
+
+    Attributes:
+        id: made once, sortable by time.
+        name: unique, compared without case.
+        url: Sentry's base URL.
+        token_hint: the token's prefix and at most two characters more.
+        status: what the last check found; `checked_at` (UTC) says when, `message` in words.
+        scopes: the token's Sentry scopes; None where Sentry does not tell.
+        identity: the user or integration behind the token, where known; accounts of one identity share its rate limits.
+        created_at, updated_at: UTC.
+    """
+
+    id: str
+    name: str
+    url: str
+    token_hint: str
+    status: AccountStatus = AccountStatus.NEVER_CHECKED
+    checked_at: dt.datetime | None = None
+    message: str | None = None
+    scopes: tuple[str, ...] | None = None
+    identity: str | None = None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+class DataSet(msgspec.Struct, frozen=True, kw_only=True):
+    """A table that stays up to date: what is pulled, when, and how it changes the table.
+
+    Attributes:
+        id: made once, sortable by time; the name of the table's folder.
+        name: unique among the DataSets that are not deleted, compared without case.
+        slug: made once from the first name, unique for good; the name of its view in SQL.
+        report: the slug of the report.
+        account_id: the account that is asked with; None = it was deleted, or the environment's token is meant.
+        details: the choices in the report's menus, dates and overlap among them.
+        key: names of the key columns; empty = the report's own.
+        keep_days: days that Partition keeps; None = all.
+        destination: `delta`, or the name of another one.
+        schedule: a rule in the words of `--schedule`; `manual` = only when asked.
+        retry: None = a failed run is not tried again.
+        keep_when_empty: Replace with no rows leaves the table as it is.
+        accept_loss: Replace may drop rows that lie outside its window.
+        paused: the schedule is at rest.
+        owner: who is told, and may change it; None = whoever uses this machine.
+        created_at, updated_at, deleted_at: UTC.
+    """
+
+    id: str
+    name: str
+    slug: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    report: str
+    account_id: str | None = None
+    details: Details = Details()
+    update_method: UpdateMethod = UpdateMethod.REPLACE
+    key: tuple[str, ...] = ()
+    keep_days: int | None = None
+    destination: str = "delta"
+    schedule: str = "manual"
+    retry: Retry | None = Retry()
+    keep_when_empty: bool = False
+    accept_loss: bool = False
+    paused: bool = False
+    owner: str | None = None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    deleted_at: dt.datetime | None = None
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution of a DataSet, over all its attempts.
+
+    Attributes:
+        id: `<dataset>@<slot>` for a slot of the schedule, so that each slot runs once; else a new id.
+        slot: the instant that the schedule named, UTC; windows are resolved from it.
+        attempt: number of the current attempt, from 1.
+        epoch: the integer that orders the DataSet's runs; None before it is taken.
+        windows: what the dates meant, resolved once for all attempts.
+        rows_read: rows that Sentry gave. rows_written, rows_updated, rows_deleted: what the commit did to the table.
+        requests, bytes: asked of and answered by Sentry.
+        waited_seconds: spent waiting for rate limits.
+        table_version: the table's version after the commit.
+        queued_at, started_at, finished_at: UTC.
+    """
+
+    id: str
+    dataset_id: str
+    trigger: Trigger
+    slot: dt.datetime | None = None
+    attempt: int = 1
+    state: RunState = RunState.QUEUED
+    verdict: Verdict | None = None
+    epoch: int | None = None
+    windows: tuple[Window, ...] = ()
+    queued_at: dt.datetime
+    started_at: dt.datetime | None = None
+    finished_at: dt.datetime | None = None
+    rows_read: int = 0
+    rows_written: int = 0
+    rows_updated: int = 0
+    rows_deleted: int = 0
+    requests: int = 0
+    waited_seconds: float = 0.0
+    bytes: int = 0
+    table_version: int | None = None
+    warnings: tuple[str, ...] = ()
+    error: Problem | None = None
+    incomplete: tuple[Missing, ...] = ()
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """The right to work on something, until it expires.
+
+    Attributes:
+        name: what it is about, such as `dataset/<id>`.
+        holder: who has it: host and process.
+        acquired_at, expires_at: UTC.
+        epoch: grows each time the lease changes hands; tells this holding from every other.
+    """
+
+    name: str
+    holder: str
+    acquired_at: dt.datetime
+    expires_at: dt.datetime
+    epoch: int

@@ -1,0 +1,64 @@
+"""Between records and rows: what the repositories share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, Table, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from sentry_connector.errors import UsageError
+
+Record = TypeVar("Record", bound=msgspec.Struct)
+
+
+def columns_of(table: Table, record: type[msgspec.Struct]) -> list[ColumnElement[Any]]:
+    """The columns that the record's fields stand in; other columns are never read into it."""
+    return [table.c[name] for name in record.__struct_fields__]
+
+
+def select_records(table: Table, record: type[msgspec.Struct]) -> Select[Any]:
+    """A query for the record's fields."""
+    return select(*columns_of(table, record))
+
+
+def read_record(record: type[Record], row: RowMapping) -> Record:
+    """The record that a row holds."""
+    return record(**row)
+
+
+def fold(name: str) -> str:
+    """The name as names are compared: without case, without blanks around it."""
+    return name.strip().casefold()
+
+
+def insert_once(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
+    """Insert a row, unless one with its key is there; says whether it did. Safe between processes."""
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(table).values(**values))
+    except IntegrityError:
+        return False
+    return True
+
+
+def refuse_taken(
+    connection: Connection,
+    table: FromClause,
+    kind: str,
+    name: str,
+    *,
+    but: str,
+    among: ColumnElement[bool] | None = None,
+) -> None:
+    """Check that no other row than the one with the id `but` has the name.
+
+    Raises:
+        UsageError: another one has it.
+    """
+    query = select(table.c.name).where(table.c.name_fold == fold(name), table.c.id != but)
+    taken = connection.scalar(query if among is None else query.where(among))
+    if taken is not None:
+        raise UsageError(f"There is already {kind} named {taken!r}.", remedy="Choose another; case does not count.")

@@ -1,0 +1,47 @@
+"""The store: one database and the four kinds of records in it."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from sentry_connector.store.accounts import Accounts
+from sentry_connector.store.database import Database
+from sentry_connector.store.datasets import DataSets
+from sentry_connector.store.leases import Leases
+from sentry_connector.store.migrate import migrate
+from sentry_connector.store.runs import Runs
+
+
+class Store:
+    """An open store. Safe to use from several threads; several processes may have it open."""
+
+    def __init__(self, url: str) -> None:
+        """Open the store at an SQLAlchemy URL; make it, or bring it up to date, where needed.
+
+        Raises:
+            StoreUnusable: the database is damaged, cannot be reached, or is newer than this program.
+            Locked: another process has been writing to it for 30 seconds.
+        """
+        self._database = Database(url)
+        try:
+            migrate(self._database)
+        except BaseException:
+            self.close()
+            raise
+        self.accounts = Accounts(self._database)
+        self.datasets = DataSets(self._database)
+        self.runs = Runs(self._database)
+        self.leases = Leases(self._database)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._database.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

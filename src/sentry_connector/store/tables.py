@@ -1,0 +1,183 @@
+"""The tables of the store. `migrations/` makes them; a test holds the two to one another."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+from sentry_connector.destinations.model import UpdateMethod
+from sentry_connector.reports.details import Details, Window
+from sentry_connector.store.records import AccountStatus, Missing, Problem, Retry, RunState, Trigger, Verdict
+
+
+class UtcTime(TypeDecorator[dt.datetime]):
+    """An instant: goes in with any zone, comes out in UTC. SQLite keeps no zones, so what it keeps is UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        """Python → database."""
+        if value is None:
+            return None
+        utc = value.astimezone(dt.UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        """Database → Python."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if dialect.name == "sqlite" else value.astimezone(dt.UTC)
+
+
+class Json(TypeDecorator[Any]):
+    """A record as JSON text, checked against its type when it is read."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, type: Any) -> None:  # noqa: A002  # a TypeDecorator's cache key names attributes as parameters
+        super().__init__()
+        self.type = type
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Python → database; None is NULL."""
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """Database → Python."""
+        return None if value is None else msgspec.json.decode(value, type=self.type)
+
+
+class Word(TypeDecorator[Any]):
+    """One of an enumeration's words."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, words: type) -> None:
+        super().__init__(32)
+        self.words = words
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Python → database."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """Database → Python."""
+        return None if value is None else msgspec.convert(value, self.words)
+
+
+Words = tuple[str, ...]
+
+metadata = MetaData()
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_fold", Text, nullable=False, unique=True),
+    Column("url", Text, nullable=False),
+    Column("token_hint", Text, nullable=False),
+    Column("sealed_token", Text, nullable=False),
+    Column("status", Word(AccountStatus), nullable=False),
+    Column("checked_at", UtcTime),
+    Column("message", Text),
+    Column("scopes", Json(Words)),
+    Column("identity", Text),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_fold", Text, nullable=False),
+    Column("slug", Text, nullable=False, unique=True),
+    Column("description", Text, nullable=False),
+    Column("tags", Json(Words), nullable=False),
+    Column("report", Text, nullable=False),
+    Column("account_id", String(64), ForeignKey("accounts.id", ondelete="SET NULL")),
+    Column("details", Json(Details), nullable=False),
+    Column("update_method", Word(UpdateMethod), nullable=False),
+    Column("key", Json(Words), nullable=False),
+    Column("keep_days", Integer),
+    Column("destination", Text, nullable=False),
+    Column("schedule", Text, nullable=False),
+    Column("retry", Json(Retry)),
+    Column("keep_when_empty", Boolean, nullable=False),
+    Column("accept_loss", Boolean, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("owner", Text),
+    Column("epoch", BigInteger, nullable=False, server_default=text("0")),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("deleted_at", UtcTime),
+)
+
+LIVE = datasets.c.deleted_at.is_(None)
+
+Index("datasets_name", datasets.c.name_fold, unique=True, sqlite_where=LIVE, postgresql_where=LIVE)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("dataset_id", String(64), ForeignKey("datasets.id", ondelete="CASCADE"), nullable=False),
+    Column("trigger", Word(Trigger), nullable=False),
+    Column("slot", UtcTime),
+    Column("attempt", Integer, nullable=False),
+    Column("state", Word(RunState), nullable=False),
+    Column("verdict", Word(Verdict)),
+    Column("epoch", BigInteger),
+    Column("windows", Json(tuple[Window, ...]), nullable=False),
+    Column("queued_at", UtcTime, nullable=False),
+    Column("started_at", UtcTime),
+    Column("finished_at", UtcTime),
+    Column("rows_read", BigInteger, nullable=False),
+    Column("rows_written", BigInteger, nullable=False),
+    Column("rows_updated", BigInteger, nullable=False),
+    Column("rows_deleted", BigInteger, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("waited_seconds", Float, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("table_version", BigInteger),
+    Column("warnings", Json(Words), nullable=False),
+    Column("error", Json(Problem)),
+    Column("incomplete", Json(tuple[Missing, ...]), nullable=False),
+)
+
+Index("runs_by_dataset", runs.c.dataset_id, runs.c.queued_at)
+Index("runs_by_state", runs.c.state)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("acquired_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+)

@@ -1,0 +1,94 @@
+"""The vault: seals tokens so that the store holds nothing which opens Sentry. Pure: keys and texts in, texts out.
+
+Envelope encryption with AES-256-GCM: each token is sealed with a data key of its own, and that key with the vault's.
+Both are bound to the account's id and to the origin of its URL: a sealed token that is moved to another account, or
+whose account is pointed at another host, does not open.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from typing import NoReturn
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from sentry_connector.errors import VaultUnusable
+from sentry_connector.sentry.address import origin
+
+KEY_BYTES = 32
+NONCE_BYTES = 12  # as NIST SP 800-38D advises for GCM
+_TAG_BYTES = 16
+_WRAPPED_BYTES = NONCE_BYTES + KEY_BYTES + _TAG_BYTES
+_VERSION = "v1"
+
+
+class Vault:
+    """Seals and opens tokens with one key."""
+
+    def __init__(self, key: bytes) -> None:
+        """Take the key: 32 random bytes; `keys.load_key` finds it."""
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"a vault key has {KEY_BYTES} bytes")
+        self._cipher = AESGCM(key)
+
+    def seal(self, token: str, account_id: str, url: str) -> str:
+        """The token as ASCII text that only this key opens, and only for this account at this URL's origin."""
+        context = _context(account_id, url)
+        data_key = AESGCM.generate_key(8 * KEY_BYTES)
+        sealed = _encrypt(self._cipher, data_key, context) + _encrypt(AESGCM(data_key), token.encode(), context)
+        return f"{_VERSION}.{base64.urlsafe_b64encode(sealed).decode()}"
+
+    def open(self, sealed: str, account_id: str, url: str) -> str:
+        """The token that was sealed.
+
+        Raises:
+            VaultUnusable: another key sealed it, it belongs to another account or host, or it was changed.
+        """
+        context = _context(account_id, url)
+        data = _decode(sealed)
+        try:
+            data_key = _decrypt(self._cipher, data[:_WRAPPED_BYTES], context)
+            return _decrypt(AESGCM(data_key), data[_WRAPPED_BYTES:], context).decode()
+        except (InvalidTag, ValueError):
+            _refuse("The stored token does not open with this key for this account.")
+
+
+def token_hint(token: str) -> str:
+    """What may be shown of a token: its prefix (`sntryu_`) and two characters; of short ones nothing but dots."""
+    prefix, separator, rest = token.partition("_")
+    if not separator:
+        prefix, rest = "", token
+    shown = rest[:2] if len(rest) >= 16 else ""  # noqa: PLR2004  # two of fewer would be a real part of the secret
+    return f"{prefix}{separator}{shown}…" if len(prefix) <= len("sntryu") else "…"
+
+
+def _context(account_id: str, url: str) -> bytes:
+    """What a sealed token is bound to, in a form that no two pairs share."""
+    return msgspec.json.encode(["sentry-connector", _VERSION, account_id, *origin(url)])
+
+
+def _encrypt(cipher: AESGCM, data: bytes, context: bytes) -> bytes:
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + cipher.encrypt(nonce, data, context)
+
+
+def _decrypt(cipher: AESGCM, data: bytes, context: bytes) -> bytes:
+    return cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], context)
+
+
+def _decode(sealed: str) -> bytes:
+    version, _, text = sealed.partition(".")
+    if version != _VERSION:
+        _refuse("The stored token was sealed by a newer version of this program.")
+    try:
+        return base64.b64decode(text, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        _refuse("The stored token is damaged.")
+
+
+def _refuse(message: str) -> NoReturn:
+    raise VaultUnusable(message) from None

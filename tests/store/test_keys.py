@@ -1,0 +1,152 @@
+"""The vault's key: found where the settings say, made once, never weak, never readable by others."""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+from pathlib import Path
+
+import keyring.backend
+import keyring.backends.fail
+import keyring.backends.null
+import keyring.errors
+import pytest
+
+from sentry_connector.errors import VaultUnusable
+from sentry_connector.settings import Settings, from_environment
+from sentry_connector.store.keys import load_key, system_keyring
+
+KEY = bytes(range(100, 132))
+BASE64 = base64.b64encode(KEY).decode()
+
+
+class MemoryKeyring(keyring.backend.KeyringBackend):
+    """A keyring that works, in memory."""
+
+    priority = 1
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.entries: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.entries.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.entries[service, username] = password
+
+
+class LockedKeyring(MemoryKeyring):
+    """A keyring that does not give or take."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        raise keyring.errors.KeyringLocked
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_of(tmp_path)
+
+
+def settings_of(home: Path, **variables: str) -> Settings:
+    return from_environment(
+        {"SENTRY_CONNECTOR_HOME": str(home), **{f"SENTRY_CONNECTOR_{name}": value for name, value in variables.items()}}
+    )
+
+
+@pytest.mark.parametrize(
+    "text", [BASE64, BASE64.rstrip("="), KEY.hex(), KEY.hex().upper(), base64.urlsafe_b64encode(KEY).decode()]
+)
+def test_the_environments_key_comes_first_in_base64_or_hexadecimal(tmp_path: Path, text: str) -> None:
+    assert load_key(settings_of(tmp_path, KEY=text), backend=MemoryKeyring(), make=True) == KEY
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["secret", "changeme" * 4, "0" * 64, base64.b64encode(b"A" * 32).decode(), BASE64[:20], KEY.hex()[:63], "é" * 64],
+)
+def test_weak_short_and_malformed_keys_are_refused_and_not_repeated(tmp_path: Path, text: str) -> None:
+    with pytest.raises(VaultUnusable, match="SENTRY_CONNECTOR_KEY") as caught:
+        load_key(settings_of(tmp_path, KEY=text), backend=None, make=True)
+    assert text not in caught.value.message
+
+
+def test_a_key_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "my.key"
+    path.write_text(f"{BASE64}\n")
+    path.chmod(0o600)
+    assert load_key(settings_of(tmp_path, KEY_FILE=str(path)), backend=MemoryKeyring(), make=True) == KEY
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601])
+def test_a_key_file_that_others_may_use_is_refused_with_the_fix(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "my.key"
+    path.write_text(BASE64)
+    path.chmod(mode)
+    with pytest.raises(VaultUnusable) as caught:
+        load_key(settings_of(tmp_path, KEY_FILE=str(path)), backend=None, make=True)
+    assert caught.value.remedy == f"Run: chmod 600 '{path}'"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nonsense", b"\xff" * 32])
+def test_a_key_file_without_a_key_is_refused_by_name(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "my.key"
+    if content is not None:
+        path.write_bytes(content)
+        path.chmod(0o600)
+    with pytest.raises(VaultUnusable, match=r"my\.key"):
+        load_key(settings_of(tmp_path, KEY_FILE=str(path)), backend=None, make=True)
+
+
+def test_at_first_use_a_private_key_file_is_made_and_found_again(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    old = os.umask(0)
+    try:
+        key = load_key(settings_of(home), backend=None, make=True)
+    finally:
+        os.umask(old)
+    assert load_key(settings_of(home), backend=None, make=False) == key
+    assert stat.S_IMODE((home / "vault.key").stat().st_mode) == 0o600
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
+def test_two_installations_share_no_key(tmp_path: Path) -> None:
+    keys = {load_key(settings_of(tmp_path / name), backend=None, make=True) for name in ("a", "b")}
+    assert len(keys) == 2
+
+
+def test_a_lost_key_is_not_replaced_in_silence(settings: Settings) -> None:
+    with pytest.raises(VaultUnusable, match="not there"):
+        load_key(settings, backend=None, make=False)
+    assert not settings.home.joinpath("vault.key").exists()
+
+
+def test_a_keyring_that_works_holds_the_key_one_for_each_home(tmp_path: Path) -> None:
+    backend = MemoryKeyring()
+    one = load_key(settings_of(tmp_path / "one"), backend=backend, make=True)
+    two = load_key(settings_of(tmp_path / "two"), backend=backend, make=True)
+    assert one != two
+    assert load_key(settings_of(tmp_path / "one"), backend=backend, make=False) == one
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_file_that_was_made_without_a_keyring_is_still_found_with_one(tmp_path: Path) -> None:
+    key = load_key(settings_of(tmp_path), backend=None, make=True)
+    assert load_key(settings_of(tmp_path), backend=MemoryKeyring(), make=True) == key
+
+
+def test_a_keyring_that_refuses_is_an_error_and_not_a_new_key(settings: Settings) -> None:
+    with pytest.raises(VaultUnusable, match="keyring"):
+        load_key(settings, backend=LockedKeyring(), make=True)
+
+
+def test_keyrings_that_are_none_or_may_ask_are_not_used() -> None:
+    before = keyring.get_keyring()
+    try:
+        for kind in (keyring.backends.fail.Keyring, keyring.backends.null.Keyring, MemoryKeyring):
+            keyring.set_keyring(kind())
+            assert system_keyring() is None
+    finally:
+        keyring.set_keyring(before)

@@ -1,0 +1,124 @@
+"""Settings: read in one place, wrong values refused by name, secrets never shown."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from sentry_connector.errors import UsageError
+from sentry_connector.settings import SETTINGS, Settings, from_environment, user_data_folder, without_password
+
+SECRETS = {
+    "SENTRY_AUTH_TOKEN": "sntryu_canary",
+    "SENTRY_CONNECTOR_KEY": "canary-key",
+    "SENTRY_CONNECTOR_DATABASE_URL": "postgresql://user:canary@db/x?password=canary2",
+    "SENTRY_CONNECTOR_PROXY": "http://user:canary@proxy:8080",
+}
+
+
+def test_every_field_is_a_documented_setting() -> None:
+    assert [setting.name for setting in SETTINGS] == [field.name for field in dataclasses.fields(Settings)]
+    assert len({setting.variable for setting in SETTINGS}) == len(SETTINGS)
+    assert all(setting.about.endswith(".") and setting.default for setting in SETTINGS)
+
+
+def test_an_empty_environment_gives_the_documented_defaults() -> None:
+    settings = from_environment({"HOME": "/home/ada", "XDG_DATA_HOME": "/data"})
+    assert settings.home == Path("/data/sentry-connector")
+    assert settings.database_url == "sqlite:////data/sentry-connector/connector.db"
+    assert settings.storage == "/data/sentry-connector/tables"
+    for setting in SETTINGS:
+        if setting.default.isdigit():
+            assert getattr(settings, setting.name) == int(setting.default)
+    assert settings.url == next(setting.default for setting in SETTINGS if setting.name == "url")
+
+
+def test_every_variable_is_read() -> None:
+    env = {
+        "SENTRY_AUTH_TOKEN": " sntryu_abc\r\n",
+        "SENTRY_URL": "https://sentry.example",
+        "SENTRY_ORG": "acme",
+        "SENTRY_PROJECT": "shop",
+        "SENTRY_CONNECTOR_HOME": "/srv/home",
+        "SENTRY_CONNECTOR_DATABASE_URL": "postgresql://db/x",
+        "SENTRY_CONNECTOR_STORAGE": "s3://bucket/tables",
+        "SENTRY_CONNECTOR_KEY": "k",
+        "SENTRY_CONNECTOR_KEY_FILE": "/srv/key",
+        "SENTRY_CONNECTOR_CA_FILE": "/srv/ca.pem",
+        "SENTRY_CONNECTOR_PROXY": "http://proxy:8080",
+        "SENTRY_CONNECTOR_MAX_ANSWER_MIB": "128",
+        "SENTRY_CONNECTOR_MAX_WAIT": "60",
+        "SENTRY_CONNECTOR_SETTLE": "0",
+        "SENTRY_CONNECTOR_CONCURRENCY": "4",
+        "SENTRY_CONNECTOR_KEEP_VERSIONS": "3",
+        "SENTRY_CONNECTOR_RETENTION_DAYS": "30",
+        "NO_COLOR": "0",
+    }
+    assert set(env) == {setting.variable for setting in SETTINGS}
+    assert from_environment(env) == Settings(
+        auth_token="sntryu_abc",
+        url="https://sentry.example",
+        organization="acme",
+        project="shop",
+        home=Path("/srv/home"),
+        database_url="postgresql://db/x",
+        storage="s3://bucket/tables",
+        key="k",
+        key_file=Path("/srv/key"),
+        ca_file=Path("/srv/ca.pem"),
+        proxy="http://proxy:8080",
+        max_answer_mib=128,
+        max_wait=60,
+        settle=0,
+        concurrency=4,
+        keep_versions=3,
+        retention_days=30,
+        no_color=True,
+    )
+
+
+def test_blank_variables_count_as_not_set() -> None:
+    blank = {setting.variable: "  " for setting in SETTINGS}
+    assert from_environment({"HOME": "/h", **blank}) == from_environment({"HOME": "/h"})
+
+
+@pytest.mark.parametrize("text", ["x", "-1", "1.5", "0", "5000", "٣", "1e3"])
+def test_a_wrong_value_is_refused_with_the_variables_name(text: str) -> None:
+    with pytest.raises(UsageError, match=r"SENTRY_CONNECTOR_MAX_ANSWER_MIB is .* from 1 to 4096"):
+        from_environment({"SENTRY_CONNECTOR_MAX_ANSWER_MIB": text})
+
+
+@pytest.mark.parametrize("token", ["two words", "line\nbreak", "nul\0", "naïve"])
+def test_a_wrong_token_is_refused_without_showing_it(token: str) -> None:
+    with pytest.raises(UsageError, match="SENTRY_AUTH_TOKEN") as caught:
+        from_environment({"SENTRY_AUTH_TOKEN": token})
+    assert token not in caught.value.message
+
+
+def test_secrets_are_in_no_repr_and_masked_where_settings_are_shown() -> None:
+    settings = from_environment(SECRETS)
+    shown = settings.masked()
+    assert "canary" not in repr(settings)
+    assert "canary" not in repr(shown)
+    assert shown["SENTRY_AUTH_TOKEN"] == "***"
+    assert shown["SENTRY_CONNECTOR_PROXY"] == "http://***@proxy:8080"
+    assert shown["SENTRY_ORG"] is None
+    assert list(shown) == [setting.variable for setting in SETTINGS]
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:ca/na#ry@h/d", "postgresql://u:canary@x@h/d", "x://h/d?password=canary", "x://u:\ncanary@h"]
+)
+def test_a_password_with_odd_characters_is_hidden_too(url: str) -> None:
+    shown = without_password(url)
+    assert "ca/na" not in shown
+    assert "canary" not in shown
+
+
+def test_the_home_is_where_each_platform_keeps_a_users_data() -> None:
+    env = {"HOME": "/home/ada"}
+    assert user_data_folder(env, "linux") == Path("/home/ada/.local/share/sentry-connector")
+    assert user_data_folder(env, "darwin") == Path("/home/ada/Library/Application Support/sentry-connector")
+    assert user_data_folder({"LOCALAPPDATA": "/local"}, "win32") == Path("/local/sentry-connector")

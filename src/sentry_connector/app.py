@@ -1,0 +1,105 @@
+"""The composition root: the only place that chooses real parts. Each is made when it is first needed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import random
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from sentry_connector.destinations.delta import DeltaDestination
+from sentry_connector.errors import TokenMissing
+from sentry_connector.runs.house import House
+from sentry_connector.sentry.budget import Clock, Observer, SystemClock
+from sentry_connector.sentry.client import Connection, SentryClient
+from sentry_connector.settings import Settings, from_environment
+from sentry_connector.store.keys import load_key, system_keyring
+from sentry_connector.store.private_files import private_directory
+from sentry_connector.store.records import Account
+from sentry_connector.store.store import Store
+from sentry_connector.store.vault import Vault
+
+
+class App(House):
+    """The connector as it runs on this machine."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock: Clock = SystemClock()
+        self.rng: random.Random = random.SystemRandom()
+
+    def now(self) -> dt.datetime:
+        """The present, UTC."""
+        return dt.datetime.now(dt.UTC)
+
+    @cached_property
+    def store(self) -> Store:
+        """The connector's own database, made or brought up to date when it is first opened."""
+        private_directory(self.settings.home)
+        return Store(self.settings.database_url)
+
+    def close(self) -> None:
+        """Close the store, where it was opened."""
+        if "store" in self.__dict__:  # a cached property that was used
+            self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Seals and opens tokens; its key is made when the first token is stored."""
+        private_directory(self.settings.home)
+        return Vault(load_key(self.settings, backend=system_keyring(), make=not self.store.accounts.list()))
+
+    @cached_property
+    def destination(self) -> DeltaDestination:
+        """The Delta tables."""
+        return DeltaDestination(self.settings.storage)
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the runs' logs."""
+        return self.settings.home / "logs"
+
+    def connection(self, account: Account | None) -> Connection:
+        """How to reach Sentry with a stored account, or with the environment's token."""
+        if account is None:
+            if self.settings.auth_token is None:
+                raise TokenMissing("No account is named, and SENTRY_AUTH_TOKEN is not set.")
+            return self.with_token(self.settings.url, self.settings.auth_token)
+        sealed = self.store.accounts.sealed_token(account.id)
+        if sealed is None:
+            raise TokenMissing(f"The account {account.name!r} has no token.")
+        return self.with_token(account.url, self.vault.open(sealed, account.id, account.url))
+
+    def with_token(self, url: str, token: str) -> Connection:
+        """How to reach Sentry with a token that is not stored."""
+        settings = self.settings
+        return Connection(
+            url=url,
+            token=token,
+            ca_file=str(settings.ca_file) if settings.ca_file else None,
+            proxy=settings.proxy,
+            max_answer_bytes=settings.max_answer_mib * 2**20,
+            max_wait=settings.max_wait,
+        )
+
+    def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:
+        """A client for that connection, to be entered with `async with`."""
+        return SentryClient(connection, clock=self.clock, rng=self.rng, observer=observer)
+
+
+def app(env: Mapping[str, str] | None = None) -> App:
+    """The connector with the settings of the environment.
+
+    Raises:
+        UsageError: a setting is wrong; the error names its variable.
+    """
+    return App(from_environment(os.environ if env is None else env))

@@ -1,0 +1,1 @@
+"""What a DataSet is, and which combinations make sense."""

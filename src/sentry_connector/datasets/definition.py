@@ -1,0 +1,151 @@
+"""What a person says to make a DataSet, and the rules that it must keep."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+
+import msgspec
+
+from sentry_connector.destinations.model import UpdateMethod
+from sentry_connector.errors import UnknownName, UsageError
+from sentry_connector.reports import catalogue, menus
+from sentry_connector.reports.details import Details, SinceLastRun
+from sentry_connector.reports.model import Report
+
+LONGEST_NAME = 255
+LONGEST_DESCRIPTION = 4000
+LONGEST_TAG = 64
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """A DataSet as a person describes it; `check` makes it complete or refuses it.
+
+    Attributes:
+        name: unique, compared without case.
+        report: slug of the report.
+        details: the values of its menus.
+        update_method: how a run's rows change the table.
+        key: columns that tell rows apart; empty = the report's own.
+        keep_days: for Partition: days older than this are dropped; None keeps all.
+        description, tags: for people.
+        keep_when_empty: a Replace run with no rows leaves the table as it is.
+        accept_loss: a Replace run may drop rows outside its dates.
+    """
+
+    name: str
+    report: str
+    details: Details
+    update_method: UpdateMethod = UpdateMethod.REPLACE
+    key: tuple[str, ...] = ()
+    keep_days: int | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    keep_when_empty: bool = False
+    accept_loss: bool = False
+
+
+def check(definition: Definition) -> Definition:
+    """The definition with its defaults filled in and its texts trimmed.
+
+    Raises:
+        UsageError: a text is too long, or options do not go together; the message says which and what to do.
+        DetailsError, DatesError, UnknownName: as `menus.check` and `catalogue.find`.
+    """
+    report = catalogue.find(definition.report)
+    checked = msgspec.structs.replace(
+        definition,
+        name=plain_text("name", definition.name, LONGEST_NAME),
+        description=definition.description.strip(),
+        tags=_tags(definition.tags),
+        report=report.slug,
+        details=menus.check(report, definition.details, storing=True),
+    )
+    if len(checked.description) > LONGEST_DESCRIPTION:
+        raise UsageError(f"The description is longer than {LONGEST_DESCRIPTION} characters.")
+    for rule in RULES:
+        rule(checked, report)
+    return checked
+
+
+def key_of(definition: Definition, report: Report) -> tuple[str, ...]:
+    """The columns that tell the DataSet's rows apart."""
+    return definition.key or report.key
+
+
+def plain_text(what: str, value: str, longest: int) -> str:
+    """The text without blanks around it.
+
+    Raises:
+        UsageError: nothing is left, it is too long, or it holds control characters.
+    """
+    value = value.strip()
+    if not value:
+        raise UsageError(f"The {what} is empty.", remedy=f"Give a {what} of 1 to {longest} characters.")
+    if len(value) > longest:
+        raise UsageError(f"The {what} has {len(value)} characters; {longest} is the most.")
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        raise UsageError(f"The {what} holds control characters.", remedy="Leave out line breaks and escapes.")
+    return value
+
+
+def _tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Each tag once, whatever its case; the first spelling stays."""
+    trimmed = [plain_text("tag", tag, LONGEST_TAG) for tag in tags]
+    return tuple({tag.casefold(): tag for tag in reversed(trimmed)}.values())[::-1]
+
+
+def _dates_suit_the_method(definition: Definition, _report: Report) -> None:
+    incremental = isinstance(definition.details.duration, SinceLastRun)
+    if incremental and definition.update_method is UpdateMethod.REPLACE:
+        raise UsageError(
+            "Replace with Since Last Successful Run would throw away all older rows at each run.",
+            remedy="Use --update-method upsert (recommended), append or partition.",
+        )
+
+
+def _days_can_be_replaced(definition: Definition, report: Report) -> None:
+    if definition.update_method is UpdateMethod.PARTITION and not report.immutable_time:
+        raise UsageError(
+            f"{report.name} cannot be partitioned by day: its rows have no time that never changes.",
+            remedy="Use --update-method upsert.",
+        )
+
+
+def _keep_days_suits_the_method(definition: Definition, _report: Report) -> None:
+    if definition.keep_days is None:
+        return
+    if definition.update_method is not UpdateMethod.PARTITION:
+        raise UsageError("--keep-days needs --update-method partition.")
+    if definition.keep_days < 1:
+        raise UsageError("--keep-days is a whole number from 1 up.")
+
+
+def _key_is_of_columns(definition: Definition, report: Report) -> None:
+    names = [column.name for column in report.columns]
+    for name in definition.key:
+        if name not in names:
+            raise UnknownName("column of " + report.name, name, names)
+    if definition.key and definition.update_method in {UpdateMethod.REPLACE, UpdateMethod.PARTITION}:
+        raise UsageError(
+            f"--key has no meaning with {definition.update_method}.", remedy="Use it with upsert or append."
+        )
+
+
+def _consents_suit_the_method(definition: Definition, _report: Report) -> None:
+    if definition.update_method is UpdateMethod.REPLACE:
+        return
+    if definition.keep_when_empty:
+        raise UsageError("--keep-when-empty has a meaning with --update-method replace only.")
+    if definition.accept_loss:
+        raise UsageError("--accept-loss has a meaning with --update-method replace only.")
+
+
+RULES: tuple[Callable[[Definition, Report], None], ...] = (
+    _dates_suit_the_method,
+    _days_can_be_replaced,
+    _keep_days_suits_the_method,
+    _key_is_of_columns,
+    _consents_suit_the_method,
+)
+"""Which options go together (the table of update methods and dates)."""

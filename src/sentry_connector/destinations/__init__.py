@@ -1,0 +1,1 @@
+"""Where tables live: the protocol of a destination, and Delta tables."""

@@ -1,0 +1,279 @@
+"""One Delta table's log: its snapshots, its transaction ids, and the commits that are written to it.
+
+delta-rs accepts repeated and lower transaction ids on a fresh handle and refuses every commit on a stale one (with no retries of
+its own), so a commit looks at the ids of the very handle that it commits on, and a handle is not used again after its commit.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import create_table_with_add_actions
+
+from sentry_connector.destinations import delta_log
+from sentry_connector.destinations.delta_errors import destination_errors
+from sentry_connector.destinations.delta_files import DataFile, Folder, files_of, open_folder
+from sentry_connector.destinations.delta_merge import Change
+from sentry_connector.destinations.model import DAY, Committed, Version
+from sentry_connector.errors import DestinationError
+
+NO_WATERMARK = -1
+"""Transaction ids cannot be taken back: this one says that a scope has no watermark (any more)."""
+
+_OURS = "sentry_connector"
+"""Our part of a commit's metadata. It goes when its log entry goes, so nothing that must last is in it."""
+
+_CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}
+"""The log is cleaned by maintenance, by versions and not by age."""
+
+_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+"""Checkpoints are maintenance too: one that fails must not make a commit look failed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """What a commit's metadata says about it; the counts are rows, `rows` and `bytes` are the whole table's after it.
+
+    Attributes:
+        operation: the update method, `revert` or `compact`.
+        changed: rows were changed, so that the version is one to go back to.
+    """
+
+    operation: str
+    epoch: int | None = None
+    run_id: str | None = None
+    changed: bool = False
+    written: int = 0
+    updated: int = 0
+    deleted: int = 0
+    rows: int = 0
+    bytes: int = 0
+
+    @classmethod
+    def of(cls, change: Change, stored: Sequence[DataFile], **about: Any) -> Note:
+        """The note of a change to a table of these files."""
+        away = {file.path for file in change.remove}
+        after = [*change.add, *(file for file in stored if file.path not in away)]
+        return cls(
+            written=change.written,
+            updated=change.updated,
+            deleted=change.deleted,
+            rows=row_count(after),
+            bytes=byte_count(after),
+            **about,
+        )
+
+    def metadata(self) -> dict[str, Any]:
+        """The note as commit metadata."""
+        return {_OURS: {name: getattr(self, name) for name in self.__slots__}}
+
+    def committed(self, version: int, *, repeated: bool) -> Committed:
+        """The note as the answer to who committed."""
+        return Committed(
+            version=version, written=self.written, updated=self.updated, deleted=self.deleted, repeated=repeated
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Log:
+    """The log of one DataSet's table.
+
+    Attributes:
+        dataset_id: also the id of the transaction that holds the epoch; `<dataset_id>/<scope id>` hold the watermarks.
+        uri: the table's root.
+        storage_options: delta-rs's options for the store; they may hold secrets.
+        clock: unix time in seconds, for the files' times in the log.
+    """
+
+    dataset_id: str
+    uri: str
+    storage_options: Mapping[str, str] | None = field(default=None, repr=False)
+    clock: Callable[[], float]
+
+    @property
+    def folder(self) -> Folder:
+        """The table's folder."""
+        return open_folder(self.uri, self.storage_options)
+
+    def open(self) -> DeltaTable | None:
+        """A fresh handle on the newest version; None where nothing was ever committed."""
+        try:
+            return DeltaTable(self.uri, storage_options=self._options())
+        except TableNotFoundError:
+            return None
+
+    def at(self, version: int) -> DeltaTable | None:
+        """A handle on that version; None where the log does not have it (any more)."""
+        try:
+            return DeltaTable(self.uri, version=version, storage_options=self._options())
+        except DeltaError:
+            return None
+
+    def epoch(self, table: DeltaTable | None) -> int:
+        """The highest epoch that was committed; 0 for none."""
+        return 0 if table is None else table.transaction_version(self.dataset_id) or 0
+
+    def watermarks(self, version: int) -> dict[str, int]:
+        """Scope id → watermark at that version; `NO_WATERMARK` for one that was taken back."""
+        prefix = f"{self.dataset_id}/"
+        ids = delta_log.transactions(self.folder, version)
+        return {app.removeprefix(prefix): mark for app, mark in ids.items() if app.startswith(prefix)}
+
+    def committed(self, table: DeltaTable, epoch: int) -> Committed | None:
+        """What the commit of that epoch did; None where this table has not taken it."""
+        for note, version, _ in notes(table):
+            if note.epoch == epoch:
+                return note.committed(version, repeated=True)
+        return Committed(version=table.version(), repeated=True) if self.epoch(table) == epoch else None
+
+    def versions(self, table: DeltaTable) -> Iterator[Version]:
+        """The versions that changed rows, whose files are all there and which are partitioned as the table is; newest first."""
+        there = self.folder.listing()
+        for note, version, at in notes(table):
+            old = self.at(version) if note.changed else None
+            if old is None or old.metadata().partition_columns != table.metadata().partition_columns:
+                continue
+            if all(file.path in there for file in files_of(old)):
+                yield Version(
+                    version=version,
+                    at=at,
+                    operation=note.operation,
+                    run_id=note.run_id,
+                    rows=note.rows,
+                    bytes=note.bytes,
+                )
+
+    def add_columns(self, table: DeltaTable, columns: pa.Schema) -> None:
+        """Add columns, null in all rows that there are, by a commit of its own that changes no row.
+
+        Raises:
+            CommitFailedError: another writer was first.
+            DiskFull, DestinationRefused: it could not be written.
+        """
+        with destination_errors(self.folder.root, needed=0):
+            table.alter.add_columns(
+                Schema.from_arrow(columns).fields,
+                commit_properties=CommitProperties(max_commit_retries=0),
+                post_commithook_properties=_HOOKS,
+            )
+
+    def write(
+        self, table: DeltaTable, change: Change, note: Note, *, watermarks: Mapping[str, int] | None = None
+    ) -> Committed:
+        """Commit a change on that handle.
+
+        Args:
+            table: a fresh handle; a stale one is refused.
+            change: the files to add and to take out.
+            note: what to say of it; its epoch, where it has one, becomes the table's.
+            watermarks: scope id → microseconds since 1970.
+
+        Raises:
+            CommitFailedError: another writer was first.
+            DiskFull, DestinationRefused: it could not be written.
+        """
+        now_ms, moved = int(self.clock() * 1000), note.epoch is not None
+        removed = [file.remove(now_ms=now_ms, data_change=moved) for file in change.remove]
+        added = [file.add(now_ms=now_ms, data_change=moved) for file in change.add]
+
+        def commit() -> None:
+            table.create_write_transaction(
+                [*removed, *added],
+                "append",
+                table.schema(),
+                partition_by=table.metadata().partition_columns,
+                commit_properties=self._properties(note, watermarks or {}),
+                post_commithook_properties=_HOOKS,
+            )
+
+        return self._surely(commit, note, after=table.version())
+
+    def create(
+        self,
+        change: Change,
+        note: Note,
+        *,
+        schema: pa.Schema,
+        watermarks: Mapping[str, int],
+        partitioned: bool,
+        replaced: DeltaTable | None,
+    ) -> Committed:
+        """Commit the first version of the table, or one that is partitioned otherwise than those before.
+
+        delta-rs looks at the table itself here. So where one is `replaced`, a writer that holds no lease could be overwritten
+        in the instant after the caller looked; it is done only to a table that is empty or is replaced whole.
+
+        Raises:
+            CommitFailedError: another writer was first.
+            DiskFull, DestinationRefused: it could not be written.
+        """
+        now_ms = int(self.clock() * 1000)
+        days = [pa.field(DAY, pa.date32(), metadata={"comment": "Day of the row in the DataSet's time zone."})]
+        fields = [one for one in schema if one.name != DAY] + (days if partitioned else [])
+
+        def commit() -> None:
+            create_table_with_add_actions(
+                self.uri,
+                Schema.from_arrow(pa.schema(fields)),
+                [file.add(now_ms=now_ms) for file in change.add],
+                mode="error" if replaced is None else "overwrite",
+                partition_by=[DAY] if partitioned else [],
+                configuration=_CONFIGURATION,
+                storage_options=self._options(),
+                commit_properties=self._properties(note, watermarks),
+                post_commithook_properties=_HOOKS,
+            )
+
+        return self._surely(commit, note, after=-1 if replaced is None else replaced.version())
+
+    def _surely(self, commit: Callable[[], None], note: Note, *, after: int) -> Committed:
+        """Commit; where that fails and the log went on all the same, it is to be looked at again.
+
+        A store may fail after it took the commit, and a table may be created by two at once.
+        """
+        try:
+            with destination_errors(self.folder.root, needed=0):
+                commit()
+        except DestinationError as error:
+            table = self.open()
+            if table is not None and table.version() > after:
+                raise CommitFailedError(error.message) from error
+            raise
+        return note.committed(after + 1, repeated=False)
+
+    def _properties(self, note: Note, watermarks: Mapping[str, int]) -> CommitProperties:
+        ids = [] if note.epoch is None else [Transaction(self.dataset_id, note.epoch)]
+        ids += [Transaction(f"{self.dataset_id}/{scope}", mark) for scope, mark in watermarks.items()]
+        return CommitProperties(custom_metadata=note.metadata(), max_commit_retries=0, app_transactions=ids)
+
+    def _options(self) -> dict[str, str] | None:
+        return None if self.storage_options is None else dict(self.storage_options)
+
+
+def notes(table: DeltaTable) -> Iterator[tuple[Note, int, dt.datetime]]:
+    """Our commits that the log still has, newest first: what they say, their version, their time in UTC."""
+    for entry in table.history():
+        ours = entry.get(_OURS)
+        if ours is not None:
+            yield Note(**ours), entry["version"], dt.datetime.fromtimestamp(entry["timestamp"] / 1000, dt.UTC)
+
+
+def arrow_schema(table: DeltaTable) -> pa.Schema:
+    """The table's columns."""
+    return pa.schema(table.schema().to_arrow())
+
+
+def row_count(files: Iterable[DataFile]) -> int:
+    """Rows in all of them."""
+    return sum(file.rows for file in files)
+
+
+def byte_count(files: Iterable[DataFile]) -> int:
+    """Bytes of all of them."""
+    return sum(file.bytes for file in files)

@@ -1,0 +1,57 @@
+"""What a failed write means, by the class and number of the error and by the room that is left; never by its text."""
+
+from __future__ import annotations
+
+import errno
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from sentry_connector.errors import DestinationError, DestinationRefused, DiskFull
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_SLACK = 1024 * 1024
+"""Bytes: delta-rs and DuckDB hide the number of a failed write, so where less room is left than the write needs and this,
+the disk is what was in the way."""
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@contextmanager
+def destination_errors(root: str, *, needed: int) -> Iterator[None]:
+    """Turn what the libraries raise while they write into `DiskFull` or `DestinationRefused`.
+
+    `CommitFailedError` passes: another writer was first, which is for the caller to look at.
+
+    Args:
+        root: the folder that is written to.
+        needed: bytes that the write may take.
+    """
+    try:
+        yield
+    except CommitFailedError:
+        raise
+    except (OSError, DeltaError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise _meaning(error, root, needed) from error
+
+
+def _meaning(error: Exception, root: str, needed: int) -> DestinationError:
+    if getattr(error, "errno", None) in _FULL or _room(root) < needed + _SLACK:
+        return DiskFull(f"No space is left where {root} lies; the table is as it was.")
+    return DestinationRefused(f"{root} could not be written: {_one_line(error)}")
+
+
+def _room(root: str) -> float:
+    """Bytes that are free where a local folder lies; without end for anything else."""
+    try:
+        return shutil.disk_usage(root).free
+    except OSError:
+        return float("inf")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(_ESCAPES.sub("", str(error)).split())

@@ -1,0 +1,97 @@
+"""Keeping Delta tables fast and small: merging small files, deleting what no kept version needs. No row ever changes here."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Collection, Iterable, Sequence
+
+from deltalake import DeltaTable
+
+from sentry_connector.destinations import delta_log
+from sentry_connector.destinations.delta_commits import Log, Note, arrow_schema
+from sentry_connector.destinations.delta_files import DataFile, Folder, files_of
+from sentry_connector.destinations.delta_merge import Change, workspace
+from sentry_connector.destinations.model import Version
+
+TARGET_BYTES = 64 * 1024 * 1024
+FEWEST = 8
+"""Small files of one day that are worth being merged."""
+
+GRACE = dt.timedelta(hours=1)
+"""A version so young is kept whatever its number: somebody may be reading it."""
+
+LONGEST_LOG = 20
+"""Entries that a reader may have to read one by one; then a checkpoint is written."""
+
+COMPACT = "compact"
+
+_STAGED = re.compile(r"(?:_day=[^/]+/)?e(\d{8,})[/-][^/]+\.parquet|_spool/(\d{8,})/[^/]+")
+
+
+def compacted(log: Log, table: DeltaTable, target_bytes: int) -> DeltaTable:
+    """The table after its small files were merged, day by day, in one commit.
+
+    Raises:
+        CommitFailedError: another writer was first.
+        DiskFull, DestinationRefused: it could not be written.
+    """
+    files = files_of(table)
+    bins = [one for small in _small(files, target_bytes) for one in binned(small, target_bytes)]
+    if not bins:
+        return table
+    bounded = {name for file in files for name in file.bounds}
+    with workspace(log.folder, epoch=log.epoch(table), schema=arrow_schema(table), bounded=bounded) as space:
+        merged = [space.merged(one) for one in bins]
+    change = Change(add=merged, remove=[file for one in bins for file in one])
+    log.write(table, change, Note.of(change, files, operation=COMPACT))
+    return log.open() or table
+
+
+def _small(files: Iterable[DataFile], target_bytes: int) -> Iterable[list[DataFile]]:
+    by_day: dict[dt.date | None, list[DataFile]] = {}
+    for file in files:
+        if file.bytes < target_bytes // 2:
+            by_day.setdefault(file.day, []).append(file)
+    return (small for small in by_day.values() if len(small) >= FEWEST)
+
+
+def binned(files: Sequence[DataFile], target_bytes: int) -> list[list[DataFile]]:
+    """The files in groups of at least two, none much larger than the target."""
+    groups: list[list[DataFile]] = [[]]
+    room = target_bytes
+    for file in sorted(files, key=lambda one: one.bytes):
+        if file.bytes > room:
+            groups.append([])
+            room = target_bytes
+        groups[-1].append(file)
+        room -= file.bytes
+    return [group for group in groups if len(group) > 1]
+
+
+def kept(versions: Sequence[Version], *, now: dt.datetime, count: int) -> list[int]:
+    """Which of the versions (newest first) stay: the last `count`, and the young ones."""
+    return [one.version for number, one in enumerate(versions) if number < count or one.at > now - GRACE]
+
+
+def delete_unneeded(log: Log, table: DeltaTable | None, versions: Collection[int], *, before: int) -> None:
+    """Delete the files of epochs before `before` that neither the table nor one of the versions holds, and their manifests."""
+    held = [table, *map(log.at, versions)]
+    needed = {file.path for one in held if one is not None for file in files_of(one)}
+    for path in log.folder.listing():
+        epoch = epoch_of(path)
+        if epoch is not None and epoch < before and path not in needed:
+            log.folder.delete(path)
+
+
+def epoch_of(path: str) -> int | None:
+    """The epoch that a file was written for; None for a file that is none of ours."""
+    match = _STAGED.fullmatch(path)
+    return int(match[1] or match[2]) if match else None
+
+
+def trim_log(folder: Folder, table: DeltaTable, versions: Collection[int]) -> None:
+    """Write a checkpoint where the log grew long, and delete the entries that none of the versions needs."""
+    if delta_log.entries_since_checkpoint(folder) >= LONGEST_LOG:
+        table.create_checkpoint()
+    delta_log.forget_before(folder, min(versions, default=table.version()))

@@ -1,0 +1,158 @@
+"""What a destination is: update methods with their promises, the one atomic commit, versions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import pyarrow as pa
+
+RUN_ID = "_run_id"
+EXTRACTED_AT = "_extracted_at"
+EXTRA = "_extra"
+DAY = "_day"
+
+
+class UpdateMethod(StrEnum):
+    """How a run's rows change the table."""
+
+    REPLACE = "replace"  # the table holds exactly the run's rows
+    APPEND = "append"  # the run's rows are added
+    UPSERT = "upsert"  # by key: a changed row is replaced whole, a new one added, rows not returned stay
+    PARTITION = "partition"  # days that were read whole are replaced whole
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StagedFile:
+    """A Parquet file that lies in the table's folder and is not part of the table until a commit names it.
+
+    Attributes:
+        path: relative to the table's root.
+        rows: number of rows.
+        bytes: size of the file.
+        day: for a partitioned table, the one day that all its rows belong to.
+    """
+
+    path: str
+    rows: int
+    bytes: int
+    day: dt.date | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Days:
+    """Which days a Partition commit touches, all in the DataSet's zone.
+
+    Attributes:
+        whole: days that were read whole: what the table holds of them is replaced.
+        gaining: days near the edge of Sentry's retention: they only gain rows (by key).
+        drop_before: days before this one are dropped (`--keep-days`); None keeps all.
+    """
+
+    whole: frozenset[dt.date] = frozenset()
+    gaining: frozenset[dt.date] = frozenset()
+    drop_before: dt.date | None = None
+
+    def drops(self, day: dt.date | None) -> bool:
+        """Whether rows of that day are too old to be kept."""
+        return self.drop_before is not None and day is not None and day < self.drop_before
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Commit:
+    """Everything that one run changes in a table, in one step or not at all.
+
+    Attributes:
+        epoch: the run's integer; a table takes each epoch once and never a lower one after a higher.
+        run_id: the run's name.
+        method: how the rows change the table.
+        files: the staged rows.
+        schema: the report's Arrow schema, with `_run_id`, `_extracted_at`, `_extra` (and `_day`); columns that the table
+            lacks are added, columns that it has beyond it stay.
+        key: columns that tell rows apart; empty only for append.
+        replace_together: key columns whose rows are replaced as a group (Upsert).
+        compared: columns whose change counts as a change of the row (Upsert writes only changed rows); empty: all but the
+            key and the system columns.
+        immutable_time: a time column that never changes for a key: files whose times lie elsewhere are not looked into.
+        watermarks: scope id → end of the committed window in microseconds since 1970, UTC.
+        days: for Partition.
+        unread: values of columns that mark rows of scopes which were not read whole: Partition keeps these rows.
+        skip_stored: Append leaves out rows whose key the table already holds.
+        keep_when_empty: Replace with no rows leaves the table as it is.
+    """
+
+    epoch: int
+    run_id: str
+    method: UpdateMethod
+    files: Sequence[StagedFile]
+    schema: pa.Schema
+    key: tuple[str, ...] = ()
+    replace_together: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
+    immutable_time: str | None = None
+    watermarks: Mapping[str, int] = field(default_factory=dict)
+    days: Days | None = None
+    unread: Sequence[Mapping[str, str]] = ()
+    skip_stored: bool = False
+    keep_when_empty: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Committed:
+    """What a commit did. `version` is the table's version after it; the counts are rows."""
+
+    version: int
+    written: int = 0
+    updated: int = 0
+    deleted: int = 0
+    repeated: bool = False  # the table had this epoch already: nothing was done again
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Version:
+    """One state of a table that can be looked at and reverted to. `at` is UTC."""
+
+    version: int
+    at: dt.datetime
+    operation: str  # the update method, `revert`, `compact`
+    run_id: str | None
+    rows: int | None
+    bytes: int | None
+
+
+class Table(Protocol):
+    """One DataSet's table. Everything that changes it is atomic; readers see the version before or the version after."""
+
+    def exists(self) -> bool:
+        """Whether anything was ever committed."""
+
+    def epoch(self) -> int:
+        """The highest epoch that was committed; 0 for none."""
+
+    def watermark(self, scope_id: str) -> int | None:
+        """End of the last committed window of that scope, in microseconds since 1970 UTC; None for none."""
+
+    def committed(self, epoch: int) -> Committed | None:
+        """What the commit of that epoch did; None where the table has not taken it."""
+
+    def commit(self, commit: Commit) -> Committed:
+        """Do all of it in one step, once.
+
+        Raises:
+            KeyViolated: a key column is null, or a key is doubled within the staged rows.
+            TableChanged: another writer came between; the table is as it was.
+            DiskFull, DestinationRefused: it could not be written; the table is as it was.
+        """
+
+    def versions(self) -> list[Version]:
+        """The versions that can be reverted to, newest first."""
+
+    def revert(self, version: int, *, epoch: int) -> Committed:
+        """Make the table what it was at `version`, watermarks too, in one commit; itself a new version.
+
+        Raises:
+            UnknownName: there is no such version.
+        """

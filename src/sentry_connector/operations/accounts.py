@@ -1,0 +1,180 @@
+"""Accounts: a Sentry token, given once, kept sealed, used by any number of DataSets."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
+from sentry_connector.errors import CredentialError, NotFound, ScopeMissing, UsageError
+from sentry_connector.runs.house import House
+from sentry_connector.sentry.address import normalise_url
+from sentry_connector.sentry.client import Connection
+from sentry_connector.sentry.directory import Directory, Identity
+from sentry_connector.store.ids import new_id
+from sentry_connector.store.records import Account, AccountStatus, DataSet
+from sentry_connector.store.vault import token_hint
+
+READ_SCOPES = frozenset({"org:read", "project:read", "team:read", "event:read"})
+"""All that the sixteen reports need."""
+
+
+async def add(house: House, name: str, url: str, token: str) -> Account:
+    """Connect an account: the token is tried on Sentry first, and stored sealed only if Sentry takes it.
+
+    Raises:
+        UsageError: the name is empty or taken, the URL is none.
+        TokenMissing, TokenRejected, ConnectionFailed, NotSentry: Sentry could not be asked with it; nothing is stored.
+    """
+    now = house.now()
+    account = Account(
+        id=new_id(now, house.rng),
+        name=plain_text("name", name, LONGEST_NAME),
+        url=normalise_url(url),
+        token_hint=token_hint(token),
+        created_at=now,
+        updated_at=now,
+    )
+    _refuse_taken(house, account.name)
+    identity = await identify(house, house.with_token(account.url, token))
+    account = _checked(account, identity, house)
+    house.store.accounts.add(account, house.vault.seal(token, account.id, account.url))
+    return account
+
+
+def everything(house: House) -> list[Account]:
+    """All accounts, by name."""
+    return house.store.accounts.list()
+
+
+def find(house: House, name: str) -> Account:
+    """The account of that name.
+
+    Raises:
+        UnknownName: there is none; the nearest names are given.
+    """
+    return house.store.accounts.find(name)
+
+
+def connection(house: House, name: str | None) -> Connection:
+    """How to reach Sentry with the account of that name; None = with the environment's token.
+
+    Raises:
+        UnknownName: there is no such account.
+        TokenMissing: none is named, and the environment has no token.
+        VaultUnusable: the account's token cannot be opened.
+    """
+    return house.connection(None if name is None else find(house, name))
+
+
+async def check(house: House, name: str) -> Account:
+    """Ask Sentry about a stored account, and keep what it says.
+
+    Raises:
+        UnknownName: there is no such account.
+        CredentialError, ConnectionFailed: what Sentry says; a rejected token makes the account invalid, a host that cannot be
+            reached leaves it as it was.
+    """
+    account = house.store.accounts.find(name)
+    try:
+        identity = await identify(house, house.connection(account))
+    except CredentialError as error:
+        invalid = {"status": AccountStatus.INVALID, "checked_at": house.now(), "message": error.message}
+        house.store.accounts.save(msgspec.structs.replace(account, **invalid))
+        raise
+    account = _checked(account, identity, house)
+    house.store.accounts.save(account)
+    return account
+
+
+def rename(house: House, name: str, new_name: str) -> Account:
+    """Give an account another name; its DataSets keep it.
+
+    Raises:
+        UnknownName: there is no such account.
+        UsageError: the new name is empty or taken.
+    """
+    account = house.store.accounts.find(name)
+    renamed = msgspec.structs.replace(account, name=plain_text("name", new_name, LONGEST_NAME), updated_at=house.now())
+    house.store.accounts.save(renamed)
+    return renamed
+
+
+async def replace_token(house: House, name: str, token: str, url: str | None = None) -> Account:
+    """Give an account another token, and another URL where one is given; one that Sentry does not take changes nothing.
+
+    Raises:
+        UnknownName, TokenRejected, ConnectionFailed, NotSentry: the old token stays.
+    """
+    account = house.store.accounts.find(name)
+    moved = msgspec.structs.replace(
+        account, url=normalise_url(url) if url else account.url, token_hint=token_hint(token), updated_at=house.now()
+    )
+    identity = await identify(house, house.with_token(moved.url, token))
+    moved = _checked(moved, identity, house)
+    house.store.accounts.replace_token(moved, house.vault.seal(token, moved.id, moved.url))
+    return moved
+
+
+def delete(house: House, name: str) -> tuple[Account, list[DataSet]]:
+    """Forget an account and its token; the DataSets that used it keep their tables and wait for another account.
+
+    Returns:
+        The account, and those DataSets.
+
+    Raises:
+        UnknownName: there is no such account.
+    """
+    account = house.store.accounts.find(name)
+    users = used_by(house, account)
+    house.store.accounts.delete(account.id)
+    return account, users
+
+
+def used_by(house: House, account: Account) -> list[DataSet]:
+    """The DataSets that use the account."""
+    return [dataset for dataset in house.store.datasets.list() if dataset.account_id == account.id]
+
+
+async def identify(house: House, connection: Connection) -> Identity:
+    """What Sentry says about the token.
+
+    Raises:
+        TokenRejected: Sentry does not know it.
+        ConnectionFailed, NotSentry: there is no Sentry to ask.
+    """
+    async with house.client(connection) as client:
+        directory = Directory(client)
+        identity = await directory.who_am_i()
+        # The root of the API answers anybody; only a list shows whether the token is known. A refusal for want of a scope
+        # shows that it is.
+        for probe in (directory.organizations, directory.projects_seen):
+            try:
+                await probe()
+            except (ScopeMissing, NotFound):
+                continue
+            break
+        return identity
+
+
+def scopes_beyond_reading(scopes: tuple[str, ...] | None) -> list[str]:
+    """Scopes of a token that the connector never needs, since it only reads."""
+    return sorted(scope for scope in scopes or () if scope not in READ_SCOPES and not scope.endswith(":read"))
+
+
+def _refuse_taken(house: House, name: str) -> None:
+    """A name that is taken is refused before Sentry is asked; the store refuses it once more, in one step with storing."""
+    if any(account.name.casefold() == name.casefold() for account in house.store.accounts.list()):
+        raise UsageError(
+            f"There is an account named {name!r} already.", remedy="Choose another name, or replace its token."
+        )
+
+
+def _checked(account: Account, identity: Identity, house: House) -> Account:
+    return msgspec.structs.replace(
+        account,
+        status=AccountStatus.VALID,
+        checked_at=house.now(),
+        message=None,
+        scopes=identity.scopes,
+        identity=identity.user_id,
+    )

@@ -1,0 +1,271 @@
+"""DataSets: made, changed, run, looked at, reverted, deleted, restored."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterator
+
+import msgspec
+import pyarrow as pa
+
+from sentry_connector.datasets.definition import Definition, check
+from sentry_connector.destinations.delta import Delta
+from sentry_connector.destinations.model import Committed, UpdateMethod, Version
+from sentry_connector.destinations.query import Snapshot, query
+from sentry_connector.errors import UnknownName, UsageError
+from sentry_connector.extraction.prepare import window_of
+from sentry_connector.extraction.progress import Progress
+from sentry_connector.extraction.schema import arrow_schema
+from sentry_connector.operations.pull import pull
+from sentry_connector.reports import catalogue, windows
+from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastRun, SingleDate
+from sentry_connector.runs.execute import account_of, execute
+from sentry_connector.runs.house import House
+from sentry_connector.runs.lease import held
+from sentry_connector.store.ids import new_id
+from sentry_connector.store.records import Account, DataSet, Run, RunState, Trigger
+
+PREVIEW_ROWS = 100
+
+Changes = dict[str, object]
+"""Field of `Definition` → new value."""
+
+
+def create(house: House, definition: Definition, account: str | None) -> DataSet:
+    """Store a new DataSet. Nothing is asked of Sentry and no table is made before its first run.
+
+    Args:
+        house: the parts.
+        definition: what it is; checked here.
+        account: name of the account; None = the environment's token.
+
+    Raises:
+        UsageError: something does not fit; nothing is stored.
+    """
+    definition = check(definition)
+    now = house.now()
+    return house.store.datasets.add(
+        DataSet(
+            id=new_id(now, house.rng),
+            slug="",
+            account_id=_account_id(house, account),
+            created_at=now,
+            updated_at=now,
+            **{name: getattr(definition, name) for name in Definition.__struct_fields__},
+        )
+    )
+
+
+def edit(house: House, name: str, changes: Changes, account: str | None = None) -> DataSet:
+    """Change a DataSet; a run that is under way keeps what it began with.
+
+    Args:
+        house: the parts.
+        name: the DataSet's.
+        changes: fields of `Definition` with their new values.
+        account: name of another account.
+
+    Raises:
+        UnknownName: there is no such DataSet or account.
+        UsageError: the changed definition does not fit, or its rows would not fit those in the table.
+    """
+    dataset = house.store.datasets.find(name)
+    definition = check(msgspec.structs.replace(definition_of(dataset), **changes))
+    _refuse_strange_rows(house, dataset, definition)
+    changed = msgspec.structs.replace(
+        dataset,
+        updated_at=house.now(),
+        account_id=_account_id(house, account) if account else dataset.account_id,
+        **{name: getattr(definition, name) for name in Definition.__struct_fields__},
+    )
+    house.store.datasets.save(changed)
+    return changed
+
+
+def definition_of(dataset: DataSet) -> Definition:
+    """A stored DataSet as a person described it."""
+    return Definition(**{name: getattr(dataset, name) for name in Definition.__struct_fields__})
+
+
+def _refuse_strange_rows(house: House, dataset: DataSet, definition: Definition) -> None:
+    """A filled table keeps its report, its resolution and whether it is partitioned: other rows would not fit beside the old.
+
+    Replace empties the table anyway, so that it may change everything but the columns.
+    """
+    if not house.destination.table(dataset.id).exists():
+        return
+    if definition.report != dataset.report:
+        raise UsageError(
+            f"{dataset.name!r} holds rows of {dataset.report}; rows of {definition.report} have other columns.",
+            remedy="Make a new DataSet for the other report.",
+        )
+    replaces = definition.update_method is UpdateMethod.REPLACE
+    if definition.details.resolution != dataset.details.resolution and not replaces:
+        raise UsageError(
+            "Counts of another resolution do not fit beside those in the table.",
+            remedy="Change to --update-method replace first and run once, or make a new DataSet.",
+        )
+    was_partitioned = dataset.update_method is UpdateMethod.PARTITION
+    if (definition.update_method is UpdateMethod.PARTITION) is not was_partitioned:
+        raise UsageError(
+            "A filled table is either partitioned by day or not.",
+            remedy="Make a new DataSet with the other update method.",
+        )
+
+
+def _account_id(house: House, account: str | None) -> str | None:
+    return house.store.accounts.find(account).id if account else None
+
+
+def find(house: House, name: str) -> DataSet:
+    """The DataSet of that name or slug.
+
+    Raises:
+        UnknownName: there is none; the nearest names are given.
+    """
+    return house.store.datasets.find(name)
+
+
+def everything(house: House, *, deleted: bool = False) -> list[DataSet]:
+    """All DataSets, by name; or those that were deleted and can be restored."""
+    return house.store.datasets.deleted() if deleted else house.store.datasets.list()
+
+
+def days_now(house: House, dataset: DataSet) -> str | None:
+    """What the dates of a DataSet would mean for a first run now, in words; None where its report has no dates.
+
+    Raises:
+        DatesError: the dates make no window now.
+    """
+    report = catalogue.find(dataset.report)
+    if report.time_column is None:
+        return None
+    settle = dt.timedelta(seconds=house.settings.settle)
+    window = window_of(report, dataset.details, now=house.now(), settle=settle, watermark=None)
+    return windows.describe(window, dataset.details.timezone)
+
+
+def will_lose(dataset: DataSet) -> bool:
+    """Whether later runs will drop rows of earlier ones: Replace with days that move on and no consent to that."""
+    moves = isinstance(dataset.details.duration, SingleDate | DateRange)
+    return dataset.update_method is UpdateMethod.REPLACE and moves and not dataset.accept_loss
+
+
+@contextlib.contextmanager
+def rows(house: House, name: str, version: int | None = None) -> Iterator[pa.RecordBatchReader]:
+    """The rows of a DataSet, streamed; of the newest version where none is named.
+
+    Raises:
+        UnknownName: there is no such DataSet or version.
+    """
+    dataset = house.store.datasets.find(name)
+    snapshot = table_of(house, dataset).snapshot(version)
+    snapshot = snapshot or Snapshot(files=(), schema=arrow_schema(catalogue.find(dataset.report)))
+    # JSON columns are known by their metadata, which SQL engines drop.
+    with query("SELECT * FROM rows", {"rows": snapshot}) as reader:
+        batches = (pa.RecordBatch.from_arrays(batch.columns, schema=snapshot.schema) for batch in reader)
+        yield pa.RecordBatchReader.from_batches(snapshot.schema, batches)
+
+
+def delete(house: House, name: str) -> DataSet:
+    """Put a DataSet out of sight; table and history stay for 30 days.
+
+    Raises:
+        UnknownName: there is no such DataSet.
+    """
+    dataset = house.store.datasets.find(name)
+    house.store.datasets.delete(dataset.id, house.now())
+    for old in house.store.datasets.purge(house.now()):
+        house.destination.table(old.id).drop()
+    return dataset
+
+
+def restore(house: House, name: str) -> DataSet:
+    """Bring a deleted DataSet back, with its table and history.
+
+    Raises:
+        UnknownName: no deleted DataSet has that name.
+        UsageError: another one has taken the name meanwhile.
+    """
+    return house.store.datasets.restore(name, house.now())
+
+
+async def run(house: House, name: str, *, progress: Progress, wait_lock: float = 0.0) -> Run:
+    """Run a DataSet now and wait for its end; a run that was interrupted is gone on with instead.
+
+    Raises:
+        UnknownName: there is no such DataSet.
+        Locked: another process works on it (for longer than `wait_lock` seconds).
+    """
+    dataset = house.store.datasets.find(name)
+    interrupted = [run for run in house.store.runs.history(dataset.id) if run.state is not RunState.DONE]
+    if interrupted:
+        return await execute(interrupted[-1].id, house, progress=progress, wait_lock=wait_lock)
+    now = house.now()
+    fresh = Run(id=new_id(now, house.rng), dataset_id=dataset.id, trigger=Trigger.MANUAL, queued_at=now)
+    house.store.runs.add(fresh)
+    return await execute(fresh.id, house, progress=progress, wait_lock=wait_lock)
+
+
+async def preview(house: House, name: str, *, progress: Progress) -> pa.Table:
+    """What a run would bring: the first hundred rows, read from Sentry and stored nowhere.
+
+    Raises:
+        ConnectorError: nothing could be read.
+    """
+    dataset = house.store.datasets.find(name)
+    report = catalogue.find(dataset.report)
+    details = dataset.details
+    if isinstance(details.duration, SinceLastRun) and report.all_available:
+        details = msgspec.structs.replace(details, duration=AllAvailable())
+    elif isinstance(details.duration, SinceLastRun):
+        details = msgspec.structs.replace(details, duration=None)
+    connection = house.connection(account_of(dataset, house))
+    async with pull(report, details, connection, house, progress=progress, limit=PREVIEW_ROWS) as pulled:
+        return pa.Table.from_batches(pulled.batches(), pulled.schema)
+
+
+def schema(house: House, name: str) -> pa.Schema:
+    """The columns of a DataSet's table; those that it will have where nothing was committed yet.
+
+    Raises:
+        UnknownName: there is no such DataSet.
+    """
+    dataset = house.store.datasets.find(name)
+    table = house.destination.table(dataset.id)
+    return table.schema() if table.exists() else arrow_schema(catalogue.find(dataset.report))
+
+
+def versions(house: House, name: str) -> list[Version]:
+    """The states that the table can be reverted to, newest first.
+
+    Raises:
+        UnknownName: there is no such DataSet.
+    """
+    return house.destination.table(house.store.datasets.find(name).id).versions()
+
+
+async def revert(house: House, name: str, version: int, *, wait_lock: float = 0.0) -> Committed:
+    """Make the table what it was at that version, with the watermarks of that time; itself a new version.
+
+    Raises:
+        UnknownName: there is no such DataSet or version.
+        Locked: a run is at work on the DataSet.
+    """
+    dataset = house.store.datasets.find(name)
+    async with held(house, f"dataset/{dataset.id}", wait=wait_lock):
+        table = house.destination.table(dataset.id)
+        if not table.exists():
+            raise UnknownName("version", str(version), [], remedy="The DataSet has no version yet: run it first.")
+        return table.revert(version, epoch=house.store.datasets.next_epoch(dataset.id, table.epoch()))
+
+
+def table_of(house: House, dataset: DataSet) -> Delta:
+    """The DataSet's table."""
+    return house.destination.table(dataset.id)
+
+
+def account(house: House, dataset: DataSet) -> Account | None:
+    """The account that the DataSet uses; None for the environment's token."""
+    return account_of(dataset, house)

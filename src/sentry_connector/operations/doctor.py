@@ -1,0 +1,62 @@
+"""Doctor: everything that a pull or a run needs, looked at piece by piece."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from sentry_connector.errors import ConnectorError, DestinationRefused, DiskFull
+from sentry_connector.reports.catalogue import CATALOGUE
+from sentry_connector.runs.house import House
+from sentry_connector.sentry.client import Connection
+from sentry_connector.sentry.doctor import Check, examine
+
+LEAST_FREE_BYTES = 256 * 2**20
+"""Below this much free space the doctor warns."""
+
+
+async def doctor(house: House, connection: Connection) -> list[Check]:
+    """The checks of the connection, then those of this machine; a failure is a result, not an error."""
+    scopes = {report.name: report.scope for report in CATALOGUE}
+    checks = await examine(connection, scopes, clock=house.clock, rng=house.rng)
+    return [*checks, _local("store", lambda: _store(house), house), _local("storage", lambda: _storage(house), house)]
+
+
+def _local(name: str, look: Callable[[], tuple[str, str]], house: House) -> Check:
+    began = house.clock.monotonic()
+    try:
+        message, remedy = look()
+    except ConnectorError as error:
+        check = Check(name=name, ok=False, error=error.name, message=error.message, remedy=error.remedy)
+    else:
+        check = Check(name=name, ok=True, message=message, remedy=remedy)
+    return dataclasses.replace(check, seconds=house.clock.monotonic() - began)
+
+
+def _store(house: House) -> tuple[str, str]:
+    accounts, datasets = len(house.store.accounts.list()), len(house.store.datasets.list())
+    return f"The store opens; it holds {accounts} accounts and {datasets} DataSets.", ""
+
+
+def _storage(house: House) -> tuple[str, str]:
+    storage = house.settings.storage
+    if "://" in storage:
+        return f"Tables lie at {storage}.", ""
+    folder = Path(storage)
+    probe = folder / f".doctor-{uuid.uuid4().hex}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe.write_bytes(os.urandom(4096))
+        probe.unlink()
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFull(f"No space is left at {folder}.") from error
+        raise DestinationRefused(f"{folder} cannot be written: {error.strerror}.") from error
+    free = shutil.disk_usage(folder).free
+    remedy = "Free space soon; a run needs room for its rows twice." if free < LEAST_FREE_BYTES else ""
+    return f"{folder} can be written; {free // 2**20:,} MiB are free.", remedy

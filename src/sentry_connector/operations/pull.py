@@ -1,0 +1,179 @@
+"""Pull: one report, read once, straight to whoever wants the rows. Nothing is stored."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from sentry_connector.extraction.plan import alternatives
+from sentry_connector.extraction.prepare import Prepared, prepare
+from sentry_connector.extraction.progress import Progress
+from sentry_connector.extraction.read import Extraction, Incomplete, Reader
+from sentry_connector.extraction.schema import arrow_schema
+from sentry_connector.extraction.spool import Layout, Spool
+from sentry_connector.reports import menus, windows
+from sentry_connector.reports.details import Details
+from sentry_connector.reports.model import Report
+from sentry_connector.runs.house import House
+from sentry_connector.runs.outcome import drift_warnings
+from sentry_connector.sentry.client import Connection, SentryClient
+
+FOLDER_PREFIX = "sentry-connector-"
+
+EPOCH = 0
+"""A pull commits nothing, so that its epoch orders nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pulled:
+    """The rows of one pull, in files of their own until the pull is closed.
+
+    Attributes:
+        report: what was pulled.
+        schema: the columns.
+        rows: how many rows there are.
+        windows: the resolved dates, one line each.
+        incomplete: what is missing, and why; empty means that the pull is COMPLETE.
+        warnings: sentences about what a user should know.
+        limited: reading stopped at the number of rows that was asked for.
+    """
+
+    report: Report
+    schema: pa.Schema
+    rows: int
+    windows: tuple[str, ...]
+    incomplete: tuple[Incomplete, ...]
+    warnings: tuple[str, ...]
+    limited: bool
+    _spool: Spool
+    _extraction: Extraction
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows, a part at a time; memory does not grow with their number."""
+        for record in self._extraction.records:
+            yield from self._spool.batches(record)
+
+
+@contextlib.asynccontextmanager
+async def pull(
+    report: Report,
+    details: Details,
+    connection: Connection,
+    house: House,
+    *,
+    progress: Progress,
+    limit: int | None = None,
+) -> AsyncIterator[Pulled]:
+    """As `pull_into`, in a folder of its own, which is removed at the end of the block."""
+    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as folder:
+        yield await pull_into(Path(folder), report, details, connection, house, progress=progress, limit=limit)
+
+
+async def pull_into(
+    folder: Path,
+    report: Report,
+    details: Details,
+    connection: Connection,
+    house: House,
+    *,
+    progress: Progress,
+    limit: int | None = None,
+) -> Pulled:
+    """Read a report into files in a folder.
+
+    Args:
+        folder: an empty folder.
+        report: what is wanted.
+        details: the chosen values; they are checked here, before anything is asked of Sentry.
+        connection: where and as whom.
+        house: the parts.
+        progress: told of every page.
+        limit: stop after so many rows; the pull then counts as complete, "limited by request".
+
+    Raises:
+        UsageError: the details are wrong.
+        ConnectorError: nothing could be read.
+    """
+    details = menus.check(report, details, storing=False)
+    now = house.now()
+    spool = _spool(report, folder)
+    async with house.client(connection, progress.wait) as client:
+        try:
+            prepared = await _prepared(report, details, client, house, now)
+            reader = Reader(
+                client=client,
+                report=report,
+                details=details,
+                spool=spool,
+                run_id=f"pull@{now:%Y%m%dT%H%M%SZ}",
+                clock=house.now,
+                progress=progress,
+                concurrency=house.settings.concurrency,
+                row_limit=limit,
+            )
+            extraction = await reader.read(prepared.slices)
+        finally:
+            progress.used(client.usage)
+    return Pulled(
+        report=report,
+        schema=spool.schema,
+        rows=sum(record.rows for record in extraction.records),
+        windows=_described(prepared, details),
+        incomplete=extraction.incomplete,
+        warnings=(*prepared.warnings, *drift_warnings(extraction)),
+        limited=any(record.limited for record in extraction.records),
+        _spool=spool,
+        _extraction=extraction,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explained:
+    """What a pull would do: its windows, and for each slice the first request of the best way to read it."""
+
+    windows: tuple[str, ...]
+    slices: tuple[tuple[str, str, str], ...]  # label, URL, rate budget
+
+
+async def explain(report: Report, details: Details, connection: Connection, house: House) -> Explained:
+    """The plan of a pull; only the lists that the menus need are asked for.
+
+    Raises:
+        ConnectorError: as `pull`.
+    """
+    details = menus.check(report, details, storing=False)
+    async with house.client(connection) as client:
+        prepared = await _prepared(report, details, client, house, house.now())
+    first = [
+        (one.scope.label, request.url, request.family)
+        for one in prepared.slices
+        for request in alternatives(report, details, one)[0].requests
+    ]
+    return Explained(windows=_described(prepared, details), slices=tuple(first))
+
+
+async def _prepared(report: Report, details: Details, client: SentryClient, house: House, now: dt.datetime) -> Prepared:
+    settle = dt.timedelta(seconds=house.settings.settle)
+    return await prepare(report, details, client, now=now, settle=settle)
+
+
+def _spool(report: Report, folder: Path) -> Spool:
+    return Spool(
+        filesystem=pafs.LocalFileSystem(),
+        root=str(folder),
+        epoch=EPOCH,
+        schema=arrow_schema(report),
+        layout=Layout(key=report.key),
+    )
+
+
+def _described(prepared: Prepared, details: Details) -> tuple[str, ...]:
+    distinct = dict.fromkeys(prepared.spans.values())
+    return tuple(windows.describe(window, details.timezone) for window in distinct)

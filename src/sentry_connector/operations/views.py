@@ -1,0 +1,141 @@
+"""The records as the JSON objects that people and programs rely on; one shape for the command line and the API."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+
+from sentry_connector.destinations.delta import Delta
+from sentry_connector.destinations.model import Version
+from sentry_connector.reports import menus
+from sentry_connector.reports.model import Report
+from sentry_connector.runs.house import House
+from sentry_connector.store.records import Account, DataSet, Run, RunState, Verdict
+
+
+def report_view(report: Report) -> dict[str, Any]:
+    """A report of the catalogue."""
+    return {
+        "slug": report.slug,
+        "name": report.name,
+        "aliases": list(report.aliases),
+        "about": report.about,
+        "menus": {menu.value: need.value for menu, need in report.menus.items()},
+        "durations": list(menus.durations(report)),
+        "stats": list(report.stats),
+        "scope": report.scope,
+        "key": list(report.key),
+        "time_column": report.time_column,
+        "columns": [
+            {
+                "name": column.name,
+                "type": column.type.value,
+                "about": column.about,
+                "source": " or ".join(column.sources) or f"the chosen {column.context}",
+                "key": column.name in report.key,
+            }
+            for column in report.columns
+        ],
+        "notes": list(report.notes),
+        "docs": report.docs,
+    }
+
+
+def account_view(account: Account, used_by: list[DataSet]) -> dict[str, Any]:
+    """An account; its token is never part of anything."""
+    return {
+        "id": account.id,
+        "name": account.name,
+        "url": account.url,
+        "status": account.status.value,
+        "message": account.message,
+        "checked_at": account.checked_at,
+        "scopes": account.scopes,
+        "token_hint": account.token_hint,
+        "used_by": [dataset.name for dataset in used_by],
+        "created_at": account.created_at,
+        "updated_at": account.updated_at,
+    }
+
+
+def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
+    """A DataSet with what can be said about its table and its runs."""
+    table = house.destination.table(dataset.id)
+    history = house.store.runs.history(dataset.id, limit=1)
+    last = history[0] if history else None
+    account = house.store.accounts.get(dataset.account_id) if dataset.account_id else None
+    exists = table.exists()
+    return {
+        "id": dataset.id,
+        "name": dataset.name,
+        "slug": dataset.slug,
+        "description": dataset.description,
+        "tags": list(dataset.tags),
+        "report": dataset.report,
+        "account": account.name if account else None,
+        "details": msgspec.to_builtins(dataset.details),
+        "update_method": dataset.update_method.value,
+        "key": list(dataset.key),
+        "keep_days": dataset.keep_days,
+        "keep_when_empty": dataset.keep_when_empty,
+        "accept_loss": dataset.accept_loss,
+        "destination": dataset.destination,
+        "schedule": dataset.schedule,
+        "timezone": dataset.details.timezone,
+        "retry": msgspec.to_builtins(dataset.retry),
+        "paused": dataset.paused,
+        "health": health(last),
+        "rows": table.rows() if exists else 0,
+        "columns": len(table.schema()) if exists else 0,
+        "version": table.version() if exists else None,
+        "last_run": run_view(last, dataset) if last else None,
+        "next_slot": None,
+        "created_at": dataset.created_at,
+        "updated_at": dataset.updated_at,
+        "deleted_at": dataset.deleted_at,
+        "owner": dataset.owner,
+    }
+
+
+def health(last: Run | None) -> str:
+    """How a DataSet is, in a word, by its last run."""
+    if last is None:
+        return "never run"
+    if last.state is not RunState.DONE:
+        return last.state.value
+    return {Verdict.COMPLETE: "good", Verdict.INCOMPLETE: "incomplete", Verdict.FAILED: "failing"}.get(
+        last.verdict or Verdict.FAILED, "cancelled"
+    )
+
+
+def run_view(run: Run, dataset: DataSet | None) -> dict[str, Any]:
+    """A run."""
+    view: dict[str, Any] = msgspec.to_builtins(run, builtin_types=(dt.datetime, dt.date))
+    del view["dataset_id"]
+    return view | {"dataset": dataset.name if dataset else run.dataset_id, "verdict": run.verdict and run.verdict.value}
+
+
+def version_view(version: Version, current: int) -> dict[str, Any]:
+    """A version of a table."""
+    return {
+        "version": version.version,
+        "at": version.at,
+        "operation": version.operation,
+        "run": version.run_id,
+        "rows": version.rows,
+        "bytes": version.bytes,
+        "current": version.version == current,
+    }
+
+
+def stats_view(table: Delta) -> dict[str, Any]:
+    """How large a table is."""
+    exists = table.exists()
+    return {
+        "rows": table.rows() if exists else 0,
+        "files": len(table.files()) if exists else 0,
+        "bytes": table.size() if exists else 0,
+        "versions": len(table.versions()) if exists else 0,
+    }

@@ -1,0 +1,128 @@
+"""From what was read to the one commit: which rows count, which days are whole, which watermarks move."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from sentry_connector.destinations.model import Commit, Days, StagedFile, UpdateMethod
+from sentry_connector.extraction.prepare import Prepared
+from sentry_connector.extraction.read import Extraction
+from sentry_connector.extraction.spool import SpoolFile
+from sentry_connector.reports import windows
+from sentry_connector.reports.details import SinceLastRun
+from sentry_connector.reports.model import Grain, Report
+from sentry_connector.reports.scopes import Scope
+from sentry_connector.store.records import DataSet
+
+RETENTION_EDGE = dt.timedelta(hours=24)
+"""Days that begin so close to the end of Sentry's retention may be half gone already: they only gain rows."""
+
+
+def commit_of(
+    dataset: DataSet,
+    report: Report,
+    prepared: Prepared,
+    extraction: Extraction,
+    *,
+    run_id: str,
+    epoch: int,
+    schema: pa.Schema,
+    now: dt.datetime,
+    retention: dt.timedelta,
+) -> Commit:
+    """The commit of a run. Scopes that are not whole give it neither rows nor watermarks.
+
+    Args:
+        dataset, report: what is kept up to date.
+        prepared, extraction: what was to be read, and what was.
+        run_id, epoch: the run.
+        schema: of the staged files.
+        now: the run's instant.
+        retention: how long Sentry keeps events.
+    """
+    unread = {one.scope for one in extraction.incomplete}
+    method = dataset.update_method
+    days = _days(dataset, prepared, now=now, retention=retention) if method is UpdateMethod.PARTITION else None
+    files = [
+        file
+        for record in extraction.records
+        if record.scope_id not in unread
+        for file in record.files
+        if days is None or file.day is None or file.day in days.whole | days.gaining
+    ]
+    key = key_columns(dataset, report, prepared)
+    return Commit(
+        epoch=epoch,
+        run_id=run_id,
+        method=method,
+        files=[_staged(file) for file in files],
+        schema=schema,
+        key=key,
+        replace_together=report.replace_together if not dataset.key else (),
+        compared=tuple(column.name for column in report.columns if not column.noise and column.name not in key),
+        immutable_time=report.time_column if report.immutable_time else None,
+        watermarks=_watermarks(prepared, unread),
+        days=days,
+        unread=[_identity(scope) for scope in prepared.scopes if scope.id in unread],
+        skip_stored=method is UpdateMethod.APPEND and isinstance(dataset.details.duration, SinceLastRun),
+        keep_when_empty=dataset.keep_when_empty,
+    )
+
+
+def key_columns(dataset: DataSet, report: Report, prepared: Prepared) -> tuple[str, ...]:
+    """The columns that tell rows apart; ids are unique within one host only."""
+    key = dataset.key or report.key
+    return (*key, "_host") if prepared.key_spans_hosts else key
+
+
+def _staged(file: SpoolFile) -> StagedFile:
+    return StagedFile(path=file.path, rows=file.rows, bytes=file.bytes, day=file.day)
+
+
+def _watermarks(prepared: Prepared, unread: set[str]) -> Mapping[str, int]:
+    """Where the next run begins, per scope: reading stopped at the window's `read_end`."""
+    return {
+        scope: int(window.read_end.timestamp() * 1_000_000)
+        for scope, window in prepared.spans.items()
+        if scope not in unread
+    }
+
+
+def _identity(scope: Scope) -> dict[str, str]:
+    """The column values that mark the rows of a scope."""
+    column, value = {
+        Grain.PROJECT: ("project_id", scope.project_id),
+        Grain.TEAM: ("team_id", scope.team_id),
+        Grain.ORGANIZATION: ("organization_id", scope.organization_id),
+        Grain.ISSUE: ("issue_id", scope.issue_id),
+        Grain.ACCOUNT: ("_host", scope.url),
+    }[scope.grain]
+    return {column: value or ""}
+
+
+def _days(dataset: DataSet, prepared: Prepared, *, now: dt.datetime, retention: dt.timedelta) -> Days:
+    """Which days the run read whole. Before the retention's edge nothing can be whole, and what the table has stays."""
+    zone = dataset.details.timezone
+    clock = windows.zone(zone)
+    today = now.astimezone(clock).date()
+    edge = (now - retention + RETENTION_EDGE).astimezone(clock).date()
+    whole: set[dt.date] = set()
+    for number, window in enumerate(prepared.spans.values()):
+        days = windows.whole_days(window, zone) if window.start else _between(edge, today)
+        whole = set(days) if number == 0 else whole & set(days)
+    gaining = {day for day in whole if day <= edge} | _between(edge - dt.timedelta(days=_MOST_DAYS_BACK), edge)
+    return Days(
+        whole=frozenset(whole - gaining),
+        gaining=frozenset(gaining),
+        drop_before=today - dt.timedelta(days=dataset.keep_days - 1) if dataset.keep_days else None,
+    )
+
+
+_MOST_DAYS_BACK = 3650
+
+
+def _between(first: dt.date, last: dt.date) -> set[dt.date]:
+    return {first + dt.timedelta(days=number) for number in range((last - first).days + 1)}

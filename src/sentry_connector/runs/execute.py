@@ -1,0 +1,284 @@
+"""`execute(run_id)`: one resumable function from a DataSet's definition to a commit and a verdict.
+
+Called again after a crash it goes on where it was: finished slices are in the spool, the instant and the epoch are in the
+store, and a commit that was already made is recognised by its epoch.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import errno
+from dataclasses import dataclass
+
+import msgspec
+
+from sentry_connector.destinations.delta import Delta
+from sentry_connector.destinations.model import Committed, UpdateMethod
+from sentry_connector.errors import (
+    AccessDenied,
+    ConnectorError,
+    DiskFull,
+    LossNotAccepted,
+    TableChanged,
+    TokenRejected,
+    UnknownName,
+)
+from sentry_connector.extraction.prepare import Prepared, prepare
+from sentry_connector.extraction.progress import Progress
+from sentry_connector.extraction.read import Extraction, Reader
+from sentry_connector.extraction.schema import arrow_schema
+from sentry_connector.extraction.spool import Layout, Spool
+from sentry_connector.redact import Redactor
+from sentry_connector.reports import catalogue, windows
+from sentry_connector.reports.model import Report
+from sentry_connector.runs.commit import commit_of, key_columns
+from sentry_connector.runs.house import House
+from sentry_connector.runs.lease import held
+from sentry_connector.runs.log import Log, run_log
+from sentry_connector.runs.outcome import Outcome, drift_warnings
+from sentry_connector.store.records import Account, AccountStatus, DataSet, Missing, Problem, Run, RunState, Verdict
+
+
+async def execute(run_id: str, house: House, *, progress: Progress, wait_lock: float = 0.0) -> Run:
+    """Bring a run to its end and answer its record; a run that has ended is answered as it is.
+
+    A failure is recorded in the run (verdict FAILED, `error`), not raised. Cancellation of the task is raised and leaves the
+    run as it is, to be gone on with.
+
+    Args:
+        run_id: the run, stored before.
+        house: the parts.
+        progress: told of every page.
+        wait_lock: seconds to wait for another process that works on the same DataSet.
+
+    Raises:
+        Locked: another process works on the same DataSet.
+        UnknownName: there is no such run.
+        StoreUnusable: the store cannot be read or written.
+    """
+    dataset = _dataset_of(_stored(run_id, house), house)
+    async with held(house, f"dataset/{dataset.id}", wait=wait_lock):
+        run = _stored(run_id, house)
+        if run.state is RunState.DONE:
+            return run
+        with run_log(house.logs, run_id, Redactor(_secrets(house))) as log:
+            table = house.destination.table(dataset.id)
+            attempt = _Attempt(house, dataset, catalogue.find(dataset.report), table, progress, log, _begun(run, table, house))
+            return await attempt.to_its_end()
+
+
+def instant_of(run: Run) -> dt.datetime:
+    """The instant that relative dates count from: the slot of a schedule, or when the run was asked for."""
+    return run.slot or run.queued_at
+
+
+def account_of(dataset: DataSet, house: House) -> Account | None:
+    """The DataSet's account; None where it uses the environment's token."""
+    return None if dataset.account_id is None else house.store.accounts.get(dataset.account_id)
+
+
+def _stored(run_id: str, house: House) -> Run:
+    run = house.store.runs.get(run_id)
+    if run is None:
+        raise UnknownName("run", run_id)
+    return run
+
+
+def _dataset_of(run: Run, house: House) -> DataSet:
+    dataset = house.store.datasets.get(run.dataset_id)
+    if dataset is None:
+        raise UnknownName("DataSet", run.dataset_id)
+    return dataset
+
+
+def _begun(run: Run, table: Delta, house: House) -> Run:
+    """The run with its epoch, taken once, before anything is read, and shared by all that goes on with it."""
+    if run.epoch is None:
+        epoch = house.store.datasets.next_epoch(run.dataset_id, table.epoch())
+        run = msgspec.structs.replace(run, epoch=epoch, started_at=house.now())
+    run = msgspec.structs.replace(run, state=RunState.RUNNING)
+    house.store.runs.save(run)
+    return run
+
+
+@dataclass
+class _Attempt:
+    """One attempt at a run, under the DataSet's lease."""
+
+    house: House
+    dataset: DataSet
+    report: Report
+    table: Delta
+    progress: Progress
+    log: Log
+    run: Run
+
+    @property
+    def epoch(self) -> int:
+        """The run's place among the DataSet's runs."""
+        if self.run.epoch is None:
+            raise ValueError("a run has its epoch before it does anything")
+        return self.run.epoch
+
+    async def to_its_end(self) -> Run:
+        """Do it, and store how it ended."""
+        self.log.info("run begins", dataset=self.dataset.name, report=self.report.slug, epoch=self.epoch)
+        try:
+            outcome = self._committed_before() or await self._outcome()
+        except ConnectorError as error:
+            outcome = self._failed(error)
+        except OSError as error:
+            outcome = self._failed(_as_disk_error(error))
+        except Exception as error:  # a defect of ours: the run must still have an end that says so
+            self.log.exception("unexpected")
+            outcome = Outcome(verdict=Verdict.FAILED, error=ConnectorError(f"{type(error).__name__}: {error}"))
+        return self._stored_end(outcome)
+
+    def _committed_before(self) -> Outcome | None:
+        """The outcome of a run whose process died between its commit and its end."""
+        committed = self.table.committed(self.epoch)
+        if committed is None:
+            return None
+        self.log.info("the table has this run's commit already", version=committed.version)
+        return Outcome(verdict=Verdict.COMPLETE, committed=committed)
+
+    async def _outcome(self) -> Outcome:
+        if self.table.epoch() > self.epoch:
+            raise TableChanged(f"A later run has committed to {self.dataset.name!r} meanwhile; this one is overtaken.")
+        connection = self.house.connection(account_of(self.dataset, self.house))
+        async with self.house.client(connection, self.progress.wait) as client:
+            try:
+                prepared = await prepare(
+                    self.report,
+                    self.dataset.details,
+                    client,
+                    now=instant_of(self.run),
+                    settle=dt.timedelta(seconds=self.house.settings.settle),
+                    watermark=self._watermark,
+                    whole_days=self.dataset.update_method is UpdateMethod.PARTITION,
+                )
+                self._keep_windows(prepared)
+                self._refuse_loss(prepared)
+                spool = self._spool(prepared)
+                reader = Reader(
+                    client=client,
+                    report=self.report,
+                    details=self.dataset.details,
+                    spool=spool,
+                    run_id=self.run.id,
+                    clock=self.house.now,
+                    progress=self.progress,
+                    concurrency=self.house.settings.concurrency,
+                )
+                extraction = await reader.read(prepared.slices)
+            finally:
+                self.progress.used(client.usage)
+        return self._commit(prepared, extraction, spool)
+
+    def _commit(self, prepared: Prepared, extraction: Extraction, spool: Spool) -> Outcome:
+        for one in extraction.incomplete:
+            self.log.warning("scope is not whole", scope=one.label, reason=one.reason, error=one.error)
+        outcome = Outcome(
+            verdict=Verdict.INCOMPLETE if extraction.incomplete else Verdict.COMPLETE,
+            rows_read=sum(record.rows_read for record in extraction.records),
+            incomplete=extraction.incomplete,
+            warnings=(*prepared.warnings, *drift_warnings(extraction)),
+        )
+        if extraction.incomplete and self.dataset.update_method is UpdateMethod.REPLACE:
+            return outcome
+        commit = commit_of(
+            self.dataset,
+            self.report,
+            prepared,
+            extraction,
+            run_id=self.run.id,
+            epoch=self.epoch,
+            schema=spool.schema,
+            now=instant_of(self.run),
+            retention=dt.timedelta(days=self.house.settings.retention_days),
+        )
+        committed = self.table.commit(commit)
+        self.log.info("committed", version=committed.version, written=committed.written)
+        self.table.maintain(now=self.house.now(), keep_versions=self.house.settings.keep_versions)
+        return outcome.with_commit(committed)
+
+    def _spool(self, prepared: Prepared) -> Spool:
+        filesystem, root = self.table.location()
+        partitioned = self.dataset.update_method is UpdateMethod.PARTITION
+        layout = Layout(
+            key=key_columns(self.dataset, self.report, prepared),
+            day_column=self.report.time_column if partitioned else None,
+            timezone=self.dataset.details.timezone,
+        )
+        return Spool(filesystem=filesystem, root=root, epoch=self.epoch, schema=arrow_schema(self.report), layout=layout)
+
+    def _watermark(self, scope_id: str) -> dt.datetime | None:
+        microseconds = self.table.watermark(scope_id)
+        return None if microseconds is None else dt.datetime.fromtimestamp(microseconds / 1_000_000, dt.UTC)
+
+    def _keep_windows(self, prepared: Prepared) -> None:
+        """The resolved windows stand in the history and in the log."""
+        distinct = tuple(dict.fromkeys(prepared.spans.values()))
+        for window in distinct:
+            self.log.info("window", window=windows.describe(window, self.dataset.details.timezone))
+        self.run = msgspec.structs.replace(self.run, windows=distinct)
+        self.house.store.runs.save(self.run)
+
+    def _refuse_loss(self, prepared: Prepared) -> None:
+        """Replace with dates shorter than what the table holds drops rows: only with consent."""
+        starts = [window.start for window in prepared.spans.values() if window.start is not None]
+        may_lose = self.dataset.update_method is UpdateMethod.REPLACE and not self.dataset.accept_loss
+        if not may_lose or not starts or self.report.time_column is None or not self.table.exists():
+            return
+        end = max(window.end for window in prepared.spans.values())
+        rows = self.table.count_outside(self.report.time_column, min(starts), end)
+        if rows:
+            raise LossNotAccepted(
+                f"Replace would drop {rows} rows of {self.dataset.name!r} that lie outside the dates of this run.", rows=rows
+            )
+
+    def _failed(self, error: ConnectorError) -> Outcome:
+        self.log.error("run failed", error=error.name, message=error.message, remedy=error.remedy)
+        if isinstance(error, TokenRejected | AccessDenied):
+            self._mark_account_invalid(error)
+        return Outcome(verdict=Verdict.FAILED, error=error)
+
+    def _mark_account_invalid(self, error: ConnectorError) -> None:
+        account = account_of(self.dataset, self.house)
+        if account is not None:
+            found = {"status": AccountStatus.INVALID, "checked_at": self.house.now(), "message": error.message}
+            self.house.store.accounts.save(msgspec.structs.replace(account, **found))
+
+    def _stored_end(self, outcome: Outcome) -> Run:
+        run, progress = self.run, self.progress
+        committed = outcome.committed or Committed(version=-1)
+        ended = msgspec.structs.replace(
+            run,
+            state=RunState.DONE,
+            verdict=outcome.verdict,
+            finished_at=self.house.now(),
+            rows_read=outcome.rows_read,
+            rows_written=committed.written,
+            rows_updated=committed.updated,
+            rows_deleted=committed.deleted,
+            requests=run.requests + progress.requests,
+            waited_seconds=run.waited_seconds + progress.waited_seconds,
+            bytes=run.bytes + progress.bytes,
+            table_version=outcome.committed.version if outcome.committed else None,
+            warnings=outcome.warnings,
+            incomplete=tuple(Missing(scope=one.label, reason=one.reason) for one in outcome.incomplete),
+            error=Problem(**outcome.error.as_dict()) if outcome.error else None,
+        )
+        self.house.store.runs.save(ended)
+        self.log.info("run ends", verdict=outcome.verdict, rows_read=ended.rows_read, requests=ended.requests)
+        return ended
+
+
+def _as_disk_error(error: OSError) -> ConnectorError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFull(f"No space is left where {error.filename or 'the table'} lies; the table is as it was.")
+    return ConnectorError(f"{type(error).__name__}: {error}")
+
+
+def _secrets(house: House) -> list[str]:
+    return [secret for secret in (house.settings.auth_token, house.settings.key) if secret]

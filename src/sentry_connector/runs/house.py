@@ -1,0 +1,61 @@
+"""The real parts that a run is made of. `app.py` chooses them; everything below takes them as they come."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from pathlib import Path
+from typing import Protocol
+
+from sentry_connector.destinations.delta import DeltaDestination
+from sentry_connector.sentry.budget import Clock, Observer
+from sentry_connector.sentry.client import Connection, SentryClient
+from sentry_connector.settings import Settings
+from sentry_connector.store.records import Account
+from sentry_connector.store.store import Store
+from sentry_connector.store.vault import Vault
+
+
+class House(Protocol):
+    """What the use cases stand on."""
+
+    settings: Settings
+    clock: Clock
+    rng: random.Random
+
+    def now(self) -> dt.datetime:
+        """The present, UTC."""
+
+    @property
+    def store(self) -> Store:
+        """The connector's own database."""
+
+    @property
+    def vault(self) -> Vault:
+        """Seals and opens the accounts' tokens.
+
+        Raises:
+            VaultUnusable: there is no key, or not a good one.
+        """
+
+    @property
+    def destination(self) -> DeltaDestination:
+        """Where the tables are."""
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the runs' logs."""
+
+    def connection(self, account: Account | None) -> Connection:
+        """How to reach Sentry with a stored account, or with the environment's token.
+
+        Raises:
+            TokenMissing: no account is named and the environment has no token.
+            VaultUnusable: the account's token cannot be opened.
+        """
+
+    def with_token(self, url: str, token: str) -> Connection:
+        """How to reach Sentry with a token that is not stored."""
+
+    def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:
+        """A client for that connection, to be entered with `async with`."""

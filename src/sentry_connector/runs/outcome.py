@@ -1,0 +1,45 @@
+"""How a run ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sentry_connector.destinations.model import Committed
+from sentry_connector.errors import ConnectorError
+from sentry_connector.extraction.read import Extraction, Incomplete
+from sentry_connector.store.records import Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """The end of one attempt.
+
+    Attributes:
+        verdict: COMPLETE, INCOMPLETE, FAILED or CANCELLED.
+        committed: what changed in the table; None where nothing was committed.
+        rows_read: rows that Sentry sent.
+        incomplete: what is missing, and why.
+        warnings: sentences that a COMPLETE run still has to say.
+        error: why it failed.
+    """
+
+    verdict: Verdict
+    committed: Committed | None = None
+    rows_read: int = 0
+    incomplete: tuple[Incomplete, ...] = ()
+    warnings: tuple[str, ...] = ()
+    error: ConnectorError | None = None
+
+    def with_commit(self, committed: Committed) -> Outcome:
+        """The outcome once the rows are in the table."""
+        return replace(self, committed=committed)
+
+
+def drift_warnings(extraction: Extraction, *, most: int = 8) -> list[str]:
+    """One sentence about what the catalogue does not know; empty where there was nothing."""
+    drift = extraction.drift
+    if not drift:
+        return []
+    shown = ", ".join(f"{path} ({rows} rows)" for path, rows in drift.most_common(most))
+    more = f" and {len(drift) - most} more" if len(drift) > most else ""
+    return [f"Fields that the catalogue does not know, or values that do not fit, are kept in _extra: {shown}{more}."]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from pathlib import Path
 
 from sentry_connector.app import App
@@ -29,11 +30,34 @@ class StandingApp(App):
         return self.moment
 
 
-async def pulled_rows(app: App, report: Report, details: Details, limit: int | None = None) -> list[Row]:
-    """The rows of a pull; what is missing or odd fails the test."""
-    async with pull(report, details, app.connection(None), app, progress=Progress(), limit=limit) as pulled:
-        assert pulled.incomplete == ()
-        assert pulled.warnings == ()
-        rows = [row for batch in pulled.batches() for row in batch.to_pylist()]
-        assert len(rows) == pulled.rows
-        return rows
+@dataclass
+class HastyClock:
+    """A clock whose waits are over at once, and which has moved on by as much."""
+
+    passed: float = 0.0
+
+    def time(self) -> float:
+        return NOW.timestamp() + self.passed
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    async def sleep(self, seconds: float) -> None:
+        self.passed += seconds
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a pull brought."""
+
+    rows: list[Row]
+    warnings: tuple[str, ...]
+
+
+async def pulled(app: App, report: Report, details: Details, limit: int | None = None) -> Rows:
+    """The rows of a pull; a scope that is missing fails the test."""
+    async with pull(report, details, app.connection(None), app, progress=Progress(), limit=limit) as result:
+        assert result.incomplete == ()
+        rows = [row for batch in result.batches() for row in batch.to_pylist()]
+        assert len(rows) == result.rows
+        return Rows(rows, result.warnings)

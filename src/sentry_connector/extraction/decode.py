@@ -99,6 +99,15 @@ class Decoder:
         self._check_owner(items, context)
         return self._rows(items, context)
 
+    def absent(self, body: bytes) -> list[str]:
+        """Columns that no item of the page has a field for, though today's Sentry sends it always: the server is older."""
+        try:
+            items = _NAMES_DECODER.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return []  # the page itself is decoded by `page`, which tells what is wrong with it
+        present = {name for item in items for name in item}
+        return [column.name for column in self.report.columns if items and _is_missed(column, present)]
+
     def points(self, counts: Mapping[int, int], context: Context) -> Decoded:
         """The rows of a series of counts: unix seconds → number of events."""
         fields: dict[tree.Path, list[Any]] = {("timestamp",): list(counts), ("events",): list(counts.values())}
@@ -210,6 +219,17 @@ class _Entry(msgspec.Struct):
 
 
 _ENTRIES_DECODER = msgspec.json.Decoder(list[_Entry] | None)
+
+
+_NAMES_DECODER = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+
+
+def _is_missed(column: Column, present: set[str]) -> bool:
+    """Whether a column's field should be there and is not; only the item's own fields are looked at, not those below."""
+    if column.optional or column.context or any(source.startswith("@") for source in column.sources):
+        return False
+    sources = [*column.sources, *(path for _, path in column.keyed)]
+    return not any(tree.split(source)[0] in present for source in sources)
 
 
 def _entries(text: str | None) -> list[_Entry]:

@@ -29,7 +29,7 @@ from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.spool import SliceRecord, SliceWriter, Spool
 from sentry_connector.reports.details import Details
 from sentry_connector.reports.model import Report, Shape
-from sentry_connector.sentry.client import SentryClient
+from sentry_connector.sentry.client import Answer, SentryClient
 
 NEXT_ALTERNATIVE = (RequestRefused, NotFound, ScopeMissing, SentryUnavailable)
 """What a server says that does not have a form of a request (400, 404, 403, always 500): the next form is tried."""
@@ -68,6 +68,11 @@ class Extraction:
     incomplete: tuple[Incomplete, ...] = ()
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the slices have to say, each sentence once."""
+        return tuple(dict.fromkeys(text for record in self.records for text in record.warnings))
+
+    @property
     def drift(self) -> Counter[str]:
         """Path → rows with something there that the catalogue does not know or that did not fit."""
         total: Counter[str] = Counter()
@@ -102,6 +107,7 @@ class Reader:
     row_limit: int | None = None
     _decoder: Decoder = field(init=False)
     _works: dict[str, int] = field(init=False, default_factory=dict)
+    _looked_at: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self._decoder = Decoder(self.report)
@@ -150,8 +156,6 @@ class Reader:
     async def _by_first_that_works(self, one: Slice) -> SliceRecord:
         """Try the report's endpoints in turn; a host that lacked one is not asked for it again."""
         ways = alternatives(self.report, self.details, one)
-        if not ways:
-            raise ValueError(f"{self.report.slug} has no endpoint for {one.scope.id}")
         known = self._works.get(one.scope.url)
         refusal: ConnectorError | None = None
         for number in range(known or 0, len(ways)):
@@ -162,7 +166,7 @@ class Reader:
             else:
                 self._works[one.scope.url] = max(number, known or 0)
                 return record
-        raise refusal or AssertionError
+        raise refusal or ValueError(f"{self.report.slug} has no endpoint for {one.scope.id}")
 
     async def _by(self, way: Alternative, one: Slice) -> SliceRecord:
         writer = self.spool.writer(one.id, one.scope.id)
@@ -176,11 +180,20 @@ class Reader:
             async for answer in self.client.pages(request):
                 decoded = self._decoder.page(answer.body, self._context(way, one))
                 facts.take(decoded)
+                facts.warnings += self._absences(answer, one)
                 writer.add(self._within_limit(decoded, facts))
                 self.progress.page(decoded.batch.num_rows, self.client.usage)
                 if facts.limited or self._is_past_start(decoded, one):
                     break
         return writer.finish(**facts.record())
+
+    def _absences(self, answer: Answer, one: Slice) -> list[str]:
+        """What a server does not offer, said once per host: its columns are null."""
+        if one.scope.url in self._looked_at or answer.is_empty:
+            return []
+        self._looked_at.add(one.scope.url)
+        columns = self._decoder.absent(answer.body)
+        return [f"{host(one.scope)} does not send {', '.join(columns)}: null in every row."] if columns else []
 
     async def _counts(self, way: Alternative, one: Slice, writer: SliceWriter) -> SliceRecord:
         """The sum of the series of all requests: a team's counts are those of its projects."""
@@ -233,6 +246,7 @@ class _Facts:
     pages: int = 0
     drift: Counter[str] = field(default_factory=Counter)
     limited: bool = False
+    warnings: list[str] = field(default_factory=list)
 
     def take(self, decoded: Decoded, *, pages: int = 1) -> None:
         self.rows_read += decoded.items
@@ -240,7 +254,8 @@ class _Facts:
         self.drift.update(decoded.drift)
 
     def record(self) -> dict[str, object]:
-        return {"rows_read": self.rows_read, "pages": self.pages, "drift": dict(self.drift), "limited": self.limited}
+        return {"rows_read": self.rows_read, "pages": self.pages, "drift": dict(self.drift), "limited": self.limited,
+            "warnings": tuple(self.warnings)}
 
 
 def _bounds(report: Report, one: Slice) -> tuple[dt.datetime | None, dt.datetime | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
@@ -41,7 +43,7 @@ async def add(house: House, name: str, url: str, token: str) -> Account:
     return account
 
 
-def everything(house: House) -> list[Account]:
+def everything(house: House) -> Sequence[Account]:
     """All accounts, by name."""
     return house.store.accounts.list()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import pyarrow as pa
@@ -127,7 +127,7 @@ def find(house: House, name: str) -> DataSet:
     return house.store.datasets.find(name)
 
 
-def everything(house: House, *, deleted: bool = False) -> list[DataSet]:
+def everything(house: House, *, deleted: bool = False) -> Sequence[DataSet]:
     """All DataSets, by name; or those that were deleted and can be restored."""
     return house.store.datasets.deleted() if deleted else house.store.datasets.list()
 

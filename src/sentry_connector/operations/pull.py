@@ -30,6 +30,9 @@ FOLDER_PREFIX = "sentry-connector-"
 EPOCH = 0
 """A pull commits nothing, so that its epoch orders nothing."""
 
+OnWindows = Callable[[tuple[str, ...]], None]
+"""Is told the resolved dates, one line each."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pulled:
@@ -70,10 +73,13 @@ async def pull(
     *,
     progress: Progress,
     limit: int | None = None,
+    on_windows: OnWindows | None = None,
 ) -> AsyncIterator[Pulled]:
     """As `pull_into`, in a folder of its own, which is removed at the end of the block."""
     with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as folder:
-        yield await pull_into(Path(folder), report, details, connection, house, progress=progress, limit=limit)
+        yield await pull_into(
+            Path(folder), report, details, connection, house, progress=progress, limit=limit, on_windows=on_windows
+        )
 
 
 async def pull_into(
@@ -85,6 +91,7 @@ async def pull_into(
     *,
     progress: Progress,
     limit: int | None = None,
+    on_windows: OnWindows | None = None,
 ) -> Pulled:
     """Read a report into files in a folder.
 
@@ -96,6 +103,7 @@ async def pull_into(
         house: the parts.
         progress: told of every page.
         limit: stop after so many rows; the pull then counts as complete, "limited by request".
+        on_windows: told the resolved dates before anything is read.
 
     Raises:
         UsageError: the details are wrong.
@@ -107,6 +115,8 @@ async def pull_into(
     async with house.client(connection, progress.wait) as client:
         try:
             prepared = await _prepared(report, details, client, house, now)
+            if on_windows is not None:
+                on_windows(_described(prepared, details))
             reader = Reader(
                 client=client,
                 report=report,
@@ -127,7 +137,7 @@ async def pull_into(
         rows=sum(record.rows for record in extraction.records),
         windows=_described(prepared, details),
         incomplete=extraction.incomplete,
-        warnings=(*prepared.warnings, *drift_warnings(extraction)),
+        warnings=(*prepared.warnings, *extraction.warnings, *drift_warnings(extraction)),
         limited=any(record.limited for record in extraction.records),
         _spool=spool,
         _extraction=extraction,

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from sentry_connector.destinations.delta import Delta
 from sentry_connector.destinations.model import Version
@@ -139,3 +140,11 @@ def stats_view(table: Delta) -> dict[str, Any]:
         "bytes": table.size() if exists else 0,
         "versions": len(table.versions()) if exists else 0,
     }
+
+
+def schema_view(schema: pa.Schema) -> list[dict[str, str]]:
+    """The columns of a table, each with what it means."""
+    return [
+        {"name": one.name, "type": str(one.type), "about": (one.metadata or {}).get(b"comment", b"").decode()}
+        for one in schema
+    ]

@@ -5,6 +5,7 @@ A report is data. If a room would need `if report.slug == …`, this record lack
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
@@ -34,6 +35,8 @@ class Column:
         context: the name of the slice's value (a field of `Scope`, or `stat`, `resolution`) that fills the column where no
             source gives one.
         noise: the value differs by who asks or changes on its own; it does not count as a change of the row.
+        optional: Sentry sends it with some answers only (full bodies, some kinds of events, features that are switched on), so that
+            its absence says nothing about the server.
         keyed: (kind, path) pairs; where given, the value is `kind:value` of the first path that is present and not empty.
     """
 
@@ -43,6 +46,7 @@ class Column:
     sources: tuple[str, ...] = ()
     context: str | None = None
     noise: bool = False
+    optional: bool = False
     keyed: tuple[tuple[str, str], ...] = ()
 
 
@@ -219,6 +223,11 @@ def timestamp(name: str, about: str, *sources: str, context: str | None = None, 
 def json(name: str, about: str, *sources: str, context: str | None = None, noise: bool = False) -> Column:
     """A column of JSON text: arrays, objects of varying keys, objects deeper than three levels."""
     return _column(name, ColumnType.JSON, about, sources, context, noise)
+
+
+def optional(*columns: Column) -> tuple[Column, ...]:
+    """These columns, as ones that Sentry fills with some answers only."""
+    return tuple(dataclasses.replace(column, optional=True) for column in columns)
 
 
 def _column(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sentry_connector.reports.model import Endpoint, Grain, Menu, Need, Report, boolean, json, text, timestamp
+from sentry_connector.reports.model import Endpoint, Grain, Menu, Need, Report, boolean, json, optional, text, timestamp
 from sentry_connector.reports.shared_columns import ORGANIZATION
 
 REPORT = Report(
@@ -25,11 +25,17 @@ REPORT = Report(
         text("integration_id", "Id of the integration that connects it; null where none does."),
         text("external_slug", "Slug or number of the repository at its provider."),
         text("external_id", "Id of the repository at its provider."),
-        boolean(
-            "settings_enabled_code_review", "Whether Sentry reviews its pull requests.", "settings/enabledCodeReview"
-        ),
-        json(
-            "settings_code_review_triggers", "What makes Sentry review a pull request.", "settings/codeReviewTriggers"
+        *optional(
+            boolean(
+                "settings_enabled_code_review",
+                "Whether Sentry reviews its pull requests.",
+                "settings/enabledCodeReview",
+            ),
+            json(
+                "settings_code_review_triggers",
+                "What makes Sentry review a pull request.",
+                "settings/codeReviewTriggers",
+            ),
         ),
     ),
     key=("organization_id", "repository_id"),

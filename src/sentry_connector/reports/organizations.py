@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sentry_connector.reports.model import Endpoint, Grain, Report, boolean, json, text, timestamp
+from sentry_connector.reports.model import Endpoint, Grain, Report, boolean, json, optional, text, timestamp
 from sentry_connector.reports.shared_columns import avatar
 
 REPORT = Report(
@@ -29,12 +29,14 @@ REPORT = Report(
         boolean("allow_member_project_creation", "Whether members may create projects."),
         boolean("allow_superuser_access", "Whether Sentry's staff may enter the organization."),
         *avatar("organization"),
-        json(
-            "features",
-            "Features switched on for the organization; Sentry turns them on and off on its own.",
-            noise=True,
+        *optional(
+            json(
+                "features",
+                "Features switched on for the organization; Sentry turns them on and off on its own.",
+                noise=True,
+            ),
         ),
-        json("access", "Scopes that the token has in the organization.", noise=True),
+        *optional(json("access", "Scopes that the token has in the organization.", noise=True)),
     ),
     key=("organization_id",),
     left_out={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sentry_connector.reports.model import Column, boolean, integer, json, text, timestamp
+from sentry_connector.reports.model import Column, boolean, integer, json, optional, text, timestamp
 
 ORGANIZATION = (
     text("organization", "Slug of the organization, as it is now.", context="organization"),
@@ -159,7 +159,7 @@ EVENT_DETAILS = (
 )
 """What the list form of an event says besides."""
 
-EVENT_BODY = (
+EVENT_BODY = optional(
     timestamp("date_received", "When the event reached Sentry, UTC. Null without bodies."),
     json(
         "entries",

@@ -182,7 +182,7 @@ class _Attempt:
             verdict=Verdict.INCOMPLETE if extraction.incomplete else Verdict.COMPLETE,
             rows_read=sum(record.rows_read for record in extraction.records),
             incomplete=extraction.incomplete,
-            warnings=(*prepared.warnings, *drift_warnings(extraction)),
+            warnings=(*prepared.warnings, *extraction.warnings, *drift_warnings(extraction)),
         )
         if extraction.incomplete and self.dataset.update_method is UpdateMethod.REPLACE:
             return outcome

@@ -21,7 +21,7 @@ FLOORS = (
     {"runs"},
     {"operations"},
     {"app"},
-    {"cli", "library"},
+    {"cli", "library", "__main__"},
 )
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 SIMULATOR_USERS = {"cli/simulate.py", "cli/demo.py"}

@@ -192,22 +192,6 @@ async def test_what_is_not_there_is_named(slug: str, details: Details, name: str
             await pulled(StandingApp(tmp_path, sentry.url, TOKEN), catalogue.find(slug), details)
 
 
-async def test_equal_slugs_are_told_apart(tmp_path: Path) -> None:
-    """Two organizations with a project of the same name: the plain slug is refused, with the names that would do."""
-    world = World.build(now=NOW, events=300)
-    doubled = {one.slug for one in world.organization("acme").projects} & {
-        one.slug for one in world.organization("globex").projects
-    }
-    slug = doubled.pop()
-    report = catalogue.find("project-events")
-    async with running(world) as sentry:
-        app = StandingApp(tmp_path, sentry.url, TOKEN)
-        with pytest.raises(Exception, match=f"acme/{slug} and globex/{slug}"):
-            await pulled(app, report, Details(projects=(slug,)))
-        narrowed = await pulled(app, report, Details(projects=(slug,), organizations=("globex",)))
-    assert {row["organization"] for row in narrowed.rows} <= {"globex"}
-
-
 async def test_regions_are_asked_where_they_are(tmp_path: Path) -> None:
     """Organizations of another region are read from its host, and the host joins the rows."""
     world = World.build(now=NOW, events=300, regions=True)

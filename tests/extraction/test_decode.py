@@ -145,4 +145,4 @@ def test_one_row_per_entry() -> None:
         ("a", 1, "spans", "[]"),
         ("c", 0, "request", None),
     ]
-    assert decoded.items == 4
+    assert decoded.rows == 3

@@ -59,13 +59,13 @@ class Decoded:
 
     Attributes:
         batch: the rows.
-        items: how many items the page held, before anything was dropped.
+        rows: how many rows the page held, before anything was dropped.
         drift: path → how many rows had something there that the catalogue does not know or that did not fit.
         oldest: the earliest time in the page, before anything was dropped; None where the report has no time.
     """
 
     batch: pa.RecordBatch
-    items: int
+    rows: int
     drift: Counter[str] = field(default_factory=Counter)
     oldest: dt.datetime | None = None
 
@@ -161,7 +161,7 @@ class Decoder:
                 drift[path] += 1
         batch = self._batch(arrays, rows, context)
         oldest = pc.min(batch[self.report.time_column]).as_py() if self.report.time_column else None
-        return Decoded(batch=self._kept(batch, rows, context), items=items.count, drift=drift, oldest=oldest)
+        return Decoded(batch=self._kept(batch, rows, context), rows=rows.count, drift=drift, oldest=oldest)
 
     def _batch(self, arrays: dict[str, pa.Array], rows: _Items, context: Context) -> pa.RecordBatch:
         count = rows.count

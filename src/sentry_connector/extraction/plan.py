@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import string
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
@@ -60,36 +61,43 @@ def plan(report: Report, details: Details, scopes: Sequence[Scope], spans: Mappi
         scopes: what the values stand for, resolved.
         spans: scope id → window; empty where the report has no dates.
     """
+    mark = _fingerprint(report, details)
     slices: list[Slice] = []
     for scope in scopes:
         window = spans.get(scope.id)
         if window is None:
-            slices.append(Slice(id=_slice_id(scope, None), scope=scope))
+            slices.append(Slice(id=_slice_id(scope, None, mark), scope=scope))
         elif report.shape is Shape.POINTS:
-            slices.extend(_count_slices(scope, window, RESOLUTIONS[details.resolution or "1h"]))
+            slices.extend(_count_slices(scope, window, RESOLUTIONS[details.resolution or "1h"], mark))
         else:
             span = (window.start, window.read_end)
-            slices.append(Slice(id=_slice_id(scope, window.start), scope=scope, window=window, span=span))
+            slices.append(Slice(id=_slice_id(scope, window.start, mark), scope=scope, window=window, span=span))
     return tuple(slices)
 
 
-def _count_slices(scope: Scope, window: Window, width: int) -> list[Slice]:
+def _fingerprint(report: Report, details: Details) -> str:
+    """Tells slices apart that were planned from other details, or by another version of the catalogue."""
+    content = msgspec.json.encode([report.slug, details, [(column.name, column.type) for column in report.columns]])
+    return hashlib.blake2b(content, digest_size=4).hexdigest()
+
+
+def _count_slices(scope: Scope, window: Window, width: int, mark: str) -> list[Slice]:
     """Spans of at most `MOST_BUCKETS` buckets that tile the window, whose edges are bucket edges."""
     aligned = windows.align(window, width)
     if aligned.start is None:
         raise ValueError("counts are never read without a start")
     end = windows.align(msgspec.structs.replace(window, end=window.read_end), width).end
     return [
-        Slice(id=_slice_id(scope, start), scope=scope, window=aligned, span=(start, stop))
+        Slice(id=_slice_id(scope, start, mark), scope=scope, window=aligned, span=(start, stop))
         for start, stop in windows.split(
             aligned.start, min(end, aligned.end), seconds_per_bucket=width, buckets=MOST_BUCKETS
         )
     ]
 
 
-def _slice_id(scope: Scope, start: dt.datetime | None) -> str:
+def _slice_id(scope: Scope, start: dt.datetime | None, mark: str) -> str:
     moment = f"{start:%Y%m%dT%H%M%S}" if start else "all"
-    return f"{scope.id.replace(':', '-')}-{moment}"
+    return f"{scope.id.replace(':', '-')}-{moment}-{mark}"
 
 
 def alternatives(report: Report, details: Details, one: Slice) -> tuple[Alternative, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from sentry_connector.extraction.incomplete import Incomplete
 from sentry_connector.extraction.plan import RESOLUTIONS, Slice, plan
 from sentry_connector.extraction.scopes import resolve as resolve_scopes
 from sentry_connector.reports import windows
@@ -32,12 +33,14 @@ class Prepared:
         scopes: what the details stand for.
         spans: scope id → window; empty where the report has no dates.
         slices: the units of reading, in order.
+        incomplete: choices that stand for nothing (any more), while others do.
         warnings: sentences for the run's record.
     """
 
     scopes: tuple[Scope, ...]
     spans: Mapping[str, Window]
     slices: tuple[Slice, ...]
+    incomplete: tuple[Incomplete, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -55,6 +58,7 @@ async def prepare(
     settle: dt.timedelta,
     watermark: Watermark = lambda _scope: None,
     whole_days: bool = False,
+    strict: bool = False,
 ) -> Prepared:
     """Resolve the details and plan the run; Sentry is asked only for the lists that the menus need.
 
@@ -66,6 +70,8 @@ async def prepare(
         watermark: where the last run ended, for Since Last Successful Run.
         whole_days: one window for all scopes, starting at the start of a day, since days are replaced whole.
 
+        strict: one of several named choices that stands for nothing is an error, as somebody is there to correct it.
+
     Raises:
         DatesError: the dates make no window at this instant.
         NotFound, ScopeMissing, DetailsError: as `scopes.resolve`.
@@ -73,9 +79,17 @@ async def prepare(
     if report.time_column is not None:
         window_of(report, details, now=now, settle=settle, watermark=None)  # wrong dates cost no request
     resolved = await resolve_scopes(report, details, Directory(client), client.base_url)
+    if strict:
+        for one in resolved.unresolved:
+            if one.named:
+                raise one.error
     spans = _spans(report, details, resolved.scopes, now=now, settle=settle, watermark=watermark, whole_days=whole_days)
     slices = plan(report, details, resolved.scopes, spans)
-    return Prepared(scopes=resolved.scopes, spans=spans, slices=slices, warnings=resolved.warnings)
+    gone = tuple(
+        Incomplete(scope=None, label=one.label, rows=one.rows, reason=one.error.message, error=one.error.name)
+        for one in resolved.unresolved
+    )
+    return Prepared(scopes=resolved.scopes, spans=spans, slices=slices, incomplete=gone, warnings=resolved.warnings)
 
 
 def window_of(

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
 import pyarrow as pa
 
 from sentry_connector.errors import (
@@ -24,6 +23,7 @@ from sentry_connector.errors import (
 )
 from sentry_connector.extraction.decode import Context, Decoded, Decoder
 from sentry_connector.extraction.lenient import parse
+from sentry_connector.extraction.incomplete import Incomplete
 from sentry_connector.extraction.plan import Alternative, Slice, alternatives, context_values, host
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.spool import SliceRecord, SliceWriter, Spool
@@ -44,15 +44,6 @@ ONE_SCOPE_ONLY = (
     SentryUnreachable,
 )
 """Failures of one slice that leave the others their chance. Anything else (a rejected token, a full disk) ends the run."""
-
-
-class Incomplete(msgspec.Struct, frozen=True, kw_only=True):
-    """A scope that is not whole, and why."""
-
-    scope: str
-    label: str
-    reason: str
-    error: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -249,7 +240,7 @@ class _Facts:
     warnings: list[str] = field(default_factory=list)
 
     def take(self, decoded: Decoded, *, pages: int = 1) -> None:
-        self.rows_read += decoded.items
+        self.rows_read += decoded.rows
         self.pages += pages
         self.drift.update(decoded.drift)
 
@@ -278,7 +269,7 @@ def _points(body: bytes) -> list[tuple[int, int]]:
 
 
 def _incomplete(one: Slice, error: ConnectorError) -> Incomplete:
-    return Incomplete(scope=one.scope.id, label=one.scope.label, reason=error.message, error=error.name)
+    return Incomplete(scope=one.scope.id, label=one.scope.label, rows=one.scope.rows, reason=error.message, error=error.name)
 
 
 def _worst(errors: Sequence[ConnectorError]) -> ConnectorError:

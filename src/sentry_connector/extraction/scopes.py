@@ -2,162 +2,224 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-from sentry_connector.errors import DetailsError, NotFound, ScopeMissing, nearest
+from sentry_connector.errors import ConnectorError, DetailsError, NotFound, ScopeMissing, nearest
 from sentry_connector.reports.details import ALL, Details
 from sentry_connector.reports.model import Grain, Menu, Report, Shape
 from sentry_connector.reports.scopes import Scope
 from sentry_connector.sentry.directory import Directory, Organization, Project, Team
 
+Choice = TypeVar("Choice", str, Organization)
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unresolved:
+    """A choice that stands for nothing (any more), or that the token may not look up.
+
+    Attributes:
+        label: as it was chosen.
+        named: somebody chose just this, not all that there is.
+        rows: column values that mark the rows which earlier runs brought for it.
+        error: why.
+    """
+
+    label: str
+    named: bool
+    rows: dict[str, str]
+    error: ConnectorError
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resolved:
-    """The scopes of a run, and what should be said about how they were found."""
+    """The scopes of a run, the choices that brought none, and what should be said about how they were found."""
 
     scopes: tuple[Scope, ...]
+    unresolved: tuple[Unresolved, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
 async def resolve(report: Report, details: Details, directory: Directory, base_url: str) -> Resolved:
     """The scopes that the details stand for, each once, in a stable order.
 
+    One of several choices that is gone or refused is told in `unresolved`; the others keep their chance.
+
     Raises:
-        NotFound: a chosen organization, project, team or issue is not there for this token; it is named.
+        NotFound: nothing that was chosen is there for this token.
         ScopeMissing: the token may not list what would have to be listed.
         DetailsError: a slug is there more than once and does not say which is meant.
     """
-    match report.grain:
-        case Grain.ACCOUNT:
-            return Resolved(scopes=(Scope(grain=Grain.ACCOUNT, url=base_url),))
-        case Grain.ORGANIZATION:
-            return await _organization_scopes(report, details, directory, base_url)
-        case Grain.PROJECT:
-            projects = await _projects(details, directory)
-            return Resolved(scopes=tuple(_unique(_project_scope(project) for project in projects)))
-        case Grain.TEAM:
-            return Resolved(scopes=tuple(_unique(await _team_scopes(report, details, directory))))
-        case Grain.ISSUE:
-            return Resolved(scopes=(await _issue_scope(details, directory),))
-
-
-async def _organization_scopes(report: Report, details: Details, directory: Directory, base_url: str) -> Resolved:
-    if Menu.ORGANIZATIONS in report.menus:
-        chosen = await _organizations(details.organizations, directory)
-        return Resolved(scopes=tuple(_unique(_organization_scope(one) for one in chosen)))
-    try:
-        everyone = await directory.organizations()
-    except ScopeMissing:
-        if not any("{" not in endpoint.path for endpoint in report.endpoints):
-            raise
-        warning = "The token may not list organizations: only the projects of its own teams are read."
-        return Resolved(scopes=(Scope(grain=Grain.ACCOUNT, url=base_url),), warnings=(warning,))
-    return Resolved(scopes=tuple(_organization_scope(one) for one in everyone))
-
-
-async def _organizations(chosen: Sequence[str], directory: Directory) -> list[Organization]:
-    """The chosen organizations; all where none or `ALL` is chosen."""
-    if not chosen or chosen == (ALL,):
-        return list(await directory.organizations())
-    return [await directory.organization(one) for one in chosen]
-
-
-async def _projects(details: Details, directory: Directory) -> list[Project]:
-    if details.projects == (ALL,):
-        return [
-            project
-            for one in await _organizations(details.organizations, directory)
-            for project in await directory.projects(one)
-        ]
-    found: list[Project] = []
-    for given in details.projects:
-        organization, _, project = given.rpartition("/")
-        if organization:
-            found.append(await directory.project(await directory.organization(organization), project))
-        elif len(details.organizations) == 1 and details.organizations != (ALL,):
-            found.append(await directory.project(await directory.organization(details.organizations[0]), project))
-        else:
-            found.append(await _project_anywhere(project, details, directory))
-    return found
-
-
-async def _project_anywhere(given: str, details: Details, directory: Directory) -> Project:
-    """The one project of that slug or id in the organizations that the token sees."""
-    try:
-        everywhere = [
-            p for one in await _organizations(details.organizations, directory) for p in await directory.projects(one)
-        ]
-    except ScopeMissing:
-        everywhere = list(await directory.projects_seen())
-    matching = [project for project in everywhere if given in (project.slug, project.id)]
-    if not matching:
-        near = nearest(given, [project.slug for project in everywhere])
-        hint = f"Did you mean: {', '.join(near)}? " if near else ""
-        raise NotFound(
-            f"There is no project {given!r} for this token.",
-            remedy=f"{hint}`sentry-connector choices projects` lists them.",
-            kind="project",
-            given=given,
-        )
-    if len(matching) > 1:
-        names = " and ".join(f"{project.organization}/{project.slug}" for project in matching)
-        raise DetailsError(
-            "projects",
-            f"The project {given!r} is there more than once: {names}.",
-            remedy="Write --project ORGANIZATION/PROJECT.",
-        )
-    return matching[0]
-
-
-async def _team_scopes(report: Report, details: Details, directory: Directory) -> list[Scope]:
-    scopes: list[Scope] = []
-    missing = set(details.teams) - {ALL}
-    known: list[str] = []
-    for organization in await _organizations(details.organizations, directory):
-        teams = await directory.teams(organization)
-        known += [team.slug for team in teams]
-        for team in teams:
-            if details.teams == (ALL,) or {team.slug, team.id} & set(details.teams):
-                missing -= {team.slug, team.id}
-                scopes.append(await _team_scope(report, team, directory))
-    for given in sorted(missing):
-        near = nearest(given, known)
-        hint = f"Did you mean: {', '.join(near)}? " if near else ""
-        raise NotFound(
-            f"There is no team {given!r} in {', '.join(details.organizations)} for this token.",
-            remedy=f"{hint}`sentry-connector choices teams` lists them.",
-            kind="team",
-            given=given,
-        )
-    return scopes
-
-
-async def _team_scope(report: Report, team: Team, directory: Directory) -> Scope:
-    members = await directory.team_projects(team) if report.shape is Shape.POINTS else ()
-    return Scope(
-        grain=Grain.TEAM,
-        url=team.url,
-        organization=team.organization,
-        organization_id=team.organization_id,
-        team=team.slug,
-        team_id=team.id,
-        members=tuple((project.id, project.slug) for project in members),
+    finder = _Finder(report, details, directory, base_url)
+    scopes = await finder.scopes()
+    if finder.unresolved and not scopes:
+        raise finder.unresolved[0].error
+    distinct = {(scope.url, scope.id): scope for scope in scopes}  # a project may be chosen by its slug and by its id
+    return Resolved(
+        scopes=tuple(distinct.values()), unresolved=tuple(finder.unresolved), warnings=tuple(finder.warnings)
     )
 
 
-async def _issue_scope(details: Details, directory: Directory) -> Scope:
-    narrowed = details.organizations not in {(), (ALL,)}
-    organizations = await _organizations(details.organizations, directory) if narrowed else ()
-    issue = await directory.issue(details.issue or "", organizations)
-    return Scope(
-        grain=Grain.ISSUE,
-        url=issue.url,
-        organization=issue.organization,
-        organization_id=issue.organization_id,
-        project=issue.project,
-        project_id=issue.project_id,
-        issue_id=issue.id,
+@dataclass
+class _Finder:
+    """Looks up the choices of one run."""
+
+    report: Report
+    details: Details
+    directory: Directory
+    base_url: str
+    unresolved: list[Unresolved] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    async def scopes(self) -> list[Scope]:
+        match self.report.grain:
+            case Grain.ACCOUNT:
+                return [self._account()]
+            case Grain.ORGANIZATION:
+                return await self._organization_scopes()
+            case Grain.PROJECT:
+                return [_project_scope(project) for project in await self._projects()]
+            case Grain.TEAM:
+                return await self._team_scopes()
+            case Grain.ISSUE:
+                return [await self._issue_scope()]
+
+    async def _each(
+        self, choices: Iterable[Choice], find: Callable[[Choice], Awaitable[Iterable[Thing]]], column: str
+    ) -> list[Thing]:
+        """What the choices stand for; those that stand for nothing are kept in `unresolved`."""
+        found: list[Thing] = []
+        for choice in choices:
+            try:
+                found += await find(choice)
+            except (NotFound, ScopeMissing) as error:
+                named = isinstance(choice, str)
+                label = choice if isinstance(choice, str) else choice.slug
+                rows = {column: label.rpartition("/")[2]}
+                self.unresolved.append(Unresolved(label=label, named=named, rows=rows, error=error))
+        return found
+
+    async def _organizations(self) -> list[Organization]:
+        """The chosen organizations; all where none or `ALL` is chosen."""
+        chosen = self.details.organizations
+        if chosen and chosen != (ALL,):
+            return await self._each(chosen, self._organization, "organization")
+        everyone = list(await self.directory.organizations())
+        if not everyone:
+            raise NotFound(
+                "This token is shown no organization.",
+                remedy="Name it with --organization SLUG; tokens of an integration are not shown their own.",
+                kind="organization",
+            )
+        return everyone
+
+    async def _organization(self, given: str) -> list[Organization]:
+        return [await self.directory.organization(given)]
+
+    async def _organization_scopes(self) -> list[Scope]:
+        try:
+            return [_organization_scope(one) for one in await self._organizations()]
+        except (ScopeMissing, NotFound):
+            # Without a menu everything is meant, and what the token's own teams have is better than nothing.
+            if self.report.menus or not any("{" not in endpoint.path for endpoint in self.report.endpoints):
+                raise
+        self.warnings.append("The token is shown no organizations: only the projects of its own teams are read.")
+        return [self._account()]
+
+    async def _projects(self) -> list[Project]:
+        if self.details.projects == (ALL,):
+            return await self._each(await self._organizations(), self.directory.projects, "organization")
+        return await self._each(self.details.projects, self._project, "project")
+
+    async def _project(self, given: str) -> list[Project]:
+        named, _, project = given.rpartition("/")
+        only = self.details.organizations if len(self.details.organizations) == 1 else (ALL,)
+        organization = named or only[0]
+        if organization != ALL:
+            return [await self.directory.project(await self.directory.organization(organization), project)]
+        return [_the_one(given, await self._all_projects())]
+
+    async def _all_projects(self) -> Sequence[Project]:
+        """All projects of the chosen organizations, or those of the token's own teams where it may list no more."""
+        try:
+            return [project for one in await self._organizations() for project in await self.directory.projects(one)]
+        except ScopeMissing:
+            return await self.directory.projects_seen()
+
+    async def _team_scopes(self) -> list[Scope]:
+        teams = await self._each(await self._organizations(), self.directory.teams, "organization")
+        if self.details.teams != (ALL,):
+            teams = await self._each(self.details.teams, _teams_named(teams), "team")
+        return [await self._team_scope(team) for team in teams]
+
+    async def _team_scope(self, team: Team) -> Scope:
+        members = await self.directory.team_projects(team) if self.report.shape is Shape.POINTS else ()
+        return Scope(
+            grain=Grain.TEAM,
+            url=team.url,
+            organization=team.organization,
+            organization_id=team.organization_id,
+            team=team.slug,
+            team_id=team.id,
+            members=tuple((project.id, project.slug) for project in members),
+        )
+
+    async def _issue_scope(self) -> Scope:
+        narrowed = self.details.organizations not in {(), (ALL,)}
+        issue = await self.directory.issue(
+            self.details.issue or "", await self._organizations() if narrowed else ()
+        )
+        return Scope(
+            grain=Grain.ISSUE,
+            url=issue.url,
+            organization=issue.organization,
+            organization_id=issue.organization_id,
+            project=issue.project,
+            project_id=issue.project_id,
+            issue_id=issue.id,
+        )
+
+    def _account(self) -> Scope:
+        return Scope(grain=Grain.ACCOUNT, url=self.base_url)
+
+
+def _the_one(given: str, projects: Sequence[Project]) -> Project:
+    """The one project of that slug or id."""
+    matching = [project for project in projects if given in {project.slug, project.id}]
+    if len(matching) > 1:
+        names = " and ".join(f"{project.organization}/{project.slug}" for project in matching)
+        raise DetailsError(
+            Menu.PROJECTS,
+            f"The project {given!r} is there more than once: {names}.",
+            remedy="Write --project ORGANIZATION/PROJECT.",
+        )
+    if not matching:
+        raise _not_found("project", given, [project.slug for project in projects])
+    return matching[0]
+
+
+def _teams_named(teams: Sequence[Team]) -> Callable[[str], Awaitable[list[Team]]]:
+    """A lookup among these teams; several organizations may have a team of one name, and all of them are meant."""
+
+    async def find(given: str) -> list[Team]:
+        matching = [team for team in teams if given in {team.slug, team.id}]
+        if not matching:
+            raise _not_found("team", given, [team.slug for team in teams])
+        return matching
+
+    return find
+
+
+def _not_found(kind: str, given: str, known: Sequence[str]) -> NotFound:
+    near = nearest(given, known)
+    hint = f"Did you mean: {', '.join(near)}? " if near else ""
+    return NotFound(
+        f"There is no {kind} {given!r} for this token.",
+        remedy=f"{hint}`sentry-connector choices {kind}s` lists them.",
+        kind=kind,
+        given=given,
     )
 
 
@@ -174,8 +236,3 @@ def _project_scope(project: Project) -> Scope:
         project=project.slug,
         project_id=project.id,
     )
-
-
-def _unique(scopes: Iterable[Scope]) -> list[Scope]:
-    """Each scope once; the same project may have been chosen by slug and by id."""
-    return list({(scope.url, scope.id): scope for scope in scopes}.values())

@@ -13,7 +13,7 @@ from sentry_connector.datasets.definition import Definition, check
 from sentry_connector.destinations.delta import Delta
 from sentry_connector.destinations.model import Committed, UpdateMethod, Version
 from sentry_connector.destinations.query import Snapshot, query
-from sentry_connector.errors import UnknownName, UsageError
+from sentry_connector.errors import Locked, UnknownName, UsageError
 from sentry_connector.extraction.prepare import window_of
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.schema import arrow_schema
@@ -24,7 +24,7 @@ from sentry_connector.runs.execute import account_of, execute
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
 from sentry_connector.store.ids import new_id
-from sentry_connector.store.records import Account, DataSet, Run, RunState, Trigger
+from sentry_connector.store.records import Account, DataSet, Problem, Run, RunState, Trigger, Verdict
 
 PREVIEW_ROWS = 100
 
@@ -111,6 +111,11 @@ def _refuse_strange_rows(house: House, dataset: DataSet, definition: Definition)
         raise UsageError(
             "A filled table is either partitioned by day or not.",
             remedy="Make a new DataSet with the other update method.",
+        )
+    if was_partitioned and definition.details.timezone != dataset.details.timezone:
+        raise UsageError(
+            f"The table is partitioned by the days of {dataset.details.timezone}; other days would overlap them.",
+            remedy="Make a new DataSet for the other time zone.",
         )
 
 
@@ -205,7 +210,20 @@ async def run(house: House, name: str, *, progress: Progress, wait_lock: float =
     now = house.now()
     fresh = Run(id=new_id(now, house.rng), dataset_id=dataset.id, trigger=Trigger.MANUAL, queued_at=now)
     house.store.runs.add(fresh)
-    return await execute(fresh.id, house, progress=progress, wait_lock=wait_lock)
+    try:
+        return await execute(fresh.id, house, progress=progress, wait_lock=wait_lock)
+    except Locked as error:
+        _refused(house, fresh.id, error)
+        raise
+
+
+def _refused(house: House, run_id: str, error: Locked) -> None:
+    """A run that never began is over: left in the queue, it would run some other day, with the dates of this one."""
+    run = house.store.runs.get(run_id)
+    if run is not None and run.state is RunState.QUEUED:
+        problem = Problem(**error.as_dict())
+        ended = {"state": RunState.DONE, "verdict": Verdict.CANCELLED, "finished_at": house.now(), "error": problem}
+        house.store.runs.save(msgspec.structs.replace(run, **ended))
 
 
 async def preview(house: House, name: str, *, progress: Progress) -> pa.Table:
@@ -267,5 +285,9 @@ def table_of(house: House, dataset: DataSet) -> Delta:
 
 
 def account(house: House, dataset: DataSet) -> Account | None:
-    """The account that the DataSet uses; None for the environment's token."""
+    """The account that the DataSet uses; None for the environment's token.
+
+    Raises:
+        TokenMissing: the account was deleted.
+    """
     return account_of(dataset, house)

@@ -12,10 +12,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from sentry_connector.extraction.incomplete import Incomplete
 from sentry_connector.extraction.plan import alternatives
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.extraction.read import Extraction, Incomplete, Reader
+from sentry_connector.extraction.read import Extraction, Reader
 from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.extraction.spool import Layout, Spool
 from sentry_connector.reports import menus, windows
@@ -136,7 +137,7 @@ async def pull_into(
         schema=spool.schema,
         rows=sum(record.rows for record in extraction.records),
         windows=_described(prepared, details),
-        incomplete=extraction.incomplete,
+        incomplete=(*prepared.incomplete, *extraction.incomplete),
         warnings=(*prepared.warnings, *extraction.warnings, *drift_warnings(extraction)),
         limited=any(record.limited for record in extraction.records),
         _spool=spool,
@@ -171,7 +172,7 @@ async def explain(report: Report, details: Details, connection: Connection, hous
 
 async def _prepared(report: Report, details: Details, client: SentryClient, house: House, now: dt.datetime) -> Prepared:
     settle = dt.timedelta(seconds=house.settings.settle)
-    return await prepare(report, details, client, now=now, settle=settle)
+    return await prepare(report, details, client, now=now, settle=settle, strict=True)
 
 
 def _spool(report: Report, folder: Path) -> Spool:

@@ -67,7 +67,7 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
     history = house.store.runs.history(dataset.id, limit=1)
     last = history[0] if history else None
     account = house.store.accounts.get(dataset.account_id) if dataset.account_id else None
-    exists = table.exists()
+    schema, versions = table.schema(), table.versions()
     return {
         "id": dataset.id,
         "name": dataset.name,
@@ -88,9 +88,9 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
         "retry": msgspec.to_builtins(dataset.retry),
         "paused": dataset.paused,
         "health": health(last),
-        "rows": table.rows() if exists else 0,
-        "columns": len(table.schema()) if exists else 0,
-        "version": table.version() if exists else None,
+        "rows": table.rows(),
+        "columns": len(schema) if schema is not None else 0,
+        "version": versions[0].version if versions else None,
         "last_run": run_view(last, dataset) if last else None,
         "next_slot": None,
         "created_at": dataset.created_at,

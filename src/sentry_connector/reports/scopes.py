@@ -41,6 +41,18 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"{self.grain}:{ids[self.grain]}"
 
     @property
+    def rows(self) -> dict[str, str]:
+        """Column values that mark the rows of this scope; empty where it is everything."""
+        column, value = {
+            Grain.ACCOUNT: ("", None),
+            Grain.ORGANIZATION: ("organization_id", self.organization_id),
+            Grain.TEAM: ("team_id", self.team_id),
+            Grain.PROJECT: ("project_id", self.project_id),
+            Grain.ISSUE: ("issue_id", self.issue_id),
+        }[self.grain]
+        return {column: value} if value is not None else {}
+
+    @property
     def label(self) -> str:
         """For people: `acme/shop`."""
         if self.grain is Grain.ACCOUNT:

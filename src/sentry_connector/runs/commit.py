@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection
 
 import pyarrow as pa
 
+from sentry_connector.destinations.delta_commits import NO_WATERMARK
 from sentry_connector.destinations.model import Commit, Days, StagedFile, UpdateMethod
 from sentry_connector.extraction.prepare import Prepared
 from sentry_connector.extraction.read import Extraction
 from sentry_connector.extraction.spool import SpoolFile
 from sentry_connector.reports import windows
-from sentry_connector.reports.details import SinceLastRun
+from sentry_connector.reports.details import AllAvailable, Details, SinceLastRun
 from sentry_connector.reports.model import Grain, Report
 from sentry_connector.reports.scopes import Scope
 from sentry_connector.store.records import DataSet
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
 
 RETENTION_EDGE = dt.timedelta(hours=24)
 """Days that begin so close to the end of Sentry's retention may be half gone already: they only gain rows."""
@@ -32,6 +36,7 @@ def commit_of(
     schema: pa.Schema,
     now: dt.datetime,
     retention: dt.timedelta,
+    known: Collection[str],
 ) -> Commit:
     """The commit of a run. Scopes that are not whole give it neither rows nor watermarks.
 
@@ -42,8 +47,10 @@ def commit_of(
         schema: of the staged files.
         now: the run's instant.
         retention: how long Sentry keeps events.
+        known: names of the watermarks that the table has.
     """
-    unread = {one.scope for one in extraction.incomplete}
+    incomplete = (*prepared.incomplete, *extraction.incomplete)
+    unread = {one.scope for one in incomplete if one.scope is not None}
     method = dataset.update_method
     days = _days(dataset, prepared, now=now, retention=retention) if method is UpdateMethod.PARTITION else None
     files = [
@@ -64,9 +71,9 @@ def commit_of(
         replace_together=report.replace_together if not dataset.key else (),
         compared=tuple(column.name for column in report.columns if not column.noise and column.name not in key),
         immutable_time=report.time_column if report.immutable_time else None,
-        watermarks=_watermarks(prepared, unread),
+        watermarks=_lost(dataset, prepared, known, rows=bool(files)) | _watermarks(dataset.details, prepared, unread),
         days=days,
-        unread=[_identity(scope) for scope in prepared.scopes if scope.id in unread],
+        unread=[one.rows for one in incomplete],
         skip_stored=method is UpdateMethod.APPEND and isinstance(dataset.details.duration, SinceLastRun),
         keep_when_empty=dataset.keep_when_empty,
     )
@@ -82,25 +89,37 @@ def _staged(file: SpoolFile) -> StagedFile:
     return StagedFile(path=file.path, rows=file.rows, bytes=file.bytes, day=file.day)
 
 
-def _watermarks(prepared: Prepared, unread: set[str]) -> Mapping[str, int]:
-    """Where the next run begins, per scope: reading stopped at the window's `read_end`."""
+def watermark_name(scope_id: str, details: Details) -> str:
+    """What a watermark is about: a scope and, for counts, their stat and resolution too."""
+    return ":".join([scope_id, *filter(None, (details.stat, details.resolution))])
+
+
+def _watermarks(details: Details, prepared: Prepared, unread: set[str]) -> dict[str, int]:
+    """Where the next run begins, per scope: reading stopped at the window's `read_end`.
+
+    Days that somebody chose move no watermark, since what lies between it and them was not read.
+    """
+    if not isinstance(details.duration, AllAvailable | SinceLastRun):
+        return {}
     return {
-        scope: int(window.read_end.timestamp() * 1_000_000)
+        watermark_name(scope, details): (window.read_end - _EPOCH) // _MICROSECOND
         for scope, window in prepared.spans.items()
         if scope not in unread
     }
 
 
-def _identity(scope: Scope) -> dict[str, str]:
-    """The column values that mark the rows of a scope."""
-    column, value = {
-        Grain.PROJECT: ("project_id", scope.project_id),
-        Grain.TEAM: ("team_id", scope.team_id),
-        Grain.ORGANIZATION: ("organization_id", scope.organization_id),
-        Grain.ISSUE: ("issue_id", scope.issue_id),
-        Grain.ACCOUNT: ("_host", scope.url),
-    }[scope.grain]
-    return {column: value or ""}
+def _lost(dataset: DataSet, prepared: Prepared, known: Collection[str], *, rows: bool) -> dict[str, int]:
+    """The watermarks that the commit takes back, because it drops rows that they vouch for.
+
+    Replace drops all rows, Partition those of scopes that are not chosen (any more): where they are chosen again, they are
+    read from the beginning.
+    """
+    if dataset.update_method is UpdateMethod.REPLACE and (rows or not dataset.keep_when_empty):
+        return dict.fromkeys(known, NO_WATERMARK)
+    if dataset.update_method is UpdateMethod.PARTITION:
+        chosen = {watermark_name(scope, dataset.details) for scope in prepared.spans}
+        return dict.fromkeys(set(known) - chosen, NO_WATERMARK)
+    return {}
 
 
 def _days(dataset: DataSet, prepared: Prepared, *, now: dt.datetime, retention: dt.timedelta) -> Days:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import msgspec
@@ -17,9 +18,11 @@ from sentry_connector.destinations.model import Committed, UpdateMethod
 from sentry_connector.errors import (
     AccessDenied,
     ConnectorError,
+    DestinationError,
     DiskFull,
     LossNotAccepted,
     TableChanged,
+    TokenMissing,
     TokenRejected,
     UnknownName,
 )
@@ -31,12 +34,14 @@ from sentry_connector.extraction.spool import Layout, Spool
 from sentry_connector.redact import Redactor
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.model import Report
-from sentry_connector.runs.commit import commit_of, key_columns
+from sentry_connector.runs.commit import commit_of, key_columns, watermark_name
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
 from sentry_connector.runs.log import Log, run_log
 from sentry_connector.runs.outcome import Outcome, drift_warnings
 from sentry_connector.store.records import Account, AccountStatus, DataSet, Missing, Problem, Run, RunState, Verdict
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 async def execute(run_id: str, house: House, *, progress: Progress, wait_lock: float = 0.0) -> Run:
@@ -56,14 +61,15 @@ async def execute(run_id: str, house: House, *, progress: Progress, wait_lock: f
         UnknownName: there is no such run.
         StoreUnusable: the store cannot be read or written.
     """
-    dataset = _dataset_of(_stored(run_id, house), house)
-    async with held(house, f"dataset/{dataset.id}", wait=wait_lock):
+    async with held(house, f"dataset/{_stored(run_id, house).dataset_id}", wait=wait_lock):
         run = _stored(run_id, house)
         if run.state is RunState.DONE:
             return run
+        dataset = _dataset_of(run, house)
         with run_log(house.logs, run_id, Redactor(_secrets(house))) as log:
             table = house.destination.table(dataset.id)
-            attempt = _Attempt(house, dataset, catalogue.find(dataset.report), table, progress, log, _begun(run, table, house))
+            run = _begun(run, dataset, table, house)
+            attempt = _Attempt(house, dataset, catalogue.find(dataset.report), table, progress, log, run)
             return await attempt.to_its_end()
 
 
@@ -73,8 +79,20 @@ def instant_of(run: Run) -> dt.datetime:
 
 
 def account_of(dataset: DataSet, house: House) -> Account | None:
-    """The DataSet's account; None where it uses the environment's token."""
-    return None if dataset.account_id is None else house.store.accounts.get(dataset.account_id)
+    """The DataSet's account; None where it uses the environment's token.
+
+    Raises:
+        TokenMissing: the account was deleted. The environment's token, which may be somebody else's, does not step in.
+    """
+    if dataset.account_id is None:
+        return None
+    account = house.store.accounts.get(dataset.account_id)
+    if account is None:
+        raise TokenMissing(
+            f"The account of {dataset.name!r} was deleted.",
+            remedy="Choose another one: `sentry-connector datasets edit NAME --account ACCOUNT`.",
+        )
+    return account
 
 
 def _stored(run_id: str, house: House) -> Run:
@@ -91,9 +109,13 @@ def _dataset_of(run: Run, house: House) -> DataSet:
     return dataset
 
 
-def _begun(run: Run, table: Delta, house: House) -> Run:
-    """The run with its epoch, taken once, before anything is read, and shared by all that goes on with it."""
-    if run.epoch is None:
+def _begun(run: Run, dataset: DataSet, table: Delta, house: House) -> Run:
+    """The run with its epoch, taken once, before anything is read, and shared by all that goes on with it.
+
+    Where the DataSet was edited since, the spool holds slices of something else: the run begins anew, at its old instant.
+    """
+    edited = run.started_at is not None and dataset.updated_at > run.started_at
+    if run.epoch is None or (edited and table.committed(run.epoch) is None):
         epoch = house.store.datasets.next_epoch(run.dataset_id, table.epoch())
         run = msgspec.structs.replace(run, epoch=epoch, started_at=house.now())
     run = msgspec.structs.replace(run, state=RunState.RUNNING)
@@ -140,12 +162,14 @@ class _Attempt:
         if committed is None:
             return None
         self.log.info("the table has this run's commit already", version=committed.version)
-        return Outcome(verdict=Verdict.COMPLETE, committed=committed)
+        run = self.run
+        return Outcome.of_reading(run.incomplete, rows_read=run.rows_read, warnings=run.warnings).with_commit(committed)
 
     async def _outcome(self) -> Outcome:
         if self.table.epoch() > self.epoch:
             raise TableChanged(f"A later run has committed to {self.dataset.name!r} meanwhile; this one is overtaken.")
         connection = self.house.connection(account_of(self.dataset, self.house))
+        known = self.table.watermarks()
         async with self.house.client(connection, self.progress.wait) as client:
             try:
                 prepared = await prepare(
@@ -154,7 +178,7 @@ class _Attempt:
                     client,
                     now=instant_of(self.run),
                     settle=dt.timedelta(seconds=self.house.settings.settle),
-                    watermark=self._watermark,
+                    watermark=lambda scope: _instant(known.get(watermark_name(scope, self.dataset.details))),
                     whole_days=self.dataset.update_method is UpdateMethod.PARTITION,
                 )
                 self._keep_windows(prepared)
@@ -173,18 +197,18 @@ class _Attempt:
                 extraction = await reader.read(prepared.slices)
             finally:
                 self.progress.used(client.usage)
-        return self._commit(prepared, extraction, spool)
+        return self._commit(prepared, extraction, spool, known)
 
-    def _commit(self, prepared: Prepared, extraction: Extraction, spool: Spool) -> Outcome:
-        for one in extraction.incomplete:
+    def _commit(self, prepared: Prepared, extraction: Extraction, spool: Spool, known: Collection[str]) -> Outcome:
+        incomplete = (*prepared.incomplete, *extraction.incomplete)
+        for one in incomplete:
             self.log.warning("scope is not whole", scope=one.label, reason=one.reason, error=one.error)
-        outcome = Outcome(
-            verdict=Verdict.INCOMPLETE if extraction.incomplete else Verdict.COMPLETE,
+        outcome = Outcome.of_reading(
+            tuple(Missing(scope=one.label, reason=one.reason) for one in incomplete),
             rows_read=sum(record.rows_read for record in extraction.records),
-            incomplete=extraction.incomplete,
             warnings=(*prepared.warnings, *extraction.warnings, *drift_warnings(extraction)),
         )
-        if extraction.incomplete and self.dataset.update_method is UpdateMethod.REPLACE:
+        if incomplete and self.dataset.update_method is UpdateMethod.REPLACE:
             return outcome
         commit = commit_of(
             self.dataset,
@@ -196,11 +220,28 @@ class _Attempt:
             schema=spool.schema,
             now=instant_of(self.run),
             retention=dt.timedelta(days=self.house.settings.retention_days),
+            known=known,
         )
+        self._keep_findings(outcome)
         committed = self.table.commit(commit)
         self.log.info("committed", version=committed.version, written=committed.written)
-        self.table.maintain(now=self.house.now(), keep_versions=self.house.settings.keep_versions)
-        return outcome.with_commit(committed)
+        return outcome.with_commit(committed).warned(*self._maintained())
+
+    def _keep_findings(self, outcome: Outcome) -> None:
+        """What reading found is stored before the commit: a process that dies after it leaves the verdict to another."""
+        self.run = msgspec.structs.replace(
+            self.run, rows_read=outcome.rows_read, warnings=outcome.warnings, incomplete=outcome.incomplete
+        )
+        self.house.store.runs.save(self.run)
+
+    def _maintained(self) -> tuple[str, ...]:
+        """Keep the table fast and small. What fails here can wait for the next run: the rows are in the table."""
+        try:
+            self.table.maintain(now=self.house.now(), keep_versions=self.house.settings.keep_versions)
+        except (DestinationError, OSError) as error:
+            self.log.warning("maintenance failed", error=str(error))
+            return (f"The table was not tidied up after the commit; the next run will try again: {error}",)
+        return ()
 
     def _spool(self, prepared: Prepared) -> Spool:
         filesystem, root = self.table.location()
@@ -211,10 +252,6 @@ class _Attempt:
             timezone=self.dataset.details.timezone,
         )
         return Spool(filesystem=filesystem, root=root, epoch=self.epoch, schema=arrow_schema(self.report), layout=layout)
-
-    def _watermark(self, scope_id: str) -> dt.datetime | None:
-        microseconds = self.table.watermark(scope_id)
-        return None if microseconds is None else dt.datetime.fromtimestamp(microseconds / 1_000_000, dt.UTC)
 
     def _keep_windows(self, prepared: Prepared) -> None:
         """The resolved windows stand in the history and in the log."""
@@ -266,12 +303,17 @@ class _Attempt:
             bytes=run.bytes + progress.bytes,
             table_version=outcome.committed.version if outcome.committed else None,
             warnings=outcome.warnings,
-            incomplete=tuple(Missing(scope=one.label, reason=one.reason) for one in outcome.incomplete),
+            incomplete=outcome.incomplete,
             error=Problem(**outcome.error.as_dict()) if outcome.error else None,
         )
         self.house.store.runs.save(ended)
         self.log.info("run ends", verdict=outcome.verdict, rows_read=ended.rows_read, requests=ended.requests)
         return ended
+
+
+def _instant(microseconds: int | None) -> dt.datetime | None:
+    """A watermark as an instant."""
+    return None if microseconds is None else _EPOCH + dt.timedelta(microseconds=microseconds)
 
 
 def _as_disk_error(error: OSError) -> ConnectorError:

@@ -7,7 +7,7 @@ import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator
 
-from sentry_connector.errors import Locked
+from sentry_connector.errors import Locked, StoreUnusable
 from sentry_connector.runs.house import House
 from sentry_connector.store.leases import this_process
 from sentry_connector.store.records import Lease
@@ -67,6 +67,8 @@ async def _beat(house: House, lease: Lease, work: asyncio.Task[object] | None, l
         await house.clock.sleep(BEAT)
         try:
             lease = house.store.leases.renew(lease, house.now(), TTL)
+        except StoreUnusable:
+            continue  # the next beat tries again; whoever takes the lease over meanwhile is told apart by its epoch
         except Locked as error:
             lost.append(error)
             if work is not None:

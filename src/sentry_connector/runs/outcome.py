@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from sentry_connector.destinations.model import Committed
 from sentry_connector.errors import ConnectorError
-from sentry_connector.extraction.read import Extraction, Incomplete
-from sentry_connector.store.records import Verdict
+from sentry_connector.extraction.read import Extraction
+from sentry_connector.store.records import Missing, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,13 +26,23 @@ class Outcome:
     verdict: Verdict
     committed: Committed | None = None
     rows_read: int = 0
-    incomplete: tuple[Incomplete, ...] = ()
+    incomplete: tuple[Missing, ...] = ()
     warnings: tuple[str, ...] = ()
     error: ConnectorError | None = None
+
+    @classmethod
+    def of_reading(cls, incomplete: tuple[Missing, ...], *, rows_read: int, warnings: tuple[str, ...]) -> Outcome:
+        """The outcome that follows from what was read: INCOMPLETE where anything is missing."""
+        verdict = Verdict.INCOMPLETE if incomplete else Verdict.COMPLETE
+        return cls(verdict=verdict, incomplete=incomplete, rows_read=rows_read, warnings=warnings)
 
     def with_commit(self, committed: Committed) -> Outcome:
         """The outcome once the rows are in the table."""
         return replace(self, committed=committed)
+
+    def warned(self, *sentences: str) -> Outcome:
+        """The outcome with further warnings."""
+        return replace(self, warnings=(*self.warnings, *sentences))
 
 
 def drift_warnings(extraction: Extraction, *, most: int = 8) -> list[str]:

@@ -110,14 +110,19 @@ class Directory:
     async def project(self, organization: Organization, given: str) -> Project:
         """One project of an organization by its slug or id, in one request however many projects there are.
 
+        A project that was renamed is found by its former slug, as long as Sentry remembers it.
+
         Raises:
-            NotFound: there is no such project for this token; one that was renamed is told with its new slug.
+            NotFound: there is no such project for this token.
             ScopeMissing: the token has no project:read.
         """
-        path = api_path("/projects/{organization}/{project}/", organization=organization.slug, project=given)
-        subject = f"project {organization.slug}/{given}"
-        request = self._request(path, subject, "project:read", (), url=organization.url)
-        return await self._once(f"project {organization.url}{path}", lambda: self._project(request))
+        try:
+            return await self._project_named(organization, given)
+        except NotFound as error:
+            renamed = error.data.get("moved_to")
+            if renamed is None:
+                raise
+        return await self._project_named(organization, renamed)
 
     async def projects_seen(self) -> tuple[Project, ...]:
         """The projects of the teams that the token's user is in, by the legacy list: what a project:read token can ask.
@@ -281,10 +286,16 @@ class Directory:
             project_of(row, owner or self._organization_of(present(row.organization, request))) for row in rows
         )
 
-    async def _project(self, request: Request) -> Project:
-        """A project that names its organization itself."""
-        row = await self._one(request, ProjectRow)
-        return project_of(row, self._organization_of(present(row.organization, request)))
+    async def _project_named(self, organization: Organization, slug: str) -> Project:
+        """A project, which names its organization itself."""
+        path = api_path("/projects/{organization}/{project}/", organization=organization.slug, project=slug)
+        request = self._request(path, f"project {organization.slug}/{slug}", "project:read", (), url=organization.url)
+
+        async def read() -> Project:
+            row = await self._one(request, ProjectRow)
+            return project_of(row, self._organization_of(present(row.organization, request)))
+
+        return await self._once(f"project {organization.url}{path}", read)
 
     async def _teams(self, request: Request, owner: Organization) -> tuple[Team, ...]:
         return tuple(team_of(row, owner) for row in await self._all(request, list[TeamRow]))

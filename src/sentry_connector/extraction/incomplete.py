@@ -1,0 +1,24 @@
+"""What a run could not read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Incomplete:
+    """Something chosen that is not whole, and why.
+
+    Attributes:
+        scope: the scope's id; None where the choice could not even be looked up.
+        label: for people.
+        rows: column values that mark the rows which earlier runs brought for it.
+        reason: one sentence.
+        error: the stable name of the error.
+    """
+
+    scope: str | None
+    label: str
+    rows: dict[str, str]
+    reason: str
+    error: str

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+HOUR = 3600
+"""Seconds."""
 
 Truth = dict[str, Any]
 Row = dict[str, Any]
@@ -56,7 +61,10 @@ class Expectation:
 
 
 def equal(wanted: Any, got: Any) -> bool:
-    """Whether a pulled value is the true one; Sentry's API cuts times to milliseconds, or to seconds."""
+    """Whether a pulled value is the true one; Sentry's API cuts times to milliseconds, or to seconds. A set is of slugs."""
+    if isinstance(wanted, frozenset):
+        slugs: set[str] = {element["slug"] for element in json.loads(got)}
+        return slugs == wanted
     if isinstance(got, dt.datetime) and isinstance(wanted, str):
         wanted = dt.datetime.fromisoformat(wanted)
         cut = 1000 if got.microsecond else 1_000_000
@@ -89,6 +97,8 @@ def _project_row(one: Row, project: Row) -> Row:
         "name": project["name"],
         "platform": project["platform"],
         "date_created": project["dateCreated"],
+        "is_member": project["member"],
+        "teams": frozenset(project["teams"]),
     }
 
 
@@ -119,7 +129,7 @@ def _hours(truth: Truth, series: Sequence[tuple[int, int]]) -> dict[int, int]:
     day_after = int(dt.datetime.fromisoformat(f"{days['end']}T00:00:00+00:00").timestamp()) + 86400
     now = int(dt.datetime.now(dt.UTC).timestamp()) - 60
     counts = Counter(dict(series))
-    return {hour: counts[hour] for hour in range(start, min(day_after, now), 3600)}
+    return {hour: counts[hour] for hour in range(start, min(day_after, now), HOUR)}
 
 
 def counts_project(truth: Truth) -> Iterator[Expectation]:
@@ -178,9 +188,7 @@ class ReceivedInAll(Expectation):
         """The sum, and that every hour is there once."""
         (wanted,) = self.rows or ()
         hours = [row["timestamp_epoch"] for row in rows]
-        if hours != sorted(set(hours)) or any(
-            second - first != 3600 for first, second in zip(hours, hours[1:], strict=False)
-        ):  # seconds
+        if any(second - first != HOUR for first, second in itertools.pairwise(hours)):
             yield "the hours are not each there once, in order"
         for column in ("organization", "organization_id", "stat", "resolution"):
             yield from self._fields(
@@ -353,6 +361,8 @@ def projects_users(truth: Truth) -> Iterator[Expectation]:
             _within_project(one, project)
             | {
                 "user_key": _user_key(user),
+                "id": user["id"],
+                "identifier": user["ident"],
                 "hash": user["hash"],
                 "username": user["username"],
                 "email": user["email"],
@@ -385,6 +395,7 @@ def project_feedback(truth: Truth) -> Iterator[Expectation]:
                 "event_id": feedback["eventID"],
                 "issue_id": feedback["issue"],
                 "name": feedback["name"],
+                "issue_status": feedback["issue_status"],
                 "email": feedback["email"],
                 "comments": feedback["comments"],
                 "date_created": feedback["dateCreated"],

@@ -16,9 +16,8 @@ from sentry_connector.reports.catalogue import CATALOGUE
 from sentry_connector.reports.details import DateRange, Details
 from sentry_connector.reports.model import Menu, Report, Shape
 from sentry_connector.simulator import EXPIRED_TOKEN, ORG_TOKEN, PROJECT_TOKEN, TOKEN, Faults, World, running
-
-from ..parts import NOW, HastyClock, Row, StandingApp, pulled
-from .expected import EXPECTED
+from tests.conformance.expected import EXPECTED
+from tests.parts import NOW, HastyClock, Row, StandingApp, pulled
 
 Era = Literal["new", "old"]
 
@@ -95,15 +94,14 @@ async def test_faults_on_the_way_change_nothing(report: Report, world: World, tm
 async def test_every_row_has_every_column(report: Report, world: World, tmp_path: Path) -> None:
     """From one project's rows to all of an account: a table has its columns from the first day."""
     names = [*(column.name for column in report.columns), *(field.name for field in SYSTEM_FIELDS)]
-    choices: dict[str, tuple[str, ...]] = {
-        "organizations": ("acme",) if Menu.ORGANIZATIONS in report.menus else (),
-        "projects": ("*",) if Menu.PROJECTS in report.menus else (),
-        "teams": ("*",) if Menu.TEAMS in report.menus else (),
-    }
-    duration = DateRange(start=2, end=0) if report.time_column else None
+    details = Details(
+        organizations=("acme",) if Menu.ORGANIZATIONS in report.menus else (),
+        projects=("*",) if Menu.PROJECTS in report.menus else (),
+        teams=("*",) if Menu.TEAMS in report.menus else (),
+        duration=DateRange(start=2, end=0) if report.time_column else None,
+    )
     async with running(world) as sentry:
-        app = StandingApp(tmp_path, sentry.url, sentry.token)
-        result = await pulled(app, report, Details(duration=duration, **choices))
+        result = await pulled(StandingApp(tmp_path, sentry.url, sentry.token), report, details)
     assert result.rows
     assert all(list(row) == names for row in result.rows)
 
@@ -157,7 +155,9 @@ async def test_counts_agree_with_the_events(world: World, tmp_path: Path) -> Non
     async with running(world) as sentry:
         app = StandingApp(tmp_path, sentry.url, sentry.token)
         counts = await pulled(
-            app, catalogue.find("events-counts-project"), Details(projects=("acme/shop",), stat="generated", duration=days)
+            app,
+            catalogue.find("events-counts-project"),
+            Details(projects=("acme/shop",), stat="generated", duration=days),
         )
         events = await pulled(app, catalogue.find("project-events"), Details(projects=("acme/shop",), duration=days))
     assert sum(int(str(row["events"])) for row in counts.rows) == len(events.rows) > 0
@@ -171,7 +171,9 @@ async def test_an_answer_about_another_project_is_refused(tmp_path: Path) -> Non
     async with running(world) as sentry:
         with pytest.raises(MalformedAnswer):
             await pulled(
-                StandingApp(tmp_path, sentry.url, TOKEN), catalogue.find("project-events"), Details(projects=("acme/shop",))
+                StandingApp(tmp_path, sentry.url, TOKEN),
+                catalogue.find("project-events"),
+                Details(projects=("acme/shop",)),
             )
 
 

@@ -13,8 +13,7 @@ from sentry_connector.reports.details import Details
 from sentry_connector.sentry.client import Connection, SentryClient
 from sentry_connector.sentry.directory import Directory
 from sentry_connector.simulator import INTEGRATION_TOKEN, TOKEN, Simulation, World, running
-
-from ..parts import NOW
+from tests.parts import NOW
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from sentry_connector.errors import (
     SentryUnreachable,
 )
 from sentry_connector.extraction.decode import Context, Decoded, Decoder
-from sentry_connector.extraction.lenient import parse
 from sentry_connector.extraction.incomplete import Incomplete
+from sentry_connector.extraction.lenient import parse
 from sentry_connector.extraction.plan import Alternative, Slice, alternatives, context_values, host
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.spool import SliceRecord, SliceWriter, Spool
@@ -245,8 +245,13 @@ class _Facts:
         self.drift.update(decoded.drift)
 
     def record(self) -> dict[str, object]:
-        return {"rows_read": self.rows_read, "pages": self.pages, "drift": dict(self.drift), "limited": self.limited,
-            "warnings": tuple(self.warnings)}
+        return {
+            "rows_read": self.rows_read,
+            "pages": self.pages,
+            "drift": dict(self.drift),
+            "limited": self.limited,
+            "warnings": tuple(self.warnings),
+        }
 
 
 def _bounds(report: Report, one: Slice) -> tuple[dt.datetime | None, dt.datetime | None]:
@@ -269,7 +274,9 @@ def _points(body: bytes) -> list[tuple[int, int]]:
 
 
 def _incomplete(one: Slice, error: ConnectorError) -> Incomplete:
-    return Incomplete(scope=one.scope.id, label=one.scope.label, rows=one.scope.rows, reason=error.message, error=error.name)
+    return Incomplete(
+        scope=one.scope.id, label=one.scope.label, rows=one.scope.rows, reason=error.message, error=error.name
+    )
 
 
 def _worst(errors: Sequence[ConnectorError]) -> ConnectorError:

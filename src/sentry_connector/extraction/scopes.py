@@ -168,9 +168,7 @@ class _Finder:
 
     async def _issue_scope(self) -> Scope:
         narrowed = self.details.organizations not in {(), (ALL,)}
-        issue = await self.directory.issue(
-            self.details.issue or "", await self._organizations() if narrowed else ()
-        )
+        issue = await self.directory.issue(self.details.issue or "", await self._organizations() if narrowed else ())
         return Scope(
             grain=Grain.ISSUE,
             url=issue.url,

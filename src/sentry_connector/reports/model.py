@@ -29,13 +29,13 @@ class Column:
         name: snake_case, unique in the report.
         type: one of `ColumnType`.
         about: one sentence: what the value means, with its unit where it has one.
-        sources: where the value stands in one item of Sentry's answer: paths whose segments are parted by `/`
+        sources: where the value stands in an item of Sentry's answer: paths whose segments are parted by `/`
             (`user/ip_address`; a dot belongs to the name, as in `event.type`). The first path that is present and not
             null wins. Empty for a column that comes only from the slice.
         context: the name of the slice's value (a field of `Scope`, or `stat`, `resolution`) that fills the column where no
             source gives one.
         noise: the value differs by who asks or changes on its own; it does not count as a change of the row.
-        optional: Sentry sends it with some answers only (full bodies, some kinds of events, features that are switched on), so that
+        optional: Sentry sends it with some answers only (full bodies, some kinds of events, features that are switched on):
             its absence says nothing about the server.
         keyed: (kind, path) pairs; where given, the value is `kind:value` of the first path that is present and not empty.
     """

@@ -20,11 +20,12 @@ SCHEMA = pa.schema(
 NOON = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 
 
-def spool(root: Path, **layout: object) -> Spool:
+def spool(root: Path, nonce: str = "one", **layout: object) -> Spool:
     facts: dict[str, object] = {"key": ("id",)}
     return Spool(
         filesystem=pafs.LocalFileSystem(),
         root=str(root),
+        nonce=nonce,
         epoch=7,
         schema=SCHEMA,
         layout=Layout(**(facts | layout)),  # type: ignore[arg-type]
@@ -49,6 +50,17 @@ def test_a_finished_slice_is_found_again(tmp_path: Path) -> None:
     assert spool(tmp_path).record("s") == record
     assert record.rows == 2
     assert rows_of(spool(tmp_path)) == [("a", 1), ("b", 2)]
+
+
+def test_an_attempt_that_was_thought_dead_writes_over_nothing(tmp_path: Path) -> None:
+    """It wakes up and reads the same slice: what another attempt has finished, and perhaps committed, stays as it is."""
+    finished = {}
+    for nonce in ("one", "other"):
+        writer = spool(tmp_path, nonce).writer("s", "project:1")
+        writer.add(batch((nonce, 1)))
+        finished[nonce] = writer.finish().files[0].path
+    assert finished["one"] != finished["other"]
+    assert spool(tmp_path).read(finished["one"])["id"].to_pylist() == ["one"]
 
 
 def test_an_unfinished_slice_is_not_there(tmp_path: Path) -> None:

@@ -88,6 +88,14 @@ async def test_a_merged_id_answers_with_the_survivor(sentry: Asking, world: Worl
         assert (told.status, told.json["id"]) == (200, survivor.id)
 
 
+async def test_events_of_a_merged_issue_name_the_survivor_from_then_on(sentry: Asking, world: World) -> None:
+    old, survivor = world.project("acme", "blog").issues[:2]
+    before = {row["groupID"] for row in await sentry.rows("projects/acme/blog/events/")}
+    world.merge_issues(old.id, into=survivor.id)
+    after = {row["groupID"] for row in await sentry.rows("projects/acme/blog/events/")}
+    assert after == before - {old.id}
+
+
 async def test_a_short_id_leads_to_the_issue_on_both_ways(sentry: Asking, world: World) -> None:
     issue = world.project("acme", "ios-app").issues[0]
     assert (await sentry.get(f"organizations/acme/shortids/{issue.short_id}/")).json["groupId"] == issue.id

@@ -172,7 +172,7 @@ class Delta:
             table = delta_maintenance.compacted(self.log, table, target_bytes)
             kept = delta_maintenance.kept(list(self.log.versions(table)), now=now, count=keep_versions)
             delta_maintenance.delete_unneeded(self.log, table, kept, before=self.log.epoch(table) + 1)
-            delta_maintenance.trim_log(folder, table, kept)
+            delta_maintenance.trim_log(self.log, table, kept)
 
     def sweep(self, epoch_now: int) -> None:
         """Delete what runs before `epoch_now` staged and no version holds. To be called under the lease.

@@ -102,18 +102,28 @@ class Log:
         return open_folder(self.uri, self.storage_options)
 
     def open(self) -> DeltaTable | None:
-        """A fresh handle on the newest version; None where nothing was ever committed."""
-        try:
-            return DeltaTable(self.uri, storage_options=self._options())
-        except TableNotFoundError:
-            return None
+        """A fresh handle on the newest version; None where nothing was ever committed.
+
+        Raises:
+            DestinationRefused: the log cannot be read.
+        """
+        with destination_errors(self.uri, needed=0):
+            try:
+                return DeltaTable(self.uri, storage_options=self._options())
+            except TableNotFoundError:
+                return None
 
     def at(self, version: int) -> DeltaTable | None:
-        """A handle on that version; None where the log does not have it (any more)."""
-        try:
-            return DeltaTable(self.uri, version=version, storage_options=self._options())
-        except DeltaError:
-            return None
+        """A handle on that version; None where the log does not have it (any more).
+
+        Raises:
+            DestinationRefused: the log cannot be read.
+        """
+        with destination_errors(self.uri, needed=0):
+            try:
+                return DeltaTable(self.uri, version=version, storage_options=self._options())
+            except DeltaError:
+                return None
 
     def epoch(self, table: DeltaTable | None) -> int:
         """The highest epoch that was committed; 0 for none."""

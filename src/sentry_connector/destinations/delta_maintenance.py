@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 
 from sentry_connector.destinations import delta_log
 from sentry_connector.destinations.delta_commits import Log, Note, arrow_schema
-from sentry_connector.destinations.delta_files import DataFile, Folder, files_of
+from sentry_connector.destinations.delta_files import DataFile, files_of
 from sentry_connector.destinations.delta_merge import Change, workspace
 from sentry_connector.destinations.model import Version
 
@@ -90,8 +90,16 @@ def epoch_of(path: str) -> int | None:
     return int(match[1] or match[2]) if match else None
 
 
-def trim_log(folder: Folder, table: DeltaTable, versions: Collection[int]) -> None:
-    """Write a checkpoint where the log grew long, and delete the entries that none of the versions needs."""
-    if delta_log.entries_since_checkpoint(folder) >= LONGEST_LOG:
-        table.create_checkpoint()
-    delta_log.forget_before(folder, min(versions, default=table.version()))
+def trim_log(log: Log, table: DeltaTable, versions: Collection[int]) -> None:
+    """Where the log grew long, write checkpoints and delete the entries that none of the versions needs.
+
+    The oldest version gets a checkpoint of its own, or all entries before it would have to stay. The newest one comes last,
+    since readers are led to what was written last.
+    """
+    if delta_log.entries_since_checkpoint(log.folder) < LONGEST_LOG:
+        return
+    oldest = min(versions, default=table.version())
+    for one in (log.at(oldest), table):
+        if one is not None:
+            one.create_checkpoint()
+    delta_log.forget_before(log.folder, oldest)

@@ -241,7 +241,7 @@ def workspace(
             "memory_limit": memory_limit,
             "temp_directory": f"{scratch}/spill",
             "preserve_insertion_order": "false",
-                "python_enable_replacements": "false",
+            "python_enable_replacements": "false",
         }
         with duckdb.connect(":memory:", config=config) as connection:
             connection.execute("SET TimeZone = 'UTC'")

@@ -8,7 +8,7 @@ they leave (DuckDB 2.0, measured): `COPY … TO` may overwrite a file that `allo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -76,7 +76,7 @@ def query(
         for name, snapshot in tables.items():
             _make_view(connection, name, snapshot)
         _lock(connection, [path for one in tables.values() if one.filesystem is None for path in one.files])
-        with _sql_errors(sql, tables):
+        with _sql_errors(connection, sql, tables):
             _refuse_all_but_select(connection, sql)
             reader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
         yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader))
@@ -138,16 +138,23 @@ def _refuse_all_but_select(connection: duckdb.DuckDBPyConnection, sql: str) -> N
 
 
 @contextmanager
-def _sql_errors(sql: str, tables: Mapping[str, Snapshot]) -> Iterator[None]:
+def _sql_errors(connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, Snapshot]) -> Iterator[None]:
     try:
         yield
     except duckdb.CatalogException as error:
-        raise SqlError(str(error), remedy=_remedy(sql, tables)) from error
+        raise SqlError(str(error), remedy=_remedy(_named(connection, sql), tables)) from error
     except duckdb.Error as error:
         raise SqlError(str(error)) from error
 
 
-def _remedy(sql: str, tables: Mapping[str, Snapshot]) -> str | None:
-    """The names closest to the tables that the statement names."""
-    near = dict.fromkeys(name for given in sorted(duckdb.get_table_names(sql)) for name in nearest(given, tables))
+def _named(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
+    """The tables that the statement names; none where it is something else in it that the engine does not know."""
+    try:
+        return sorted(connection.get_table_names(sql))
+    except duckdb.Error:
+        return []
+
+
+def _remedy(named: Iterable[str], tables: Mapping[str, Snapshot]) -> str | None:
+    near = dict.fromkeys(name for given in named for name in nearest(given, tables))
     return f"Did you mean: {', '.join(near)}?" if near else None

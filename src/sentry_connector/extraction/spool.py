@@ -91,13 +91,24 @@ class Layout:
 
 @dataclass(frozen=True, kw_only=True)
 class Spool:
-    """The staged files of one run (one epoch) in one table's folder."""
+    """The staged files of one run (one epoch) in one table's folder.
+
+    Attributes:
+        filesystem: the disk or the object store.
+        root: the table's folder there.
+        epoch: the run's.
+        schema: the columns.
+        layout: how rows lie in files.
+        nonce: a word that no other attempt has. It stands in every file's name, so that an attempt which was thought dead cannot
+            write over a file that another one has committed.
+    """
 
     filesystem: pafs.FileSystem
     root: str
     epoch: int
     schema: pa.Schema
     layout: Layout
+    nonce: str
 
     def record(self, slice_id: str) -> SliceRecord | None:
         """The manifest of a slice whose files are all whole; None where it must be read (again)."""
@@ -223,7 +234,7 @@ class SliceWriter:
 
     def _path(self, day: dt.date | None) -> str:
         self._number += 1
-        return staged_path(self.spool.epoch, f"{self.slice_id}-{self._number:04d}", day)
+        return staged_path(self.spool.epoch, f"{self.slice_id}-{self.spool.nonce}-{self._number:04d}", day)
 
     def _last_of_each_key(self, table: pa.Table) -> pa.Table:
         keys = keys_of(table, self.spool.layout.key)

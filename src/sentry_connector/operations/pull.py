@@ -180,6 +180,7 @@ def _spool(report: Report, folder: Path) -> Spool:
         filesystem=pafs.LocalFileSystem(),
         root=str(folder),
         epoch=EPOCH,
+        nonce="pull",
         schema=arrow_schema(report),
         layout=Layout(key=report.key),
     )

@@ -17,7 +17,7 @@ from sentry_connector.errors import Locked, UnknownName, UsageError
 from sentry_connector.extraction.prepare import window_of
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.schema import arrow_schema
-from sentry_connector.operations.pull import pull
+from sentry_connector.operations.pull import OnWindows, pull
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastRun, SingleDate
 from sentry_connector.runs.execute import account_of, execute
@@ -226,7 +226,7 @@ def _refused(house: House, run_id: str, error: Locked) -> None:
         house.store.runs.save(msgspec.structs.replace(run, **ended))
 
 
-async def preview(house: House, name: str, *, progress: Progress) -> pa.Table:
+async def preview(house: House, name: str, *, progress: Progress, on_windows: OnWindows | None = None) -> pa.Table:
     """What a run would bring: the first hundred rows, read from Sentry and stored nowhere.
 
     Raises:
@@ -240,7 +240,8 @@ async def preview(house: House, name: str, *, progress: Progress) -> pa.Table:
     elif isinstance(details.duration, SinceLastRun):
         details = msgspec.structs.replace(details, duration=None)
     connection = house.connection(account_of(dataset, house))
-    async with pull(report, details, connection, house, progress=progress, limit=PREVIEW_ROWS) as pulled:
+    reading = pull(report, details, connection, house, progress=progress, limit=PREVIEW_ROWS, on_windows=on_windows)
+    async with reading as pulled:
         return pa.Table.from_batches(pulled.batches(), pulled.schema)
 
 

@@ -42,7 +42,7 @@ from sentry_connector.sentry.wire import Request, error_for, next_cursor
 USER_AGENT = f"sentry-connector/{__version__}"
 LONGEST_BACKOFF = 10.0
 """Seconds; the cap that Sentry's own command line uses."""
-ATTEMPTS_BEFORE_ALTERNATIVE = 2
+FEW_ATTEMPTS = 2
 """Old servers answer 500, and always will, where an endpoint needs a service that they do not have."""
 MOST_EMPTY_PAGES = 100
 MOST_PAGES = 1_000_000
@@ -283,9 +283,13 @@ class SentryClient:
         return Answer(body, next_cursor(headers.get("link")), request, 200)
 
     def _attempts(self, error: ConnectorError, request: Request) -> int:
-        """How often to try; less where a 500 may mean that the server lacks the endpoint, and another one is left to ask."""
-        for_good = request.alternatives_exist and error.data.get("status") == 500  # noqa: PLR2004  # HTTP's own number
-        return min(ATTEMPTS_BEFORE_ALTERNATIVE, self._connection.attempts) if for_good else self._connection.attempts
+        """How often to try; less where trying again seldom helps.
+
+        That is a name without an address, which mostly is a typing error, and a 500 while another endpoint is left to ask.
+        """
+        lacks_endpoint = request.alternatives_exist and error.data.get("status") == 500  # noqa: PLR2004  # HTTP's own number
+        seldom = lacks_endpoint or isinstance(error, HostUnknown)
+        return min(FEW_ATTEMPTS, self._connection.attempts) if seldom else self._connection.attempts
 
     def _may_help(self, error: ConnectorError, request: Request) -> bool:
         """Whether asking again may help; a page that is not Sentry's is a passing trouble where the host is Sentry."""

@@ -1,0 +1,118 @@
+"""Runs of DataSets from the command line: which, one after the other, and what to say and exit with in the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sentry_connector.app import App
+from sentry_connector.cli.output import note
+from sentry_connector.cli.progress import shown_progress
+from sentry_connector.cli.tables import print_table
+from sentry_connector.errors import ConnectorError, RunIncomplete, UsageError
+from sentry_connector.operations import datasets as operations
+from sentry_connector.operations.views import run_view
+from sentry_connector.reports import windows
+from sentry_connector.store.records import DataSet, Run, Verdict
+
+COLUMNS = ("rows_read", "rows_written", "rows_updated", "rows_deleted", "requests")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class End:
+    """How one DataSet's run ended.
+
+    Attributes:
+        dataset: its name.
+        view: the run as JSON has it; where no run could begin, the DataSet and the error alone.
+        seconds: how long it took.
+        code: the exit code of this run alone.
+        failed: it brought nothing.
+        days: the resolved dates, one line each.
+    """
+
+    dataset: str
+    view: dict[str, Any]
+    seconds: float
+    code: int
+    failed: bool
+    days: tuple[str, ...] = ()
+
+
+def choose(house: App, names: Sequence[str], *, every: bool) -> list[DataSet]:
+    """The DataSets to run, each once.
+
+    Raises:
+        UsageError: names and --all together, or neither.
+        UnknownName: there is no such DataSet; nothing is run.
+    """
+    if every == bool(names):
+        raise UsageError("Give either names or --all.", remedy="`sentry-connector datasets list` names the DataSets.")
+    chosen = operations.everything(house) if every else [operations.find(house, name) for name in names]
+    return list({dataset.id: dataset for dataset in chosen}.values())
+
+
+def run(house: App, dataset: DataSet, wait_lock: float) -> End:
+    """Run one DataSet to its end; that it could not begin is an end too, so that the others still run."""
+    began = house.clock.monotonic()
+    try:
+        with shown_progress(dataset.name) as progress:
+            done = asyncio.run(operations.run(house, dataset.slug, progress=progress, wait_lock=wait_lock))
+    except ConnectorError as error:
+        view: dict[str, Any] = {"dataset": dataset.name, "verdict": None, "error": error.as_dict()}
+        return End(dataset=dataset.name, view=view, seconds=0.0, code=error.exit_code, failed=True)
+    return End(
+        dataset=dataset.name,
+        view=run_view(done, dataset),
+        seconds=house.clock.monotonic() - began,
+        code=_code(done),
+        failed=done.verdict not in {Verdict.COMPLETE, Verdict.INCOMPLETE},
+        days=tuple(windows.describe(window, dataset.details.timezone) for window in done.windows),
+    )
+
+
+def most_severe(ends: Sequence[End]) -> int:
+    """The exit code of several runs: a failure weighs more than INCOMPLETE, among failures the higher code."""
+    return max(((end.failed, end.code) for end in ends), default=(False, 0))[1]
+
+
+def tell(ends: Sequence[End]) -> None:
+    """The results as a table; the resolved dates and each reason on standard error."""
+    for end in ends:
+        for line in end.days:
+            note(f"{end.dataset}: {line}")
+    headings = ["DataSet", "verdict", "read", "written", "updated", "deleted", "requests", "seconds", "version"]
+    print_table(headings, [_row(end) for end in ends])
+    tell_reasons(ends)
+
+
+def tell_reasons(ends: Sequence[End]) -> None:
+    """What is missing and what went wrong, on standard error."""
+    for end in ends:
+        for warning in end.view.get("warnings", ()):
+            note(f"{end.dataset}: warning: {warning}")
+        for one in end.view.get("incomplete", ()):
+            note(f"{end.dataset}: missing {one['scope']}: {one['reason']}")
+        error = end.view.get("error")
+        if error:
+            note(f"{end.dataset}: error {error['name']}: {error['message']}")
+            note(f"  {error['remedy']}")
+
+
+def _row(end: End) -> list[object]:
+    counts = [end.view.get(column) for column in COLUMNS]
+    return [
+        end.dataset,
+        end.view["verdict"] or "not run",
+        *counts,
+        round(end.seconds, 2),
+        end.view.get("table_version"),
+    ]
+
+
+def _code(run: Run) -> int:
+    if run.error is not None:
+        return run.error.code
+    return 0 if run.verdict is Verdict.COMPLETE else RunIncomplete.exit_code

@@ -1,0 +1,253 @@
+"""`datasets`: tables that stay up to date."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+
+from sentry_connector.app import App
+from sentry_connector.app import app as connector
+from sentry_connector.cli import dataset_runs
+from sentry_connector.cli.definition import DefinitionOptions
+from sentry_connector.cli.details import DetailsOptions, filled_from_environment
+from sentry_connector.cli.files import FileOptions, print_json_of, print_table_of
+from sentry_connector.cli.options import AccountName, AsJson, WaitLock, Yes, confirm, seconds, typer_app, with_options
+from sentry_connector.cli.output import note, note_days, print_json
+from sentry_connector.cli.progress import shown_progress
+from sentry_connector.cli.tables import print_fields, print_table
+from sentry_connector.datasets.definition import Definition
+from sentry_connector.operations import datasets as operations
+from sentry_connector.operations.views import dataset_view, schema_view, stats_view, version_view
+from sentry_connector.reports import catalogue
+from sentry_connector.reports.details import Details
+from sentry_connector.store.records import DataSet
+
+app = typer_app()
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A DataSet's name or slug.")]
+ReportName = Annotated[str, typer.Option("--report", metavar="REPORT", help="Name, alias or slug.")]
+
+
+@app.callback()
+def datasets() -> None:
+    """Tables that stay up to date."""
+
+
+@app.command()
+@with_options(options=DetailsOptions, definition=DefinitionOptions)
+def create(
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Unique, compared without case.")],
+    report: ReportName,
+    options: DetailsOptions,
+    definition: DefinitionOptions,
+    account: AccountName = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make a DataSet. Nothing is asked of Sentry before its first run."""
+    with connector() as house:
+        found = catalogue.find(report)
+        details = filled_from_environment(options.applied_to(Details()), found, house.settings)
+        wanted = Definition(name=name, report=found.slug, details=details, **definition.changes())
+        _print(house, operations.create(house, wanted, account), as_json=as_json)
+
+
+@app.command("list")
+def list_(
+    *,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Those that can be restored.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the DataSets."""
+    with connector() as house:
+        views = [dataset_view(house, dataset) for dataset in operations.everything(house, deleted=deleted)]
+    if as_json:
+        print_json(views)
+        return
+    names = ("name", "slug", "report", "update_method", "rows", "version", "health", "account")
+    print_table([one.replace("_", " ") for one in names], [[view[one] for one in names] for view in views])
+
+
+@app.command()
+def show(name: Name, *, as_json: AsJson = False) -> None:
+    """Show a DataSet."""
+    with connector() as house:
+        _print(house, operations.find(house, name), as_json=as_json)
+
+
+@app.command()
+@with_options(options=DetailsOptions, definition=DefinitionOptions)
+def edit(
+    name: Name,
+    options: DetailsOptions,
+    definition: DefinitionOptions,
+    new_name: Annotated[str | None, typer.Option("--name", metavar="NEW-NAME", help="Another name.")] = None,
+    report: Annotated[str | None, typer.Option("--report", metavar="REPORT", help="Another report.")] = None,
+    account: AccountName = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Change a DataSet: what is given changes, the rest stays. A filled table keeps its report."""
+    with connector() as house:
+        dataset = operations.find(house, name)
+        changes = definition.changes() | {"details": options.applied_to(dataset.details)}
+        if new_name is not None:
+            changes["name"] = new_name
+        if report is not None:
+            changes["report"] = catalogue.find(report).slug
+        _print(house, operations.edit(house, dataset.slug, changes, account), as_json=as_json)
+
+
+@app.command()
+def run(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="DataSets' names or slugs.")] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="All DataSets.")] = False,
+    wait_lock: WaitLock = "0s",
+    as_json: AsJson = False,
+) -> None:
+    """Run DataSets now, one after the other, and wait for their end; a run that was interrupted goes on.
+
+    The exit code is that of the most severe end: a failure, then INCOMPLETE (40), then COMPLETE (0).
+    """
+    patience = seconds("--wait-lock", wait_lock)
+    with connector() as house:
+        chosen = dataset_runs.choose(house, names or [], every=every)
+        ends = [dataset_runs.run(house, dataset, patience) for dataset in chosen]
+    if as_json:
+        print_json([end.view for end in ends])
+    else:
+        dataset_runs.tell(ends)
+    raise typer.Exit(dataset_runs.most_severe(ends))
+
+
+@app.command()
+def preview(name: Name, *, as_json: AsJson = False) -> None:
+    """Read the first hundred rows that a run would bring, and store nothing."""
+    with connector() as house:
+        dataset = operations.find(house, name)
+        with shown_progress(dataset.name) as progress:
+            reading = operations.preview(house, dataset.slug, progress=progress, on_windows=note_days)
+            rows = asyncio.run(reading)
+    batches = rows.to_batches()
+    if as_json:
+        print_json_of(rows.schema, batches)
+    else:
+        print_table_of(rows.schema, batches)
+
+
+@app.command()
+def schema(name: Name, *, as_json: AsJson = False) -> None:
+    """Show the columns of a DataSet's table."""
+    with connector() as house:
+        columns = schema_view(operations.schema(house, name))
+    if as_json:
+        print_json(columns)
+        return
+    print_table(["column", "type", "about"], [[one["name"], one["type"], one["about"]] for one in columns])
+
+
+@app.command()
+def stats(name: Name, *, as_json: AsJson = False) -> None:
+    """Show how large a DataSet's table is."""
+    with connector() as house:
+        view = stats_view(operations.table_of(house, operations.find(house, name)))
+    if as_json:
+        print_json(view)
+    else:
+        print_fields(view)
+
+
+@app.command()
+def versions(name: Name, *, as_json: AsJson = False) -> None:
+    """List the states that a DataSet's table can be reverted to, newest first."""
+    with connector() as house:
+        found = operations.versions(house, name)
+    current = max((one.version for one in found), default=-1)
+    views = [version_view(one, current) for one in found]
+    if as_json:
+        print_json(views)
+        return
+    names = ("version", "at", "operation", "rows", "bytes", "run", "current")
+    print_table(names, [[view[one] for one in names] for view in views])
+
+
+@app.command()
+def revert(
+    name: Name,
+    to_version: Annotated[int, typer.Option("--to-version", metavar="V", help="One that `versions` lists.")],
+    wait_lock: WaitLock = "0s",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make the table what it was at a version; that is itself a new version."""
+    patience = seconds("--wait-lock", wait_lock)
+    with connector() as house:
+        committed = asyncio.run(operations.revert(house, name, to_version, wait_lock=patience))
+        rows = operations.table_of(house, operations.find(house, name)).rows()
+    if as_json:
+        print_json({"version": committed.version, "reverted_to": to_version, "rows": rows})
+    else:
+        note(f"Version {committed.version} is what version {to_version} was: {rows:,} rows.")
+
+
+@app.command()
+@with_options(files=FileOptions)
+def export(
+    name: Name,
+    files: FileOptions,
+    version: Annotated[int | None, typer.Option(metavar="V", help="A version; by default the newest.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write a DataSet's rows to a file or standard output."""
+    target = files.checked()
+    with connector() as house, operations.rows(house, name, version) as reader:
+        written = target.write(reader.schema, reader)
+    summary = {"dataset": name, "rows": written.rows, "format": target.format_name, "output": target.output}
+    target.tell(summary, f"{written.rows:,} rows", as_json=as_json)
+
+
+@app.command()
+def delete(name: Name, *, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Put a DataSet out of sight; for 30 days it can be restored with its table."""
+    with connector() as house:
+        dataset = operations.find(house, name)
+        table = operations.table_of(house, dataset)
+        rows = table.rows() if table.exists() else 0
+        note(f"{dataset.name}: {rows:,} rows go out of sight; `datasets restore` brings them back for 30 days.")
+        confirm(f"Delete the DataSet {dataset.name}?", yes=yes)
+        view = dataset_view(house, operations.delete(house, dataset.slug))
+    if as_json:
+        print_json(view)
+    else:
+        note("Deleted.")
+
+
+@app.command()
+def restore(name: Name, *, as_json: AsJson = False) -> None:
+    """Bring a deleted DataSet back, with its table and history."""
+    with connector() as house:
+        _print(house, operations.restore(house, name), as_json=as_json)
+
+
+def _print(house: App, dataset: DataSet, *, as_json: bool) -> None:
+    """A DataSet, what its dates mean now, and what a user of Replace should know."""
+    view = dataset_view(house, dataset)
+    if as_json:
+        print_json(view)
+    else:
+        print_fields(_in_words(view))
+    days = operations.days_now(house, dataset)
+    if days is not None:
+        note(f"A run now reads: {days}")
+    if operations.will_lose(dataset):
+        note("Replace keeps only the days of its last run: once they have moved on, a run needs --accept-loss.")
+
+
+def _in_words(view: dict[str, Any]) -> dict[str, Any]:
+    last = view["last_run"]
+    words = {"last_run": f"{last['verdict'] or last['state']}, {last['rows_read']:,} rows read" if last else None}
+    return {name.replace("_", " "): value for name, value in (view | words).items()}

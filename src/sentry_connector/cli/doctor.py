@@ -1,0 +1,64 @@
+"""`doctor`: everything that a run needs, looked at piece by piece."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import typer
+
+from sentry_connector.app import app as connector
+from sentry_connector.cli.options import AccountName, AsJson, typer_app
+from sentry_connector.cli.output import message, print_json, print_line
+from sentry_connector.cli.tables import print_table
+from sentry_connector.errors import EXIT_UNEXPECTED, ConnectorError
+from sentry_connector.operations import accounts
+from sentry_connector.operations import doctor as operations
+from sentry_connector.sentry.doctor import Check
+
+app = typer_app()
+
+
+@app.command()
+def doctor(account: AccountName = None, *, as_json: AsJson = False) -> None:
+    """Look at everything that a run needs: URL, DNS, TLS, token, scopes, organizations, limits, clock, storage.
+
+    The exit code is that of the first check that fails.
+    """
+    with connector() as house:
+        checks = asyncio.run(operations.doctor(house, accounts.connection(house, account)))
+    if as_json:
+        ok = all(check.ok for check in checks)
+        print_json({"ok": ok, "checks": [dataclasses.asdict(check) for check in checks]})
+    else:
+        _print(checks)
+    raise typer.Exit(_exit_code(checks))
+
+
+def _print(checks: Sequence[Check]) -> None:
+    rows = [[check.name, _state(check), check.error, message(check.message)] for check in checks]
+    print_table(["check", "", "error", "found"], rows)
+    for check in checks:
+        if check.remedy:
+            print_line(f"{check.name}: {message(check.remedy)}")
+
+
+def _state(check: Check) -> str:
+    if check.ok:
+        return "warning" if check.remedy else "ok"
+    return "FAILED" if check.error else "not checked"
+
+
+def _exit_code(checks: Sequence[Check]) -> int:
+    """The code of the first error; 0 where there is none."""
+    first = next((check.error for check in checks if check.error), None)
+    if first is None:
+        return 0
+    return next((error.exit_code for error in _tree(ConnectorError) if error.name == first), EXIT_UNEXPECTED)
+
+
+def _tree(error: type[ConnectorError]) -> Iterator[type[ConnectorError]]:
+    for kind in error.__subclasses__():
+        yield kind
+        yield from _tree(kind)

@@ -1,0 +1,97 @@
+"""Options that several commands share, and how a group of them becomes one parameter of a command."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import re
+import sys
+import typing
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+import typer
+
+from sentry_connector.errors import UsageError
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, errors too.")]
+AccountName = Annotated[
+    str | None,
+    typer.Option("--account", metavar="NAME", help="The stored account to ask with; by default SENTRY_AUTH_TOKEN."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+WaitLock = Annotated[
+    str, typer.Option("--wait-lock", metavar="TIME", help="How long to wait for another process, such as 30s.")
+]
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def typer_app() -> typer.Typer:
+    """An app for the commands of one module, whose help is plain text."""
+    return typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+def with_options(**groups: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A decorator: the named parameters of a command become the options that the fields of a dataclass describe.
+
+    Args:
+        **groups: parameter → dataclass whose fields are annotated as Typer's options are, each with a default.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def call(**given: Any) -> None:
+            made = {
+                name: group(**{field.name: given.pop(field.name) for field in dataclasses.fields(group)})
+                for name, group in groups.items()
+            }
+            command(**given, **made)
+
+        call.__signature__ = inspect.Signature(list(_parameters(command, groups)))  # type: ignore[attr-defined]
+        return call
+
+    return decorate
+
+
+def _parameters(command: Callable[..., None], groups: dict[str, type[Any]]) -> Iterator[inspect.Parameter]:
+    for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
+        if name in groups:
+            yield from _fields(groups[name])
+        else:
+            yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+
+
+def _fields(group: type[Any]) -> Iterator[inspect.Parameter]:
+    hints = typing.get_type_hints(group, include_extras=True)
+    for field in dataclasses.fields(group):
+        yield inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+
+
+def seconds(option: str, text: str) -> float:
+    """The seconds of a time such as `30s`, `5m` or `1h`.
+
+    Raises:
+        UsageError: it is no such time.
+    """
+    parts = re.fullmatch(r"([0-9]{1,6})([smh])", text.strip())
+    if parts is None:
+        raise UsageError(f"{option}: {text!r} is not a time.", remedy=f"Give {option} a time such as 30s or 5m.")
+    return float(int(parts[1]) * _UNITS[parts[2]])
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on a terminal; without one the consent must be in the call.
+
+    Raises:
+        UsageError: nobody can be asked.
+        typer.Abort: the answer is no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("This needs a consent, and there is no terminal to ask on.", remedy="Repeat with --yes.")
+    typer.confirm(question, abort=True, err=True)

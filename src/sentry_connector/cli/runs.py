@@ -1,0 +1,84 @@
+"""`runs`: what was run, and how it ended."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from sentry_connector.app import app as connector
+from sentry_connector.cli.options import AsJson, typer_app
+from sentry_connector.cli.output import print_json, print_line
+from sentry_connector.cli.tables import cell, print_fields, print_table
+from sentry_connector.operations import runs as operations
+from sentry_connector.operations.views import run_view
+from sentry_connector.reports import windows
+from sentry_connector.store.records import DataSet, Run
+
+app = typer_app()
+
+IdOrName = Annotated[str, typer.Argument(metavar="ID|NAME", help="A run's id, or a DataSet: its latest run.")]
+FIELDS_OF_A_LINE = ("timestamp", "level", "event", "run")
+
+
+@app.callback()
+def runs() -> None:
+    """What was run, and how it ended."""
+
+
+@app.command("list")
+def list_(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this DataSet's.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 100,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, newest first."""
+    with connector() as house:
+        views = [run_view(run, dataset) for run, dataset in operations.history(house, name, limit=limit)]
+    if as_json:
+        print_json(views)
+        return
+    names = ("id", "dataset", "trigger", "state", "verdict", "started_at", "rows_read", "requests")
+    print_table([one.replace("_", " ") for one in names], [[view[one] for one in names] for view in views])
+
+
+@app.command()
+def show(run: IdOrName, *, as_json: AsJson = False) -> None:
+    """Show a run: its windows, what it read and changed, and why it failed."""
+    with connector() as house:
+        found, dataset = operations.find(house, run)
+    view = run_view(found, dataset)
+    if as_json:
+        print_json(view)
+        return
+    print_fields({name.replace("_", " "): value for name, value in (view | _in_words(found, dataset)).items()})
+
+
+@app.command()
+def logs(run: IdOrName, *, as_json: AsJson = False) -> None:
+    """Print a run's log."""
+    with connector() as house:
+        found, _ = operations.find(house, run)
+        lines = operations.log(house, found)
+    if as_json:
+        print_json(lines)
+        return
+    for line in lines:
+        print_line(_log_line(line))
+
+
+def _in_words(run: Run, dataset: DataSet | None) -> dict[str, Any]:
+    """The fields of a run that are records, for people."""
+    timezone = dataset.details.timezone if dataset else "UTC"
+    return {
+        "windows": [windows.describe(window, timezone) for window in run.windows],
+        "incomplete": [f"{one.scope}: {one.reason}" for one in run.incomplete],
+        "error": f"{run.error.name}: {run.error.message} {run.error.remedy}" if run.error else None,
+    }
+
+
+def _log_line(line: dict[str, Any]) -> str:
+    """`2026-03-01T06:30:00Z info run begins dataset=Events`."""
+    facts = [f"{name}={cell(value)}" for name, value in line.items() if name not in FIELDS_OF_A_LINE]
+    return " ".join([str(line.get("timestamp", "")), str(line.get("level", "")), str(line.get("event", "")), *facts])

@@ -1,0 +1,72 @@
+"""`runs` tells what happened; `query` answers one SELECT and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.cli.shell import Shell
+
+
+@pytest.fixture
+def projects(shell: Shell) -> Shell:
+    shell.ok("datasets", "create", "--name", "My projects", "--report", "projects")
+    shell.ok("datasets", "run", "My projects")
+    return shell
+
+
+def test_a_run_is_found_by_id_and_by_name(projects: Shell) -> None:
+    listed = projects.json("runs", "list")
+    assert [run["dataset"] for run in listed] == ["My projects"]
+    assert projects.json("runs", "show", listed[0]["id"]) == projects.json("runs", "show", "my projects") == listed[0]
+    assert listed[0]["id"] in projects.ok("runs", "list", "My projects").stdout
+    assert "COMPLETE" in projects.ok("runs", "show", "My projects").stdout
+
+
+def test_the_log_of_a_run_is_told(projects: Shell) -> None:
+    lines = projects.json("runs", "logs", "My projects")
+    assert [line["event"] for line in lines][0::2][:1] == ["run begins"]
+    assert "run ends verdict=COMPLETE" in projects.ok("runs", "logs", "My projects").stdout
+
+
+@pytest.mark.parametrize("call", [("show", "nope"), ("logs", "nope"), ("list", "nope")])
+def test_an_unknown_run_is_refused(projects: Shell, call: tuple[str, ...]) -> None:
+    assert projects("runs", *call).exit_code == 2
+
+
+def test_a_dataset_that_has_not_run_has_no_latest_run(shell: Shell) -> None:
+    shell.ok("datasets", "create", "--name", "P", "--report", "projects")
+    assert shell("runs", "show", "P").exit_code == 2
+    assert shell.json("runs", "list", "P") == []
+
+
+def test_rows_are_a_table_or_json(projects: Shell) -> None:
+    sql = "SELECT slug, 1 AS one FROM my_projects WHERE slug IN ('blog', 'api') ORDER BY slug"
+    assert projects.ok("query", sql).stdout.splitlines() == ["slug  one", "api     1", "blog    1"]
+    assert projects.json("query", sql) == [{"slug": "api", "one": 1}, {"slug": "blog", "one": 1}]
+
+
+def test_rows_go_to_files_in_every_format(projects: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    summary = projects.json("query", "SELECT slug FROM my_projects", "--output", str(file))
+    assert summary == {"rows": 8, "format": "parquet", "output": str(file)}
+    assert pq.read_table(file).num_rows == 8
+    csv = projects.ok("query", "SELECT slug FROM my_projects ORDER BY 1", "--format", "csv").stdout
+    assert csv.splitlines()[:2] == ['"slug"', '"api"']
+
+
+def test_a_long_table_says_that_it_is_cut(projects: Shell) -> None:
+    result = projects.ok("query", "SELECT * FROM range(1500)")
+    assert len(result.stdout.splitlines()) == 1001
+    assert "first 1000 rows" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "sql", ["DROP TABLE my_projects", "SELECT * FROM my_project", "SELECT 1; SELECT 2", "nonsense"]
+)
+def test_other_sql_is_refused(projects: Shell, sql: str) -> None:
+    result = projects("query", sql, "--json")
+    assert (result.exit_code, json.loads(result.stdout)["error"]["name"]) == (2, "usage.sql")

@@ -64,7 +64,7 @@ def equal(wanted: Any, got: Any) -> bool:
     """Whether a pulled value is the true one; Sentry's API cuts times to milliseconds, or to seconds. A set is of slugs."""
     if isinstance(wanted, frozenset):
         slugs: set[str] = {element["slug"] for element in json.loads(got)}
-        return slugs == set(wanted)
+        return bool(slugs == wanted)
     if isinstance(got, dt.datetime) and isinstance(wanted, str):
         wanted = dt.datetime.fromisoformat(wanted)
         cut = 1000 if got.microsecond else 1_000_000

@@ -1,4 +1,8 @@
-"""The composition root: the only place that chooses real parts. Each is made when it is first needed."""
+"""The composition root: the only place that chooses real parts.
+
+Each part is made, and its library loaded, when it is first needed: a pull to a file needs neither the store nor the tables, and
+starts sooner and stays smaller without them.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +12,20 @@ import random
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from sentry_connector.destinations.delta import DeltaDestination
 from sentry_connector.errors import TokenMissing
 from sentry_connector.runs.house import House
 from sentry_connector.sentry.budget import Clock, Observer, SystemClock
 from sentry_connector.sentry.client import Connection, SentryClient
 from sentry_connector.settings import Settings, from_environment
-from sentry_connector.store.keys import load_key, system_keyring
 from sentry_connector.store.private_files import private_directory
-from sentry_connector.store.records import Account
-from sentry_connector.store.store import Store
-from sentry_connector.store.vault import Vault
+
+if TYPE_CHECKING:
+    from sentry_connector.destinations.delta import DeltaDestination
+    from sentry_connector.store.records import Account
+    from sentry_connector.store.store import Store
+    from sentry_connector.store.vault import Vault
 
 
 class App(House):
@@ -38,6 +43,8 @@ class App(House):
     @cached_property
     def store(self) -> Store:
         """The connector's own database, made or brought up to date when it is first opened."""
+        from sentry_connector.store.store import Store
+
         private_directory(self.settings.home)
         return Store(self.settings.database_url)
 
@@ -55,12 +62,17 @@ class App(House):
     @cached_property
     def vault(self) -> Vault:
         """Seals and opens tokens; its key is made when the first token is stored."""
+        from sentry_connector.store.keys import load_key, system_keyring
+        from sentry_connector.store.vault import Vault
+
         private_directory(self.settings.home)
         return Vault(load_key(self.settings, backend=system_keyring(), make=not self.store.accounts.list()))
 
     @cached_property
     def destination(self) -> DeltaDestination:
         """The Delta tables."""
+        from sentry_connector.destinations.delta import DeltaDestination
+
         return DeltaDestination(self.settings.storage)
 
     @property

@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import random
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from sentry_connector.destinations.delta import DeltaDestination
-from sentry_connector.sentry.budget import Clock, Observer
-from sentry_connector.sentry.client import Connection, SentryClient
-from sentry_connector.settings import Settings
-from sentry_connector.store.records import Account
-from sentry_connector.store.store import Store
-from sentry_connector.store.vault import Vault
+if TYPE_CHECKING:  # only named here, and some of them load large libraries
+    from sentry_connector.destinations.delta import DeltaDestination
+    from sentry_connector.sentry.budget import Clock, Observer
+    from sentry_connector.sentry.client import Connection, SentryClient
+    from sentry_connector.settings import Settings
+    from sentry_connector.store.records import Account
+    from sentry_connector.store.store import Store
+    from sentry_connector.store.vault import Vault
 
 
 class House(Protocol):

@@ -20,14 +20,14 @@ demo: setup  ## sixteen reports from the simulated Sentry (or, with SENTRY_AUTH_
 	@$(RUN) sentry-connector demo
 
 check: setup  ## format, lint, types, import directions, generated docs
-	$(RUN) ruff format --check src tests tools
-	$(RUN) ruff check src tests tools
+	$(RUN) ruff format --check src tests tools bench
+	$(RUN) ruff check src tests tools bench
 	$(RUN) mypy
 	$(RUN) python -m tools.docs --check
 
 format: setup  ## put the code into the project's form
-	$(RUN) ruff format src tests tools
-	$(RUN) ruff check --fix src tests tools
+	$(RUN) ruff format src tests tools bench
+	$(RUN) ruff check --fix src tests tools bench
 
 test: setup  ## the tests; of the expensive families a fixed, counted sample
 	$(RUN) pytest -m "not long"

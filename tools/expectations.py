@@ -64,11 +64,11 @@ def equal(wanted: Any, got: Any) -> bool:
     """Whether a pulled value is the true one; Sentry's API cuts times to milliseconds, or to seconds. A set is of slugs."""
     if isinstance(wanted, frozenset):
         slugs: set[str] = {element["slug"] for element in json.loads(got)}
-        return bool(slugs == wanted)
+        return not slugs.symmetric_difference(wanted)
     if isinstance(got, dt.datetime) and isinstance(wanted, str):
         wanted = dt.datetime.fromisoformat(wanted)
         cut = 1000 if got.microsecond else 1_000_000
-        return wanted.replace(microsecond=wanted.microsecond // cut * cut) == got
+        return bool(wanted.replace(microsecond=wanted.microsecond // cut * cut) == got)
     return bool(wanted == got)
 
 

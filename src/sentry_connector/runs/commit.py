@@ -14,8 +14,7 @@ from sentry_connector.extraction.read import Extraction
 from sentry_connector.extraction.spool import SpoolFile
 from sentry_connector.reports import windows
 from sentry_connector.reports.details import AllAvailable, Details, SinceLastRun
-from sentry_connector.reports.model import Grain, Report
-from sentry_connector.reports.scopes import Scope
+from sentry_connector.reports.model import Report
 from sentry_connector.store.records import DataSet
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -132,15 +131,12 @@ def _days(dataset: DataSet, prepared: Prepared, *, now: dt.datetime, retention: 
     for number, window in enumerate(prepared.spans.values()):
         days = windows.whole_days(window, zone) if window.start else _between(edge, today)
         whole = set(days) if number == 0 else whole & set(days)
-    gaining = {day for day in whole if day <= edge} | _between(edge - dt.timedelta(days=_MOST_DAYS_BACK), edge)
+    gaining = frozenset(_between(edge - dt.timedelta(days=windows.MAX_DAYS_BACK), edge))
     return Days(
         whole=frozenset(whole - gaining),
-        gaining=frozenset(gaining),
+        gaining=gaining,
         drop_before=today - dt.timedelta(days=dataset.keep_days - 1) if dataset.keep_days else None,
     )
-
-
-_MOST_DAYS_BACK = 3650
 
 
 def _between(first: dt.date, last: dt.date) -> set[dt.date]:

@@ -10,6 +10,7 @@ import datetime as dt
 import errno
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -20,6 +21,7 @@ from sentry_connector.errors import (
     ConnectorError,
     DestinationError,
     DiskFull,
+    Locked,
     LossNotAccepted,
     TableChanged,
     TokenMissing,
@@ -36,7 +38,7 @@ from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.model import Report
 from sentry_connector.runs.commit import commit_of, key_columns, watermark_name
 from sentry_connector.runs.house import House
-from sentry_connector.runs.lease import held
+from sentry_connector.runs.lease import Holding, held
 from sentry_connector.runs.log import Log, run_log
 from sentry_connector.runs.outcome import Outcome, drift_warnings
 from sentry_connector.store.records import Account, AccountStatus, DataSet, Missing, Problem, Run, RunState, Verdict
@@ -61,7 +63,7 @@ async def execute(run_id: str, house: House, *, progress: Progress, wait_lock: f
         UnknownName: there is no such run.
         StoreUnusable: the store cannot be read or written.
     """
-    async with held(house, f"dataset/{_stored(run_id, house).dataset_id}", wait=wait_lock):
+    async with held(house, f"dataset/{_stored(run_id, house).dataset_id}", wait=wait_lock) as holding:
         run = _stored(run_id, house)
         if run.state is RunState.DONE:
             return run
@@ -69,7 +71,7 @@ async def execute(run_id: str, house: House, *, progress: Progress, wait_lock: f
         with run_log(house.logs, run_id, Redactor(_secrets(house))) as log:
             table = house.destination.table(dataset.id)
             run = _begun(run, dataset, table, house)
-            attempt = _Attempt(house, dataset, catalogue.find(dataset.report), table, progress, log, run)
+            attempt = _Attempt(house, dataset, catalogue.find(dataset.report), table, progress, log, holding, run)
             return await attempt.to_its_end()
 
 
@@ -133,6 +135,7 @@ class _Attempt:
     table: Delta
     progress: Progress
     log: Log
+    holding: Holding
     run: Run
 
     @property
@@ -147,6 +150,8 @@ class _Attempt:
         self.log.info("run begins", dataset=self.dataset.name, report=self.report.slug, epoch=self.epoch)
         try:
             outcome = self._committed_before() or await self._outcome()
+        except Locked:
+            raise  # whoever has taken the lease over goes on with the run, and tells how it ends
         except ConnectorError as error:
             outcome = self._failed(error)
         except OSError as error:
@@ -229,10 +234,7 @@ class _Attempt:
 
     def _keep_findings(self, outcome: Outcome) -> None:
         """What reading found is stored before the commit: a process that dies after it leaves the verdict to another."""
-        self.run = msgspec.structs.replace(
-            self.run, rows_read=outcome.rows_read, warnings=outcome.warnings, incomplete=outcome.incomplete
-        )
-        self.house.store.runs.save(self.run)
+        self._keep(rows_read=outcome.rows_read, warnings=outcome.warnings, incomplete=outcome.incomplete)
 
     def _maintained(self) -> tuple[str, ...]:
         """Keep the table fast and small. What fails here can wait for the next run: the rows are in the table."""
@@ -251,14 +253,26 @@ class _Attempt:
             day_column=self.report.time_column if partitioned else None,
             timezone=self.dataset.details.timezone,
         )
-        return Spool(filesystem=filesystem, root=root, epoch=self.epoch, schema=arrow_schema(self.report), layout=layout)
+        return Spool(
+            filesystem=filesystem,
+            root=root,
+            epoch=self.epoch,
+            nonce=f"{self.house.rng.getrandbits(48):012x}",
+            schema=arrow_schema(self.report),
+            layout=layout,
+        )
 
     def _keep_windows(self, prepared: Prepared) -> None:
         """The resolved windows stand in the history and in the log."""
         distinct = tuple(dict.fromkeys(prepared.spans.values()))
         for window in distinct:
             self.log.info("window", window=windows.describe(window, self.dataset.details.timezone))
-        self.run = msgspec.structs.replace(self.run, windows=distinct)
+        self._keep(windows=distinct)
+
+    def _keep(self, **facts: Any) -> None:
+        """Store facts of the run, unless another process has taken it over meanwhile."""
+        self.run = msgspec.structs.replace(self.run, **facts)
+        self.holding.renew()
         self.house.store.runs.save(self.run)
 
     def _refuse_loss(self, prepared: Prepared) -> None:
@@ -271,7 +285,8 @@ class _Attempt:
         rows = self.table.count_outside(self.report.time_column, min(starts), end)
         if rows:
             raise LossNotAccepted(
-                f"Replace would drop {rows} rows of {self.dataset.name!r} that lie outside the dates of this run.", rows=rows
+                f"Replace would drop {rows} rows of {self.dataset.name!r} that lie outside the dates of this run.",
+                rows=rows,
             )
 
     def _failed(self, error: ConnectorError) -> Outcome:
@@ -289,8 +304,7 @@ class _Attempt:
     def _stored_end(self, outcome: Outcome) -> Run:
         run, progress = self.run, self.progress
         committed = outcome.committed or Committed(version=-1)
-        ended = msgspec.structs.replace(
-            run,
+        self._keep(
             state=RunState.DONE,
             verdict=outcome.verdict,
             finished_at=self.house.now(),
@@ -306,9 +320,8 @@ class _Attempt:
             incomplete=outcome.incomplete,
             error=Problem(**outcome.error.as_dict()) if outcome.error else None,
         )
-        self.house.store.runs.save(ended)
-        self.log.info("run ends", verdict=outcome.verdict, rows_read=ended.rows_read, requests=ended.requests)
-        return ended
+        self.log.info("run ends", verdict=outcome.verdict, rows_read=self.run.rows_read, requests=self.run.requests)
+        return self.run
 
 
 def _instant(microseconds: int | None) -> dt.datetime | None:

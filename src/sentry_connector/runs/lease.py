@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from sentry_connector.errors import Locked, StoreUnusable
 from sentry_connector.runs.house import House
@@ -22,8 +23,25 @@ POLL = 0.5
 """Seconds between two looks at a lease that somebody else holds."""
 
 
+@dataclass
+class Holding:
+    """A lease that this process has, as far as it knows."""
+
+    house: House
+    lease: Lease
+
+    def renew(self) -> None:
+        """Hold it for longer. Also the way to make sure, before something is stored, that nobody has taken it over.
+
+        Raises:
+            Locked: somebody else has it now.
+            StoreUnusable: the store cannot be asked.
+        """
+        self.lease = self.house.store.leases.renew(self.lease, self.house.now(), TTL)
+
+
 @contextlib.asynccontextmanager
-async def held(house: House, name: str, *, wait: float = 0.0) -> AsyncIterator[None]:
+async def held(house: House, name: str, *, wait: float = 0.0) -> AsyncIterator[Holding]:
     """Hold the lease `name` inside the block, with a heartbeat; the block is cancelled when the lease is lost.
 
     Args:
@@ -34,11 +52,11 @@ async def held(house: House, name: str, *, wait: float = 0.0) -> AsyncIterator[N
     Raises:
         Locked: somebody else holds it (longer than `wait`), or has taken it over meanwhile; the message names the holder.
     """
-    lease = await _acquire(house, name, wait)
+    holding = Holding(house, await _acquire(house, name, wait))
     lost: list[Locked] = []
-    beat = asyncio.create_task(_beat(house, lease, asyncio.current_task(), lost))
+    beat = asyncio.create_task(_beat(holding, asyncio.current_task(), lost))
     try:
-        yield
+        yield holding
     except asyncio.CancelledError:
         if lost:
             raise lost[0] from None
@@ -47,7 +65,7 @@ async def held(house: House, name: str, *, wait: float = 0.0) -> AsyncIterator[N
         beat.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await beat
-        house.store.leases.release(lease)
+        house.store.leases.release(holding.lease)
 
 
 async def _acquire(house: House, name: str, wait: float) -> Lease:
@@ -61,12 +79,12 @@ async def _acquire(house: House, name: str, wait: float) -> Lease:
         await house.clock.sleep(POLL)
 
 
-async def _beat(house: House, lease: Lease, work: asyncio.Task[object] | None, lost: list[Locked]) -> None:
+async def _beat(holding: Holding, work: asyncio.Task[object] | None, lost: list[Locked]) -> None:
     """Renew the lease until cancelled; when it is gone, stop the work that relied on it."""
     while True:
-        await house.clock.sleep(BEAT)
+        await holding.house.clock.sleep(BEAT)
         try:
-            lease = house.store.leases.renew(lease, house.now(), TTL)
+            holding.renew()
         except StoreUnusable:
             continue  # the next beat tries again; whoever takes the lease over meanwhile is told apart by its epoch
         except Locked as error:

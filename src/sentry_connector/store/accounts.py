@@ -91,7 +91,7 @@ class Accounts:
         return len(rows)
 
     def delete(self, id: str) -> None:  # noqa: A002  # the field's name
-        """Delete an account with its sealed token. DataSets that used it stay, without an account."""
+        """Delete an account with its sealed token. DataSets that used it stay, and name an account that is no more."""
         with self._database.writing() as connection:
             connection.execute(delete(accounts).where(accounts.c.id == id))
 

@@ -104,7 +104,7 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
         name: unique among the DataSets that are not deleted, compared without case.
         slug: made once from the first name, unique for good; the name of its view in SQL.
         report: the slug of the report.
-        account_id: the account that is asked with; None = it was deleted, or the environment's token is meant.
+        account_id: the account that is asked with, also after it was deleted; None = the environment's token.
         details: the choices in the report's menus, dates and overlap among them.
         key: names of the key columns; empty = the report's own.
         keep_days: days that Partition keeps; None = all.

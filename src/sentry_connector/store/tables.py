@@ -119,7 +119,8 @@ datasets = Table(
     Column("description", Text, nullable=False),
     Column("tags", Json(Words), nullable=False),
     Column("report", Text, nullable=False),
-    Column("account_id", String(64), ForeignKey("accounts.id", ondelete="SET NULL")),
+    # No foreign key: the id of a deleted account stays, so that the environment's token is not taken in its place.
+    Column("account_id", String(64)),
     Column("details", Json(Details), nullable=False),
     Column("update_method", Word(UpdateMethod), nullable=False),
     Column("key", Json(Words), nullable=False),

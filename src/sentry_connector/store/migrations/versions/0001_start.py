@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.Column("description", sa.Text, nullable=False),
         sa.Column("tags", sa.Text, nullable=False),
         sa.Column("report", sa.Text, nullable=False),
-        sa.Column("account_id", sa.String(64), sa.ForeignKey("accounts.id", ondelete="SET NULL")),
+        sa.Column("account_id", sa.String(64)),
         sa.Column("details", sa.Text, nullable=False),
         sa.Column("update_method", sa.String(32), nullable=False),
         sa.Column("key", sa.Text, nullable=False),

@@ -1,0 +1,287 @@
+"""Accounts: a token is tried before it is stored, never read back, and never replaced by another one in silence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sentry_connector.errors import (
+    AccessDenied,
+    HostUnknown,
+    SentryUnreachable,
+    TokenMissing,
+    TokenRejected,
+    UnknownName,
+    UsageError,
+)
+from sentry_connector.extraction.progress import Progress
+from sentry_connector.operations import accounts, datasets
+from sentry_connector.operations.views import account_view
+from sentry_connector.simulator import (
+    EXPIRED_TOKEN,
+    PROJECT_TOKEN,
+    SSO_TOKEN,
+    TOKEN,
+    Access,
+    Simulation,
+    World,
+    running,
+)
+from sentry_connector.store.records import AccountStatus, Verdict
+from tests.runs.acme import SHOP, HastyApp, app_in, made, ran, rows_of, small_world, state
+
+SECRET = "sntryu_" + "5ec2e7" * 10 + "beef"
+WRITING = "sntryu_" + "a" * 64
+TOKENS = {
+    TOKEN: Access(),
+    SECRET: Access(),
+    PROJECT_TOKEN: Access(scopes=frozenset({"project:read"})),
+    SSO_TOKEN: Access(problem="sso"),
+    EXPIRED_TOKEN: Access(problem="expired"),
+    WRITING: Access(scopes=frozenset({"org:admin", "project:read", "project:write", "event:read", "member:read"})),
+}
+NOBODYS = "sntryu_" + "9" * 64
+
+
+@pytest.fixture
+def world() -> World:
+    return small_world(events=120)
+
+
+@pytest.fixture
+def tokens() -> dict[str, Access]:
+    return dict(TOKENS)
+
+
+@pytest.fixture
+async def sentry(world: World, tokens: dict[str, Access]) -> AsyncIterator[Simulation]:
+    async with running(world, clock=lambda: world.time, tokens=tokens) as simulation:
+        yield simulation
+
+
+@pytest.fixture
+def app(tmp_path: Path, sentry: Simulation) -> HastyApp:
+    return app_in(tmp_path, sentry)
+
+
+def opened(app: HastyApp, name: str) -> str:
+    """The token as it goes to Sentry."""
+    return app.connection(accounts.find(app, name)).token
+
+
+# ---- add
+
+
+async def test_a_good_token_is_stored_sealed_and_shown_only_as_a_hint(app: HastyApp, sentry: Simulation) -> None:
+    account = await accounts.add(app, " Main ", sentry.url + "/", SECRET)
+    assert (account.name, account.url, account.status) == ("Main", sentry.url, AccountStatus.VALID)
+    assert account.checked_at == app.now()
+    assert opened(app, "main") == SECRET
+    shown = repr(account) + repr(account_view(account, [])) + repr(app.connection(account))
+    assert SECRET[:12] not in shown
+    assert len(account.token_hint.replace("sntryu_", "").strip("…*.")) <= 2
+
+
+@pytest.mark.parametrize("token", [NOBODYS, EXPIRED_TOKEN])
+async def test_a_token_that_sentry_does_not_know_is_not_stored(token: str, app: HastyApp, sentry: Simulation) -> None:
+    with pytest.raises(TokenRejected):
+        await accounts.add(app, "Main", sentry.url, token)
+    assert accounts.everything(app) == []
+
+
+async def test_a_token_that_waits_for_single_sign_on_is_not_stored_and_not_called_wrong(
+    app: HastyApp, sentry: Simulation
+) -> None:
+    with pytest.raises(AccessDenied):
+        await accounts.add(app, "Main", sentry.url, SSO_TOKEN)
+    assert accounts.everything(app) == []
+
+
+async def test_a_token_with_few_scopes_is_valid(app: HastyApp, sentry: Simulation) -> None:
+    """What it lacks is said by the reports that want it."""
+    assert (await accounts.add(app, "Main", sentry.url, PROJECT_TOKEN)).status is AccountStatus.VALID
+
+
+@pytest.mark.parametrize("token", ["", "   ", "\n"])
+async def test_a_blank_token_is_refused(token: str, app: HastyApp, sentry: Simulation) -> None:
+    with pytest.raises((TokenMissing, TokenRejected, UsageError)):
+        await accounts.add(app, "Main", sentry.url, token)
+    assert accounts.everything(app) == []
+
+
+async def test_a_name_that_is_taken_is_refused_before_sentry_is_asked(app: HastyApp, sentry: Simulation) -> None:
+    """The first account keeps its token."""
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    asked = sentry.requests
+    with pytest.raises(UsageError, match="MAIN"):
+        await accounts.add(app, "MAIN", sentry.url, TOKEN)
+    assert sentry.requests == asked
+    assert [one.name for one in accounts.everything(app)] == ["Main"]
+    assert opened(app, "Main") == SECRET
+
+
+async def test_of_two_that_add_the_same_name_at_once_one_is_refused(app: HastyApp, sentry: Simulation) -> None:
+    results = await asyncio.gather(
+        *(accounts.add(app, "Main", sentry.url, token) for token in (SECRET, TOKEN)), return_exceptions=True
+    )
+    assert sorted(type(one).__name__ for one in results) == ["Account", "UsageError"]
+    assert len(accounts.everything(app)) == 1
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 256, "a\nb"])
+async def test_a_name_that_is_none_is_refused(name: str, app: HastyApp, sentry: Simulation) -> None:
+    with pytest.raises(UsageError):
+        await accounts.add(app, name, sentry.url, SECRET)
+
+
+async def test_a_host_that_does_not_answer_stores_nothing(app: HastyApp) -> None:
+    with pytest.raises((SentryUnreachable, HostUnknown)):
+        await accounts.add(app, "Main", "http://127.0.0.1:1", SECRET)
+    assert accounts.everything(app) == []
+
+
+# ---- check
+
+
+async def test_a_token_that_was_revoked_makes_the_account_invalid_and_one_that_works_again_valid(
+    app: HastyApp, sentry: Simulation, tokens: dict[str, Access]
+) -> None:
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    del tokens[SECRET]
+    with pytest.raises(TokenRejected):
+        await accounts.check(app, "Main")
+    invalid = accounts.find(app, "Main")
+    assert (invalid.status, bool(invalid.message)) == (AccountStatus.INVALID, True)
+    tokens[SECRET] = Access()
+    assert (await accounts.check(app, "Main")).status is AccountStatus.VALID
+    assert accounts.find(app, "Main").message is None
+
+
+async def test_a_server_that_is_away_leaves_the_account_as_it_was(app: HastyApp, world: World) -> None:
+    async with running(world, tokens=TOKENS) as other:
+        await accounts.add(app, "Main", other.url, SECRET)
+    before = accounts.find(app, "Main")
+    with pytest.raises(SentryUnreachable):
+        await accounts.check(app, "Main")
+    assert accounts.find(app, "Main") == before
+
+
+async def test_a_run_that_is_rejected_makes_the_account_invalid(
+    app: HastyApp, sentry: Simulation, tokens: dict[str, Access]
+) -> None:
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    dataset = made(app, "upsert", SHOP)
+    datasets.edit(app, dataset.name, {}, account="Main")
+    await ran(app, dataset)
+    before = state(app, dataset)
+    del tokens[SECRET]
+    run = await ran(app, dataset, Verdict.FAILED)
+    assert run.error is not None
+    assert run.error.name == "token.rejected"
+    assert accounts.find(app, "Main").status is AccountStatus.INVALID
+    assert state(app, dataset) == before
+
+
+# ---- rename, replace the token
+
+
+async def test_a_renamed_account_stays_that_of_its_datasets(app: HastyApp, sentry: Simulation) -> None:
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    dataset = made(app, "upsert", SHOP)
+    datasets.edit(app, dataset.name, {}, account="Main")
+    accounts.rename(app, "Main", "Other")
+    renamed = datasets.account(app, datasets.find(app, dataset.name))
+    assert renamed is not None
+    assert renamed.name == "Other"
+    assert opened(app, "Other") == SECRET
+    await ran(app, dataset)
+    with pytest.raises(UnknownName):
+        accounts.find(app, "Main")
+
+
+async def test_an_account_is_not_renamed_to_a_name_that_is_taken(app: HastyApp, sentry: Simulation) -> None:
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    await accounts.add(app, "Other", sentry.url, TOKEN)
+    with pytest.raises(UsageError):
+        accounts.rename(app, "Other", "main")
+    assert accounts.rename(app, "Other", "OTHER").name == "OTHER", "its own name in other letters is free"
+
+
+async def test_a_bad_token_does_not_replace_a_good_one(app: HastyApp, sentry: Simulation) -> None:
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    before = accounts.find(app, "Main")
+    for bad in (NOBODYS, EXPIRED_TOKEN):
+        with pytest.raises(TokenRejected):
+            await accounts.replace_token(app, "Main", bad)
+    with pytest.raises(SentryUnreachable):
+        await accounts.replace_token(app, "Main", TOKEN, "http://127.0.0.1:1")
+    assert accounts.find(app, "Main") == before
+    assert opened(app, "Main") == SECRET
+
+
+async def test_a_good_token_replaces_the_old_one_and_mends_the_account(
+    app: HastyApp, sentry: Simulation, tokens: dict[str, Access]
+) -> None:
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    del tokens[SECRET]
+    with pytest.raises(TokenRejected):
+        await accounts.check(app, "Main")
+    account = await accounts.replace_token(app, "Main", TOKEN)
+    assert (account.status, opened(app, "Main")) == (AccountStatus.VALID, TOKEN)
+
+
+# ---- delete
+
+
+async def test_a_deleted_accounts_datasets_are_named_and_do_not_fall_back_to_the_environments_token(
+    app: HastyApp, sentry: Simulation
+) -> None:
+    """That token may be somebody else's, who sees other projects of the same name."""
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    dataset, other = made(app, "upsert", SHOP), made(app, "append", SHOP)
+    datasets.edit(app, dataset.name, {}, account="Main")
+    await ran(app, dataset)
+    before, asked = state(app, dataset), sentry.requests
+    account, users = accounts.delete(app, "Main")
+    assert (account.name, [one.name for one in users]) == ("Main", [dataset.name])
+    run = await ran(app, dataset, Verdict.FAILED)
+    assert run.error is not None
+    assert (run.error.name, run.error.code) == ("token.missing", 10)
+    assert "deleted" in run.error.message
+    assert "--account" in run.error.remedy
+    with pytest.raises(TokenMissing, match="deleted"):
+        await datasets.preview(app, dataset.name, progress=Progress())
+    assert sentry.requests == asked
+    assert state(app, dataset) == before
+    assert rows_of(app, dataset), "its table can still be read"
+    await ran(app, other)
+    await accounts.add(app, "New", sentry.url, SECRET)
+    datasets.edit(app, dataset.name, {}, account="New")
+    await ran(app, dataset)
+
+
+async def test_a_new_account_of_the_old_name_is_not_taken_for_the_deleted_one(
+    app: HastyApp, sentry: Simulation
+) -> None:
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    dataset = made(app, "upsert", SHOP)
+    datasets.edit(app, dataset.name, {}, account="Main")
+    accounts.delete(app, "Main")
+    await accounts.add(app, "Main", sentry.url, TOKEN)
+    await ran(app, dataset, Verdict.FAILED)
+
+
+# ---- scopes
+
+
+def test_scopes_that_only_read_are_not_too_many() -> None:
+    reading = ("org:read", "project:read", "team:read", "event:read", "member:read")
+    assert accounts.scopes_beyond_reading(reading) == []
+    assert accounts.scopes_beyond_reading(None) == []
+
+
+def test_scopes_that_write_are_listed() -> None:
+    assert accounts.scopes_beyond_reading(("project:write", "org:admin", "org:read")) == ["org:admin", "project:write"]

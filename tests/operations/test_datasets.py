@@ -1,0 +1,230 @@
+"""DataSets: made, changed, deleted, restored; a filled table is not given rows that do not fit."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sentry_connector.datasets.definition import Definition
+from sentry_connector.destinations.model import UpdateMethod
+from sentry_connector.errors import UnknownName, UsageError
+from sentry_connector.operations import datasets, runs
+from sentry_connector.reports.details import AllAvailable, Details, SinceLastRun, SingleDate
+from sentry_connector.simulator import Simulation, World, running
+from sentry_connector.store.records import Trigger
+from tests.runs.acme import (
+    ALL_OF_SHOP,
+    DAY,
+    SHOP,
+    HastyApp,
+    app_in,
+    column,
+    events_in,
+    made,
+    pass_time,
+    ran,
+    rows_of,
+    shop,
+    small_world,
+    state,
+)
+
+
+@pytest.fixture
+def world() -> World:
+    return small_world(events=150)
+
+
+@pytest.fixture
+async def sentry(world: World) -> AsyncIterator[Simulation]:
+    async with running(world, clock=lambda: world.time) as simulation:
+        yield simulation
+
+
+@pytest.fixture
+def app(tmp_path: Path, sentry: Simulation) -> HastyApp:
+    return app_in(tmp_path, sentry)
+
+
+def folder_of(app: HastyApp, dataset_id: str) -> Path:
+    return Path(app.destination.table(dataset_id).location()[1])
+
+
+# ---- create
+
+
+def test_a_new_dataset_asks_nothing_and_has_the_columns_of_its_report(app: HastyApp, sentry: Simulation) -> None:
+    dataset = made(app, "upsert")
+    assert sentry.requests == 0
+    assert rows_of(app, dataset) == []
+    assert {"event_id", "project_id", "_run_id"} <= set(datasets.schema(app, dataset.name).names)
+    assert datasets.versions(app, dataset.name) == []
+
+
+def test_names_are_unique_without_case_and_found_by_slug_too(app: HastyApp) -> None:
+    dataset = made(app, "upsert", name="Shop Events")
+    with pytest.raises(UsageError, match="Shop Events"):
+        made(app, "append", name="SHOP events")
+    assert [datasets.find(app, name).id for name in ("shop EVENTS", "shop_events")] == [dataset.id] * 2
+    assert len(datasets.everything(app)) == 1
+
+
+def test_an_unknown_account_stores_nothing(app: HastyApp) -> None:
+    definition = Definition(name="A", report="project-events", details=SHOP, update_method=UpdateMethod.UPSERT)
+    with pytest.raises(UnknownName):
+        datasets.create(app, definition, "nobody")
+    assert datasets.everything(app) == []
+
+
+# ---- edit
+
+
+async def test_a_filled_table_keeps_its_report(app: HastyApp) -> None:
+    dataset = made(app, "upsert")
+    datasets.edit(app, dataset.name, {"report": "project-feedback"})
+    datasets.edit(app, dataset.name, {"report": "project-events"})
+    await ran(app, dataset)
+    with pytest.raises(UsageError, match="project-events"):
+        datasets.edit(app, dataset.name, {"report": "project-feedback"})
+    assert datasets.find(app, dataset.name).report == "project-events"
+
+
+@pytest.mark.parametrize(("before", "after"), [("partition", "upsert"), ("append", "partition")])
+async def test_a_filled_table_stays_partitioned_or_not(before: str, after: str, app: HastyApp) -> None:
+    dataset = made(app, before)
+    await ran(app, dataset)
+    rows = state(app, dataset)
+    with pytest.raises(UsageError, match="partitioned"):
+        datasets.edit(app, dataset.name, {"update_method": UpdateMethod(after)})
+    assert state(app, dataset) == rows
+
+
+async def test_the_days_of_a_partitioned_table_keep_their_zone(app: HastyApp) -> None:
+    """Days of another zone overlap those in the table: rows would be lost at one edge and doubled at the other."""
+    dataset = made(app, "partition")
+    await ran(app, dataset)
+    with pytest.raises(UsageError, match="UTC"):
+        datasets.edit(app, dataset.name, {"details": shop(SinceLastRun(), timezone="America/New_York")})
+
+
+async def test_counts_of_another_resolution_are_refused_beside_the_old_ones(app: HastyApp) -> None:
+    dataset = made(app, "upsert", shop(SinceLastRun(), stat="generated", resolution="1h"), "events-counts-project")
+    await ran(app, dataset)
+    with pytest.raises(UsageError, match="resolution"):
+        datasets.edit(app, dataset.name, {"details": shop(SinceLastRun(), stat="generated", resolution="1d")})
+
+
+@pytest.mark.parametrize("method", ["upsert", "append"])
+async def test_from_replace_to_another_method_no_row_is_doubled(method: str, app: HastyApp, world: World) -> None:
+    dataset = made(app, "replace", ALL_OF_SHOP)
+    await ran(app, dataset)
+    datasets.edit(app, dataset.name, {"update_method": UpdateMethod(method), "details": SHOP})
+    world.add_events("acme", "shop", 6)
+    pass_time(app, world)
+    run = await ran(app, dataset)
+    assert run.rows_written == 6
+    assert column(app, dataset) == events_in(world, until=app.moment)
+
+
+def test_a_change_that_does_not_fit_changes_nothing(app: HastyApp) -> None:
+    dataset = made(app, "upsert")
+    with pytest.raises(UsageError):
+        datasets.edit(app, dataset.name, {"name": "New", "update_method": UpdateMethod.REPLACE})
+    assert datasets.find(app, dataset.name) == dataset
+
+
+async def test_a_renamed_dataset_keeps_rows_slug_and_history(app: HastyApp) -> None:
+    dataset = made(app, "upsert")
+    await ran(app, dataset)
+    rows = column(app, dataset)
+    renamed = datasets.edit(app, dataset.name, {"name": "Something else", "tags": ("a",), "description": "b"})
+    assert (renamed.id, renamed.slug, renamed.tags, renamed.description) == (dataset.id, dataset.slug, ("a",), "b")
+    assert column(app, renamed) == rows
+    assert len(runs.history(app, "Something else")) == 1
+
+
+def test_a_replace_that_will_lose_rows_later_can_be_told(app: HastyApp) -> None:
+    yesterday = shop(SingleDate(day=1))
+    assert datasets.will_lose(made(app, "replace", yesterday, name="a"))
+    assert not datasets.will_lose(made(app, "replace", yesterday, name="b", accept_loss=True))
+    assert not datasets.will_lose(made(app, "replace", shop(AllAvailable()), name="c"))
+    assert not datasets.will_lose(made(app, "append", yesterday, name="d"))
+
+
+def test_dates_are_told_in_days_before_anything_runs(app: HastyApp) -> None:
+    dataset = made(app, "append", shop(SingleDate(day=1)))
+    assert (datasets.days_now(app, dataset) or "").startswith("2026-03-09 (1 day, UTC)")
+    assert datasets.days_now(app, made(app, "replace", Details(), "organizations")) is None
+
+
+# ---- runs
+
+
+async def test_a_manual_run_stands_in_the_history_with_what_it_did(app: HastyApp, world: World) -> None:
+    dataset = made(app, "upsert")
+    run = await ran(app, dataset)
+    assert runs.find(app, run.id) == runs.find(app, dataset.name) == (run, datasets.find(app, dataset.name))
+    assert (run.trigger, run.rows_written, run.table_version) == (
+        Trigger.MANUAL,
+        len(events_in(world, until=app.moment)),
+        0,
+    )
+    assert run.requests > 0
+    words = [line["event"] for line in runs.log(app, run)]
+    assert (words[0], words[-1]) == ("run begins", "run ends")
+
+
+async def test_an_unknown_version_is_not_reverted_to(app: HastyApp) -> None:
+    dataset = made(app, "upsert")
+    with pytest.raises(UnknownName):
+        await datasets.revert(app, dataset.name, 0)
+    await ran(app, dataset)
+    before = state(app, dataset)
+    with pytest.raises(UnknownName):
+        await datasets.revert(app, dataset.name, 99)
+    assert state(app, dataset) == before
+
+
+# ---- delete, restore
+
+
+async def test_a_deleted_dataset_is_out_of_sight_and_comes_back_with_table_and_history(app: HastyApp) -> None:
+    dataset = made(app, "upsert")
+    await ran(app, dataset)
+    before = state(app, dataset)
+    datasets.delete(app, dataset.name)
+    assert datasets.everything(app) == []
+    assert [one.id for one in datasets.everything(app, deleted=True)] == [dataset.id]
+    with pytest.raises(UnknownName):
+        datasets.find(app, dataset.name)
+    app.moment += 29 * DAY
+    assert datasets.restore(app, dataset.name).id == dataset.id
+    assert state(app, dataset) == before
+    assert len(runs.history(app, dataset.name)) == 1
+
+
+def test_a_name_that_was_taken_meanwhile_is_not_restored(app: HastyApp) -> None:
+    dataset = made(app, "upsert", name="Shop")
+    datasets.delete(app, "Shop")
+    other = made(app, "append", name="Shop")
+    assert other.slug != dataset.slug
+    with pytest.raises(UsageError):
+        datasets.restore(app, "Shop")
+
+
+async def test_after_30_days_a_deleted_dataset_is_gone_with_its_table(app: HastyApp) -> None:
+    old, young, last = (made(app, "upsert", name=name) for name in ("old", "young", "last"))
+    for dataset in (old, young):
+        await ran(app, dataset)
+        datasets.delete(app, dataset.name)
+        app.moment += 20 * DAY
+    app.moment -= 20 * DAY
+    app.moment += 10 * DAY + dt.timedelta(seconds=1)
+    datasets.delete(app, last.name)
+    assert [folder_of(app, one.id).exists() for one in (old, young)] == [False, True]
+    with pytest.raises(UnknownName):
+        datasets.restore(app, "old")
+    assert rows_of(app, datasets.restore(app, "young"))

@@ -1,0 +1,56 @@
+"""A process that runs a DataSet and gets a signal (`kill -9`, or a long sleep) at the n-th time that it looks at the clock.
+
+python -m tests.runs.child HOME URL NAME N SIGNAL
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from sentry_connector.errors import Locked
+from sentry_connector.extraction.progress import Progress
+from sentry_connector.operations import datasets
+from sentry_connector.simulator import TOKEN
+from tests.parts import NOW, StandingApp
+
+ROOT = Path(__file__).parents[2]
+
+
+class MortalApp(StandingApp):
+    """The connector on a standing clock, with so many looks at it until the signal comes; 0 = it never comes."""
+
+    looks_left: int = 0
+    signal: int = signal.SIGKILL
+
+    def now(self) -> dt.datetime:
+        self.looks_left -= 1
+        if self.looks_left == 0:
+            os.kill(os.getpid(), self.signal)
+        return NOW
+
+
+def start(home: Path, url: str, name: str, at_look: int = 0, send: int = signal.SIGKILL) -> subprocess.Popen[str]:
+    """Start the process; it prints the run's verdict, or `locked`."""
+    command = [sys.executable, "-m", "tests.runs.child", str(home), url, name, str(at_look), str(int(send))]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def main(home: str, url: str, name: str, at_look: str, send: str) -> None:
+    with MortalApp(Path(home), url, TOKEN, SENTRY_CONNECTOR_CONCURRENCY="2") as app:
+        app.looks_left, app.signal = int(at_look), int(send)
+        try:
+            run = asyncio.run(datasets.run(app, name, progress=Progress()))
+        except Locked:
+            sys.stdout.write("locked\n")
+        else:
+            sys.stdout.write(f"{run.verdict}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,315 @@
+"""A failed run leaves everything as it was; an incomplete one commits what is whole and catches up later."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sentry_connector.extraction.progress import Progress
+from sentry_connector.operations import datasets
+from sentry_connector.reports.details import ALL, AllAvailable, DateRange, Details, SinceLastRun, SingleDate
+from sentry_connector.simulator import EXPIRED_TOKEN, Simulation, World, running
+from sentry_connector.store.records import Run, RunState, Trigger, Verdict
+from tests.runs.acme import (
+    ALL_OF_SHOP,
+    DAY,
+    HOUR,
+    SHOP,
+    Broken,
+    HastyApp,
+    app_in,
+    column,
+    events_in,
+    made,
+    pass_time,
+    ran,
+    rows_of,
+    shop,
+    small_world,
+    state,
+    watermarks,
+)
+
+TWO = Details(projects=("acme/shop", "acme/payments"), duration=SinceLastRun())
+EVENTS_OF_SHOP = "/projects/acme/shop/events/"
+EVERY_METHOD = pytest.mark.parametrize("method", ["replace", "append", "upsert", "partition"])
+
+
+@pytest.fixture
+def faults() -> Broken:
+    return Broken()
+
+
+@pytest.fixture
+def world() -> World:
+    return small_world()
+
+
+@pytest.fixture
+async def sentry(world: World, faults: Broken) -> AsyncIterator[Simulation]:
+    async with running(world, clock=lambda: world.time, faults=faults) as simulation:
+        yield simulation
+
+
+@pytest.fixture
+def app(tmp_path: Path, sentry: Simulation) -> HastyApp:
+    return app_in(tmp_path, sentry)
+
+
+def details_for(method: str) -> Details:
+    return ALL_OF_SHOP if method == "replace" else SHOP
+
+
+# ---- failed
+
+
+@EVERY_METHOD
+async def test_a_run_whose_second_page_never_comes_leaves_table_versions_and_watermark(
+    method: str, app: HastyApp, world: World, faults: Broken
+) -> None:
+    dataset = made(app, method, details_for(method))
+    await ran(app, dataset)
+    before = state(app, dataset)
+    world.add_events("acme", "shop", 250)
+    pass_time(app, world)
+    faults.path = "cursor="
+    run = await ran(app, dataset, Verdict.FAILED)
+    assert run.error is not None
+    assert (run.error.name, run.error.code, run.table_version) == ("sentry.unavailable", 20, None)
+    assert state(app, dataset) == before
+    faults.path = None
+    await ran(app, dataset)
+    assert column(app, dataset) == events_in(world, until=app.moment)
+
+
+async def test_a_first_run_that_fails_makes_no_table(app: HastyApp, faults: Broken) -> None:
+    dataset = made(app, "append")
+    faults.path = EVENTS_OF_SHOP
+    await ran(app, dataset, Verdict.FAILED)
+    assert not app.destination.table(dataset.id).exists()
+    assert rows_of(app, dataset) == []
+
+
+async def test_a_rejected_token_fails_the_run_and_leaves_the_table(tmp_path: Path, sentry: Simulation) -> None:
+    app = app_in(tmp_path, sentry)
+    dataset = made(app, "upsert")
+    await ran(app, dataset)
+    before = state(app, dataset)
+    app.close()
+    with HastyApp(tmp_path, sentry.url, EXPIRED_TOKEN) as later:
+        run = await ran(later, dataset, Verdict.FAILED)
+        assert run.error is not None
+        assert (run.error.name, run.error.code) == ("token.rejected", 10)
+        assert state(later, dataset) == before
+
+
+# ---- watermarks
+
+
+async def test_each_run_reads_from_the_last_ones_end_less_the_overlap(app: HastyApp, world: World) -> None:
+    """The end is where reading stopped: a minute before the run's instant."""
+    dataset = made(app, "upsert", shop(SinceLastRun(overlap=600)))
+    first = await ran(app, dataset)
+    assert [window.start for window in first.windows] == [None]
+    began = app.moment
+    pass_time(app, world)
+    second = await ran(app, dataset)
+    (window,) = second.windows
+    assert window.start == began - dt.timedelta(seconds=60 + 600)
+    assert (window.end, window.read_end) == (app.moment, app.moment - dt.timedelta(seconds=60))
+
+
+async def test_a_run_with_no_rows_moves_the_watermark(app: HastyApp, world: World) -> None:
+    world.project("acme", "shop").events.clear()
+    dataset = made(app, "upsert")
+    await ran(app, dataset)
+    (before,) = watermarks(app, dataset).values()
+    pass_time(app, world)
+    await ran(app, dataset)
+    (after,) = watermarks(app, dataset).values()
+    assert after - before == 2 * 3600 * 1_000_000
+
+
+async def test_a_preview_moves_nothing(app: HastyApp, world: World) -> None:
+    dataset = made(app, "upsert")
+    await ran(app, dataset)
+    before = state(app, dataset)
+    preview = await datasets.preview(app, dataset.name, progress=Progress())
+    assert preview.num_rows == datasets.PREVIEW_ROWS
+    assert state(app, dataset) == before
+
+
+async def test_a_chosen_day_leaves_the_watermark_so_that_no_gap_is_skipped(app: HastyApp, world: World) -> None:
+    """A week at rest, then one single day by hand, then on as before: the days between come too."""
+    dataset = made(app, "upsert")
+    await ran(app, dataset)
+    for day in range(7):
+        pass_time(app, world, DAY)
+        world.add_events("acme", "shop", 2 + day, start=world.time - 3600, end=world.time - 100)
+    datasets.edit(app, dataset.name, {"details": shop(SingleDate(day=1))})
+    await ran(app, dataset)
+    datasets.edit(app, dataset.name, {"details": SHOP})
+    await ran(app, dataset)
+    assert column(app, dataset) == events_in(world, until=app.moment)
+
+
+async def test_revert_brings_back_rows_and_watermark_and_the_next_run_catches_up(app: HastyApp, world: World) -> None:
+    dataset = made(app, "append")
+    first = await ran(app, dataset)
+    old = column(app, dataset), watermarks(app, dataset)
+    for _ in range(2):
+        world.add_events("acme", "shop", 4)
+        pass_time(app, world)
+        await ran(app, dataset)
+    assert first.table_version is not None
+    await datasets.revert(app, dataset.name, first.table_version)
+    assert (column(app, dataset), watermarks(app, dataset)) == old
+    pass_time(app, world, HOUR)
+    await ran(app, dataset)
+    assert column(app, dataset) == events_in(world, until=app.moment)
+
+
+async def test_another_stat_is_read_from_the_beginning(app: HastyApp, world: World) -> None:
+    """A watermark of counts is about their stat: what was read of one says nothing of another."""
+    dataset = made(app, "upsert", shop(SinceLastRun(), stat="generated", resolution="1h"), "events-counts-project")
+    await ran(app, dataset)
+    pass_time(app, world)
+    datasets.edit(app, dataset.name, {"details": shop(SinceLastRun(), stat="rejected", resolution="1h")})
+    await ran(app, dataset)
+    rows = rows_of(app, dataset)
+    epochs = {
+        stat: {row["timestamp_epoch"] for row in rows if row["stat"] == stat} for stat in ("generated", "rejected")
+    }
+    assert epochs["generated"] <= epochs["rejected"]
+    assert len(epochs["generated"]) > 24 * 29
+
+
+@pytest.mark.parametrize("method", ["append", "upsert"])
+async def test_another_project_starts_from_all_that_is_available_and_the_old_ones_rows_stay(
+    method: str, app: HastyApp, world: World
+) -> None:
+    dataset = made(app, method)
+    await ran(app, dataset)
+    until = app.moment
+    datasets.edit(app, dataset.name, {"details": Details(projects=("acme/payments",), duration=SinceLastRun())})
+    pass_time(app, world)
+    await ran(app, dataset)
+    assert column(app, dataset) == sorted(events_in(world, until=until) + events_in(world, "payments", app.moment))
+    datasets.edit(app, dataset.name, {"details": SHOP})
+    world.add_events("acme", "shop", 3)
+    pass_time(app, world)
+    run = await ran(app, dataset)
+    assert run.rows_written == 3, "the old project goes on from its own watermark"
+
+
+# ---- incomplete
+
+
+@pytest.mark.parametrize("method", ["append", "upsert", "partition"])
+async def test_where_one_project_fails_the_others_commit_and_it_catches_up_later(
+    method: str, app: HastyApp, world: World, faults: Broken
+) -> None:
+    dataset = made(app, method, TWO)
+    await ran(app, dataset)
+    began = watermarks(app, dataset)
+    for _ in range(2):
+        world.add_events("acme", "shop", 6)
+        world.add_events("acme", "payments", 5)
+        pass_time(app, world)
+        faults.path = EVENTS_OF_SHOP
+        run = await ran(app, dataset, Verdict.INCOMPLETE)
+        assert [one.scope for one in run.incomplete] == ["acme/shop"]
+        assert run.incomplete[0].reason
+    shop_scope, payments_scope = (f"project:{world.project('acme', one).id}" for one in ("shop", "payments"))
+    assert watermarks(app, dataset)[shop_scope] == began[shop_scope]
+    assert watermarks(app, dataset)[payments_scope] == began[payments_scope] + 4 * 3600 * 1_000_000
+    expected = events_in(world, until=app.moment - 4 * HOUR) + events_in(world, "payments", app.moment)
+    assert column(app, dataset) == sorted(expected)
+    faults.path = None
+    pass_time(app, world)
+    await ran(app, dataset)
+    assert column(app, dataset) == sorted(events_in(world, until=app.moment) + events_in(world, "payments", app.moment))
+
+
+async def test_replace_that_is_incomplete_commits_nothing(app: HastyApp, world: World, faults: Broken) -> None:
+    dataset = made(app, "replace", Details(projects=TWO.projects, duration=AllAvailable()))
+    await ran(app, dataset)
+    before = state(app, dataset)
+    world.add_events("acme", "payments", 5)
+    pass_time(app, world)
+    faults.path = EVENTS_OF_SHOP
+    run = await ran(app, dataset, Verdict.INCOMPLETE)
+    assert run.table_version is None
+    assert state(app, dataset) == before
+
+
+async def test_a_project_that_is_gone_from_all_projects_leaves_its_rows(app: HastyApp, world: World) -> None:
+    dataset = made(app, "upsert", Details(organizations=("acme",), projects=(ALL,), duration=SinceLastRun()))
+    await ran(app, dataset)
+    before = column(app, dataset)
+    acme = world.organization("acme")
+    acme.projects.remove(world.project("acme", "shop"))
+    pass_time(app, world)
+    await ran(app, dataset)
+    assert column(app, dataset) == before
+
+
+# ---- loss
+
+
+async def test_replace_with_shorter_dates_says_how_many_rows_it_would_drop_before_it_reads_one(
+    app: HastyApp, world: World, sentry: Simulation, faults: Broken
+) -> None:
+    dataset = made(app, "replace", ALL_OF_SHOP)
+    await ran(app, dataset)
+    before = state(app, dataset)
+    datasets.edit(app, dataset.name, {"details": shop(DateRange(start=2, end=1))})
+    faults.path = EVENTS_OF_SHOP  # a page that was asked for would fail the run in another way
+    run = await ran(app, dataset, Verdict.FAILED)
+    kept = {(app.moment - DAY).date(), (app.moment - 2 * DAY).date()}
+    created = [row["date_created"] for row in rows_of(app, dataset)]
+    lost = sum(moment.date() not in kept for moment in created)  # type: ignore[attr-defined]
+    assert run.error is not None
+    assert (run.error.name, run.error.code) == ("usage.loss", 2)
+    assert f" {lost} rows " in run.error.message
+    assert state(app, dataset) == before
+    faults.path = None
+    datasets.edit(app, dataset.name, {"accept_loss": True})
+    await ran(app, dataset)
+    assert {moment.date() for moment in column(app, dataset, "date_created")} == kept  # type: ignore[attr-defined]
+
+
+# ---- dates
+
+
+async def test_a_slot_keeps_its_days_however_late_it_is_run_or_gone_on_with(
+    app: HastyApp, world: World, faults: Broken
+) -> None:
+    """A run of 23:59 that is executed, and executed again, after midnight reads the days of its slot."""
+    slot = dt.datetime(2026, 3, 9, 23, 59, tzinfo=dt.UTC)
+    dataset = made(app, "append", shop(SingleDate(day=0)))
+    run = Run(
+        id=f"{dataset.id}@{slot:%Y%m%dT%H%M}",
+        dataset_id=dataset.id,
+        trigger=Trigger.SCHEDULE,
+        slot=slot,
+        queued_at=app.now(),
+    )
+    assert app.store.runs.add(run)
+    assert not app.store.runs.add(run), "a slot is one run"
+    app.moment = slot + dt.timedelta(minutes=15)
+    ended = await ran(app, dataset)
+    (window,) = ended.windows
+    assert (ended.id, window.first_day, window.last_day) == (run.id, slot.date(), slot.date())
+    assert {moment.date() for moment in column(app, dataset, "date_created")} == {slot.date()}  # type: ignore[attr-defined]
+
+
+async def test_a_run_that_was_asked_for_before_midnight_keeps_its_days(app: HastyApp) -> None:
+    dataset = made(app, "append", shop(SingleDate(day=0)))
+    asked = dt.datetime(2026, 3, 9, 23, 50, tzinfo=dt.UTC)
+    app.store.runs.add(Run(id="early", dataset_id=dataset.id, trigger=Trigger.MANUAL, queued_at=asked))
+    ended = await ran(app, dataset)
+    assert (ended.id, ended.state, ended.windows[0].first_day) == ("early", RunState.DONE, asked.date())

@@ -22,7 +22,7 @@ class _Answering(BaseHTTPRequestHandler):
 
     server: Little
 
-    def do_GET(self) -> None:  # noqa: N802  # the library's name
+    def do_GET(self) -> None:  # the library's name
         self.send_response(self.server.status)
         for name, value in self.server.headers.items():
             self.send_header(name, value)

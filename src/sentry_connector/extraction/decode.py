@@ -61,13 +61,13 @@ class Decoded:
         batch: the rows.
         rows: how many rows the page held, before anything was dropped.
         drift: path → how many rows had something there that the catalogue does not know or that did not fit.
-        oldest: the earliest time in the page, before anything was dropped; None where the report has no time.
+        newest: the latest time in the page, before anything was dropped; None where the report has no time.
     """
 
     batch: pa.RecordBatch
     rows: int
     drift: Counter[str] = field(default_factory=Counter)
-    oldest: dt.datetime | None = None
+    newest: dt.datetime | None = None
 
 
 @dataclass(slots=True)
@@ -160,8 +160,8 @@ class Decoder:
                 rows.extras.setdefault(row, {})[path] = value
                 drift[path] += 1
         batch = self._batch(arrays, rows, context)
-        oldest = pc.min(batch[self.report.time_column]).as_py() if self.report.time_column else None
-        return Decoded(batch=self._kept(batch, rows, context), rows=rows.count, drift=drift, oldest=oldest)
+        newest = pc.max(batch[self.report.time_column]).as_py() if self.report.time_column else None
+        return Decoded(batch=self._kept(batch, rows, context), rows=rows.count, drift=drift, newest=newest)
 
     def _batch(self, arrays: dict[str, pa.Array], rows: _Items, context: Context) -> pa.RecordBatch:
         count = rows.count

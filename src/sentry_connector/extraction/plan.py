@@ -24,6 +24,10 @@ MOST_BUCKETS = 4000
 """Buckets that one request for counts asks for. Above 10,000 the server silently answers zeros."""
 
 
+Span = tuple[dt.datetime | None, dt.datetime]
+"""From where to where is read; no start = as far back as Sentry goes."""
+
+
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
     """The unit of extraction: one scope × one window.
 
@@ -31,13 +35,13 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
         id: stable name, the same whenever the same run is planned again; safe as a file name.
         scope: what it is about.
         window: which time; None where the report has no dates.
-        span: the buckets to ask for, for counts; (start, end) of the window otherwise.
+        span: the part of the window that is read: some of its buckets, for counts.
     """
 
     id: str
     scope: Scope
     window: Window | None = None
-    span: tuple[dt.datetime | None, dt.datetime] | None = None
+    span: Span | None = None
 
 
 class Alternative(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,43 +65,39 @@ def plan(report: Report, details: Details, scopes: Sequence[Scope], spans: Mappi
         scopes: what the values stand for, resolved.
         spans: scope id → window; empty where the report has no dates.
     """
-    mark = _fingerprint(report, details)
     slices: list[Slice] = []
     for scope in scopes:
         window = spans.get(scope.id)
         if window is None:
-            slices.append(Slice(id=_slice_id(scope, None, mark), scope=scope))
+            slices.append(_slice(report, details, scope, None, None))
         elif report.shape is Shape.POINTS:
-            slices.extend(_count_slices(scope, window, RESOLUTIONS[details.resolution or "1h"], mark))
+            aligned, buckets = _buckets(window, RESOLUTIONS[details.resolution or "1h"])
+            slices += [_slice(report, details, scope, aligned, span) for span in buckets]
         else:
-            span = (window.start, window.read_end)
-            slices.append(Slice(id=_slice_id(scope, window.start, mark), scope=scope, window=window, span=span))
+            slices.append(_slice(report, details, scope, window, (window.start, window.read_end)))
     return tuple(slices)
 
 
-def _fingerprint(report: Report, details: Details) -> str:
-    """Tells slices apart that were planned from other details, or by another version of the catalogue."""
-    content = msgspec.json.encode([report.slug, details, [(column.name, column.type) for column in report.columns]])
-    return hashlib.blake2b(content, digest_size=4).hexdigest()
+def _slice(report: Report, details: Details, scope: Scope, window: Window | None, span: Span | None) -> Slice:
+    """A slice whose name tells it from those of another window, of other details and of another version of the catalogue.
+
+    So a run that goes on never takes what was read for something else.
+    """
+    columns = [(column.name, column.type) for column in report.columns]
+    content = msgspec.json.encode([report.slug, details, columns, scope.url, span])
+    mark = hashlib.blake2b(content, digest_size=6).hexdigest()
+    name = scope.id.replace(":", "-").replace("@", "")
+    return Slice(id=f"{name}-{mark}", scope=scope, window=window, span=span)
 
 
-def _count_slices(scope: Scope, window: Window, width: int, mark: str) -> list[Slice]:
-    """Spans of at most `MOST_BUCKETS` buckets that tile the window, whose edges are bucket edges."""
+def _buckets(window: Window, width: int) -> tuple[Window, list[Span]]:
+    """The window with bucket edges, and spans of at most `MOST_BUCKETS` buckets that tile it up to where reading stops."""
     aligned = windows.align(window, width)
     if aligned.start is None:
         raise ValueError("counts are never read without a start")
     end = windows.align(msgspec.structs.replace(window, end=window.read_end), width).end
-    return [
-        Slice(id=_slice_id(scope, start, mark), scope=scope, window=aligned, span=(start, stop))
-        for start, stop in windows.split(
-            aligned.start, min(end, aligned.end), seconds_per_bucket=width, buckets=MOST_BUCKETS
-        )
-    ]
-
-
-def _slice_id(scope: Scope, start: dt.datetime | None, mark: str) -> str:
-    moment = f"{start:%Y%m%dT%H%M%S}" if start else "all"
-    return f"{scope.id.replace(':', '-')}-{moment}-{mark}"
+    tiles = windows.split(aligned.start, min(end, aligned.end), seconds_per_bucket=width, buckets=MOST_BUCKETS)
+    return aligned, list(tiles)
 
 
 def alternatives(report: Report, details: Details, one: Slice) -> tuple[Alternative, ...]:

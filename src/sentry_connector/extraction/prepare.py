@@ -34,14 +34,12 @@ class Prepared:
         spans: scope id → window; empty where the report has no dates.
         slices: the units of reading, in order.
         incomplete: choices that stand for nothing (any more), while others do.
-        warnings: sentences for the run's record.
     """
 
     scopes: tuple[Scope, ...]
     spans: Mapping[str, Window]
     slices: tuple[Slice, ...]
     incomplete: tuple[Incomplete, ...] = ()
-    warnings: tuple[str, ...] = ()
 
     @property
     def key_spans_hosts(self) -> bool:
@@ -89,7 +87,7 @@ async def prepare(
         Incomplete(scope=None, label=one.label, rows=one.rows, reason=one.error.message, error=one.error.name)
         for one in resolved.unresolved
     )
-    return Prepared(scopes=resolved.scopes, spans=spans, slices=slices, incomplete=gone, warnings=resolved.warnings)
+    return Prepared(scopes=resolved.scopes, spans=spans, slices=slices, incomplete=gone)
 
 
 def window_of(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -15,35 +16,21 @@ from sentry_connector.errors import (
     CredentialError,
     MalformedAnswer,
     NotFound,
-    RateLimited,
     RequestRefused,
     ScopeMissing,
     SentryUnavailable,
-    SentryUnreachable,
 )
 from sentry_connector.extraction.decode import Context, Decoded, Decoder
-from sentry_connector.extraction.incomplete import Incomplete
+from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY, Incomplete
 from sentry_connector.extraction.lenient import parse
 from sentry_connector.extraction.plan import Alternative, Slice, alternatives, context_values, host
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.extraction.spool import SliceRecord, SliceWriter, Spool
+from sentry_connector.extraction.spool import SliceRecord, SliceWriter, Spool, keys_of
 from sentry_connector.reports.details import Details
-from sentry_connector.reports.model import Report, Shape
+from sentry_connector.reports.model import Endpoint, Report, Shape
 from sentry_connector.sentry.client import Answer, SentryClient
 
-NEXT_ALTERNATIVE = (RequestRefused, NotFound, ScopeMissing, SentryUnavailable)
-"""What a server says that does not have a form of a request (400, 404, 403, always 500): the next form is tried."""
-
-ONE_SCOPE_ONLY = (
-    ScopeMissing,
-    NotFound,
-    RequestRefused,
-    MalformedAnswer,
-    RateLimited,
-    SentryUnavailable,
-    SentryUnreachable,
-)
-"""Failures of one slice that leave the others their chance. Anything else (a rejected token, a full disk) ends the run."""
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +86,7 @@ class Reader:
     _decoder: Decoder = field(init=False)
     _works: dict[str, int] = field(init=False, default_factory=dict)
     _looked_at: set[str] = field(init=False, default_factory=set)
+    _finished_rows: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self._decoder = Decoder(self.report)
@@ -111,12 +99,7 @@ class Reader:
         """
         self.progress.plan(len(slices))
         gate = asyncio.Semaphore(1 if self.row_limit is not None else self.concurrency)
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._slice(one, gate)) for one in slices]
-        except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
-        results = [task.result() for task in tasks]
+        results = await together(self._slice(one, gate) for one in slices)
         failed = [
             (one, result) for one, result in zip(slices, results, strict=True) if isinstance(result, ConnectorError)
         ]
@@ -130,7 +113,7 @@ class Reader:
     async def _slice(self, one: Slice, gate: asyncio.Semaphore) -> SliceRecord | ConnectorError:
         """The finished slice, or why it could not be finished."""
         async with gate:
-            if self.row_limit is not None and self.progress.rows >= self.row_limit:
+            if self.row_limit is not None and self._finished_rows >= self.row_limit:
                 return SliceRecord(slice_id=one.id, scope_id=one.scope.id, limited=True)
             record = self.spool.record(one.id)
             if record is not None:
@@ -141,21 +124,30 @@ class Reader:
             except ONE_SCOPE_ONLY as error:
                 self.progress.slice_failed()
                 return error
+            self._finished_rows += record.rows
             self.progress.slice_done()
             return record
 
     async def _by_first_that_works(self, one: Slice) -> SliceRecord:
-        """Try the report's endpoints in turn; a host that lacked one is not asked for it again."""
+        """Try the report's endpoints in turn; a host that lacks one is not asked for it again."""
         ways = alternatives(self.report, self.details, one)
         known = self._works.get(one.scope.url)
         refusal: ConnectorError | None = None
         for number in range(known or 0, len(ways)):
+            way = ways[number]
+            if refusal is not None and not _leads_to(way.endpoint, refusal):
+                break
             try:
-                record = await self._by(ways[number].on_trial(number != known and number + 1 < len(ways)), one)
-            except NEXT_ALTERNATIVE as error:
+                record = await self._by(way.on_trial(number != known and number + 1 < len(ways)), one)
+            except ConnectorError as error:
+                if not isinstance(error, ONE_SCOPE_ONLY):
+                    raise
                 refusal = refusal or error
             else:
-                self._works[one.scope.url] = max(number, known or 0)
+                if not isinstance(
+                    refusal, ScopeMissing
+                ):  # what a token is refused of one scope says nothing of the server
+                    self._works[one.scope.url] = number
                 return record
         raise refusal or ValueError(f"{self.report.slug} has no endpoint for {one.scope.id}")
 
@@ -166,15 +158,15 @@ class Reader:
         return await self._pages(way, one, writer)
 
     async def _pages(self, way: Alternative, one: Slice, writer: SliceWriter) -> SliceRecord:
-        facts = _Facts()
+        facts = _Facts(warnings=[way.endpoint.partial] if way.endpoint.partial else [])
         for request in way.requests:
             async for answer in self.client.pages(request):
                 decoded = self._decoder.page(answer.body, self._context(way, one))
                 facts.take(decoded)
                 facts.warnings += self._absences(answer, one)
-                writer.add(self._within_limit(decoded, facts))
+                writer.add(decoded.batch)
                 self.progress.page(decoded.batch.num_rows, self.client.usage)
-                if facts.limited or self._is_past_start(decoded, one):
+                if self._is_enough(decoded, facts) or self._is_past_start(decoded, one):
                     break
         return writer.finish(**facts.record())
 
@@ -190,28 +182,32 @@ class Reader:
         """The sum of the series of all requests: a team's counts are those of its projects."""
         facts = _Facts()
         total: Counter[int] = Counter()
-        answers = await asyncio.gather(*(self.client.get(request) for request in way.requests))
-        for answer in answers:
+        for answer in await together(self.client.get(request) for request in way.requests):
             facts.pages += 1
             for moment, count in _points(answer.body):
                 total[moment] += count
         decoded = self._decoder.points(dict(sorted(total.items())), self._context(way, one))
         facts.take(decoded, pages=0)
-        writer.add(self._within_limit(decoded, facts))
+        self._is_enough(decoded, facts)
+        writer.add(decoded.batch)
         self.progress.page(decoded.batch.num_rows, self.client.usage)
         return writer.finish(**facts.record())
 
-    def _within_limit(self, decoded: Decoded, facts: _Facts) -> pa.RecordBatch:
+    def _is_enough(self, decoded: Decoded, facts: _Facts) -> bool:
+        """Whether the rows that were asked for are there; rows that come twice count once."""
         if self.row_limit is None:
-            return decoded.batch
-        left = self.row_limit - self.progress.rows
-        facts.limited = decoded.batch.num_rows >= left
-        return decoded.batch.slice(0, max(left, 0))
+            return False
+        facts.keys.update(keys_of(pa.table(decoded.batch), self.report.key))
+        facts.limited = self._finished_rows + len(facts.keys) >= self.row_limit
+        return facts.limited
 
     def _is_past_start(self, decoded: Decoded, one: Slice) -> bool:
-        """Whether a list ordered by time, newest first, has come to rows before the window."""
+        """Whether a list, newest first, has come to a page of nothing but rows before the window.
+
+        Servers that are told the window never do; old ones, which do not read it, would go on to the beginning of time.
+        """
         start = one.window.start if one.window else None
-        return self.report.newest_first and start is not None and decoded.oldest is not None and decoded.oldest < start
+        return self.report.newest_first and start is not None and decoded.newest is not None and decoded.newest < start
 
     def _context(self, way: Alternative, one: Slice) -> Context:
         values = context_values(self.details, one.scope)
@@ -238,6 +234,7 @@ class _Facts:
     drift: Counter[str] = field(default_factory=Counter)
     limited: bool = False
     warnings: list[str] = field(default_factory=list)
+    keys: set[bytes | None] = field(default_factory=set)
 
     def take(self, decoded: Decoded, *, pages: int = 1) -> None:
         self.rows_read += decoded.rows
@@ -254,14 +251,39 @@ class _Facts:
         }
 
 
+async def together(work: Iterable[Coroutine[None, None, Value]]) -> list[Value]:
+    """The results of all, in order; where one fails, the others are stopped and its error is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _leads_to(endpoint: Endpoint, refusal: ConnectorError) -> bool:
+    """Whether a refusal means that another endpoint is to be asked: the server does not know the first one, or the token may not.
+
+    A server of 2019 answers 500 where a newer endpoint needs a service that it does not have.
+    """
+    if endpoint.partial:
+        return isinstance(refusal, ScopeMissing)
+    lacks = isinstance(refusal, SentryUnavailable) and refusal.data.get("status") == 500  # noqa: PLR2004  # HTTP's own number
+    return lacks or isinstance(refusal, RequestRefused | NotFound | ScopeMissing)
+
+
 def _bounds(report: Report, one: Slice) -> tuple[dt.datetime | None, dt.datetime | None]:
-    """Which times a slice's rows may have. A row whose time moves on (an issue's) is not cut a moment before now."""
+    """Which times a slice's rows may have.
+
+    The time of an issue moves on with each event. Where the run's own instant ends the window, an issue that is seen again while
+    the run goes on belongs to it all the same: cut there, a busy issue would never be read.
+    """
     if one.span is None or one.window is None:
         return None, None
     start, end = one.span
     if report.immutable_time:
         return start, end
-    return start, None if one.window.start is None else one.window.end
+    return start, None if one.window.cut or one.window.start is None else one.window.end
 
 
 def _points(body: bytes) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sentry_connector.errors import ConnectorError, DetailsError, NotFound, ScopeMissing, nearest
+from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
 from sentry_connector.reports.details import ALL, Details
 from sentry_connector.reports.model import Grain, Menu, Report, Shape
 from sentry_connector.reports.scopes import Scope
@@ -35,11 +36,10 @@ class Unresolved:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resolved:
-    """The scopes of a run, the choices that brought none, and what should be said about how they were found."""
+    """The scopes of a run, and the choices that brought none."""
 
     scopes: tuple[Scope, ...]
     unresolved: tuple[Unresolved, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 async def resolve(report: Report, details: Details, directory: Directory, base_url: str) -> Resolved:
@@ -57,9 +57,7 @@ async def resolve(report: Report, details: Details, directory: Directory, base_u
     if finder.unresolved and not scopes:
         raise finder.unresolved[0].error
     distinct = {(scope.url, scope.id): scope for scope in scopes}  # a project may be chosen by its slug and by its id
-    return Resolved(
-        scopes=tuple(distinct.values()), unresolved=tuple(finder.unresolved), warnings=tuple(finder.warnings)
-    )
+    return Resolved(scopes=tuple(distinct.values()), unresolved=tuple(finder.unresolved))
 
 
 @dataclass
@@ -71,7 +69,6 @@ class _Finder:
     directory: Directory
     base_url: str
     unresolved: list[Unresolved] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
     async def scopes(self) -> list[Scope]:
         match self.report.grain:
@@ -94,7 +91,7 @@ class _Finder:
         for choice in choices:
             try:
                 found += await find(choice)
-            except (NotFound, ScopeMissing) as error:
+            except ONE_SCOPE_ONLY as error:
                 named = isinstance(choice, str)
                 label = choice if isinstance(choice, str) else choice.slug
                 rows = {column: label.rpartition("/")[2]}
@@ -122,10 +119,9 @@ class _Finder:
         try:
             return [_organization_scope(one) for one in await self._organizations()]
         except (ScopeMissing, NotFound):
-            # Without a menu everything is meant, and what the token's own teams have is better than nothing.
-            if self.report.menus or not any("{" not in endpoint.path for endpoint in self.report.endpoints):
+            # Without a menu everything is meant; a list that needs no organization says what it lacks itself.
+            if self.report.menus or all("{" in endpoint.path for endpoint in self.report.endpoints):
                 raise
-        self.warnings.append("The token is shown no organizations: only the projects of its own teams are read.")
         return [self._account()]
 
     async def _projects(self) -> list[Project]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -61,8 +62,11 @@ class Pulled:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, a part at a time; memory does not grow with their number."""
+        left = self.rows
         for record in self._extraction.records:
-            yield from self._spool.batches(record)
+            for batch in self._spool.batches(record):
+                yield batch.slice(0, left)
+                left -= min(batch.num_rows, left)
 
 
 @contextlib.asynccontextmanager
@@ -135,10 +139,10 @@ async def pull_into(
     return Pulled(
         report=report,
         schema=spool.schema,
-        rows=sum(record.rows for record in extraction.records),
+        rows=min(sum(record.rows for record in extraction.records), sys.maxsize if limit is None else limit),
         windows=_described(prepared, details),
         incomplete=(*prepared.incomplete, *extraction.incomplete),
-        warnings=(*prepared.warnings, *extraction.warnings, *drift_warnings(extraction)),
+        warnings=(*extraction.warnings, *drift_warnings(extraction)),
         limited=any(record.limited for record in extraction.records),
         _spool=spool,
         _extraction=extraction,

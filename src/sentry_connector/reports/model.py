@@ -116,6 +116,8 @@ class Endpoint:
         family: which rate budget it draws from (`sentry/budget.py` has the published limits).
         owner: (path in the item, field of `Scope`): items whose value differs are not of this slice and are dropped. For
             endpoints that answer more than was asked.
+        partial: what the endpoint's answer lacks, as a sentence for the run's record. Such an endpoint is asked only where the
+            token is refused the ones before it.
     """
 
     path: str
@@ -126,6 +128,7 @@ class Endpoint:
     open_start: str | None = None
     family: str = "default"
     owner: tuple[str, str] | None = None
+    partial: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,11 @@ from sentry_connector.reports.model import Endpoint, Grain, Report, text
 from sentry_connector.reports.organization_projects import ENDPOINT
 from sentry_connector.reports.shared_columns import PROJECT_FACTS, PROJECT_IDENTITY, PROJECT_LEFT_OUT
 
-_LEGACY_LIST = Endpoint(path="/projects/", owner=("organization/id", "organization_id"))
+_LEGACY_LIST = Endpoint(
+    path="/projects/",
+    owner=("organization/id", "organization_id"),
+    partial="The token may not list the projects of an organization: only those of its user's own teams are read.",
+)
 _LEGACY_ONLY = "Only the legacy list of all projects has it."
 _ORGANIZATIONS_OWN = "A fact about the organization, which the Organizations report holds."
 

@@ -30,10 +30,13 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def id(self) -> str:
-        """Stable name for watermarks and reasons: `project:42`. Built on ids, so that a rename keeps it."""
+        """Stable name for watermarks and reasons: `project:42`. Built on ids, so that a rename keeps it.
+
+        A token that may not read an organization does not tell its id: then the slug stands in its place.
+        """
         ids = {
             Grain.ACCOUNT: "all",
-            Grain.ORGANIZATION: self.organization_id,
+            Grain.ORGANIZATION: self.organization_id or f"@{self.organization}",
             Grain.TEAM: self.team_id,
             Grain.PROJECT: self.project_id,
             Grain.ISSUE: self.issue_id,

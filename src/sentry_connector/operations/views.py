@@ -34,7 +34,7 @@ def report_view(report: Report) -> dict[str, Any]:
                 "name": column.name,
                 "type": column.type.value,
                 "about": column.about,
-                "source": " or ".join(column.sources) or f"the chosen {column.context}",
+                "source": " or ".join(column.paths) or "what was asked for",
                 "key": column.name in report.key,
             }
             for column in report.columns

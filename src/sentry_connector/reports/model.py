@@ -49,6 +49,11 @@ class Column:
     optional: bool = False
     keyed: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path in the item that the value may come from; empty where only what was asked for says it."""
+        return self.sources or tuple(path for _, path in self.keyed)
+
 
 class Grain(StrEnum):
     """What one slice of a report is about."""

@@ -97,8 +97,7 @@ def _row(report: Report, column: Column) -> tuple[str, ...]:
 
 def _origin(column: Column) -> str:
     """Where a value comes from: the first of these paths that is there."""
-    paths = column.sources or tuple(path for _, path in column.keyed)
-    return _codes(paths) if paths else "what was asked for"
+    return _codes(column.paths) if column.paths else "what was asked for"
 
 
 def _left_out(report: Report) -> Iterable[str]:

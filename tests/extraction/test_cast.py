@@ -57,6 +57,8 @@ def test_a_value_that_fits_is_stored(kind: ColumnType, value: Any, stored: Any) 
         (ColumnType.BOOLEAN, "true"),
         (ColumnType.TIMESTAMP, "yesterday"),
         (ColumnType.TIMESTAMP, "2026-02-30T00:00:00Z"),
+        (ColumnType.TIMESTAMP, "0000-01-01T00:00:00Z"),
+        (ColumnType.TIMESTAMP, "9999-12-31T23:59:59-10:00"),
         (ColumnType.TIMESTAMP, 10**30),
         (ColumnType.TIMESTAMP, True),
     ],

@@ -6,9 +6,12 @@ import datetime as dt
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sentry_connector.errors import MalformedAnswer
-from sentry_connector.extraction.decode import Decoder
+from sentry_connector.extraction.decode import MOST_LEARNT, MOST_NAMED, OTHERS, Decoder
+from sentry_connector.reports.model import Report
 
 from .records import ENTRIES, NOW, THINGS, context
 
@@ -128,6 +131,115 @@ def test_numbers_that_json_allows_and_columns_do_not() -> None:
     batch = Decoder(THINGS).page(body, context()).batch
     assert (batch["count"].to_pylist(), batch["score"].to_pylist()) == ([None], [None])
     assert set(json.loads(batch["_extra"][0].as_py())) == {"lifetime/count", "score"}
+
+
+@pytest.mark.parametrize("written", ["1e999", "-1e999", "NaN", "-Infinity", "1" + "0" * 400])
+def test_a_number_that_no_column_holds_is_kept_as_text(written: str) -> None:
+    batch = Decoder(THINGS).page(f'[{{"id": {written}, "score": {written}}}]'.encode(), context()).batch
+    (row,) = batch.to_pylist()
+    assert (row["id"], row["score"]) == (written, None)
+    assert str(json.loads(row["_extra"])["score"]) == written
+
+
+def test_an_integer_beyond_64_bits_stays_an_integer() -> None:
+    (row,) = rows(PLAIN | {"count": 2**64, "novel": {"a": 1}})
+    assert json.loads(str(row["_extra"])) == {"lifetime/count": 2**64, "novel": {"a": 1}}
+
+
+@pytest.mark.parametrize("field", ["tags", "novel", "entries"])
+@pytest.mark.parametrize("report", [THINGS, ENTRIES], ids=["items", "entries"])
+def test_what_is_nested_deep_is_kept_and_too_deep_is_malformed(report: Report, field: str) -> None:
+    def page(depth: int) -> dict[str, object]:
+        value = b"[" * depth + b"]" * depth
+        body = b'[{"eventID": "a", "entries": [{"data": 1}], "%s": [{"data": %s}]}]' % (field.encode(), value)
+        found: list[dict[str, object]] = Decoder(report).page(body, context()).batch.to_pylist()
+        return found[0]
+
+    assert "[" * 500 in "".join(map(str, page(500).values()))
+    for depth in (2_000, 100_000):
+        with pytest.raises(MalformedAnswer, match="too deep"):
+            page(depth)
+
+
+WRITTEN = [
+    *(
+        '""',
+        '"a"',
+        '"7"',
+        '"caf\u00e9 \\u00e9 \\/ \\ud83d\\ude00"',
+        '"NaN \\" NaN"',
+        '"\\\\ud800"',
+        "true",
+        "null",
+        "3",
+        "3.0",
+    ),
+    *("1.50", "1E5", "-0", "18446744073709551616", '"2026-03-10T11:00:00Z"', '"2026-03-10"', "{}", "[ ]"),
+    *('{"b": 1,  "a": [1 , 2.50]}', '[{"key": "k", "value": null}]', '{"email": "x", "shoe" : 1.0}', '{"count": 1E2}'),
+]
+"""Values in the many ways in which JSON may be written."""
+NAMES = ["count", "lifetime", "score", "hasSeen", "user", "tags", "noise", "novel", 'no"vel', "dateCreated"]
+SURPRISES = [
+    *(
+        "1",
+        '{"a": 1}',
+        "1e999",
+        "NaN",
+        '"\\ud800"',
+        '"\\udc00\\ud83d\\ude00"',
+        '"caf\udcff"',
+        "9" * 5000,
+        '{"z":[1 , -Infinity]}',
+    )
+]
+
+
+def test_json_is_as_sentry_wrote_it_whatever_a_neighbour_holds() -> None:
+    tags = '[{"key": "a", "value":"\\u00e9\\/x"}, 1E5, 1e999]'
+    known = '{"id": "1", "dateCreated": "2026-03-10T11:00:00Z", "tags": ' + tags + "}"
+    for page in (f"[{known}]", *(f'[{known}, {{"novel": {surprise}}}]' for surprise in SURPRISES)):
+        batch = Decoder(THINGS).page(page.encode(errors="surrogateescape"), context()).batch
+        assert batch["tags"][0].as_py() == tags
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(WRITTEN)), min_size=1, max_size=4),
+    st.sampled_from([*NAMES, "other"]),
+    st.sampled_from(SURPRISES),
+)
+def test_a_row_does_not_depend_on_its_neighbours(items: list[dict[str, str]], name: str, surprise: str) -> None:
+    """The same rows come out beside a surprising item, on the page that surprises and on the next one."""
+    written = [", ".join(f"{json.dumps(key)}: {value}" for key, value in item.items()) for item in items]
+    page = "[" + ", ".join(f"{{{fields}}}" for fields in written)
+    alone = Decoder(THINGS).page(f"{page}]".encode(), context()).batch
+    decoder = Decoder(THINGS)
+    for _ in range(2):
+        beside = decoder.page(
+            f"{page}, {{{json.dumps(name)}: {surprise}}}]".encode(errors="surrogateescape"), context()
+        ).batch
+        assert beside.slice(0, len(items)).to_pylist() == alone.to_pylist()
+    assert decoder.page(f"{page}]".encode(), context()).batch.to_pylist() == alone.to_pylist()
+
+
+def test_names_without_end_are_kept_but_neither_learnt_nor_listed_without_end() -> None:
+    decoder = Decoder(THINGS)
+    named: set[str] = set()
+    for page in range(5):
+        items = [PLAIN | {f"novel {page} {item} {field}": field for field in range(2)} for item in range(100)]
+        decoded = decoder.page(json.dumps(items).encode(), context())
+        extras = [json.loads(extra) for extra in decoded.batch["_extra"].to_pylist()]
+        assert extras == [{f"novel {page} {item} {field}": field for field in range(2)} for item in range(100)]
+        named |= set(decoded.drift)
+    assert decoded.drift == {OTHERS: 100}
+    assert len(decoder.learnt) == MOST_LEARNT
+    assert len(named) == MOST_NAMED + 1
+
+
+def test_a_name_that_no_struct_can_have_is_kept_each_time() -> None:
+    decoder = Decoder(THINGS)
+    for _ in range(2):
+        batch = decoder.page(json.dumps([PLAIN | {'a"\\\n': 1, "": 2}]).encode(), context()).batch
+        assert json.loads(batch["_extra"][0].as_py()) == {'a"\\\n': 1, "": 2}
 
 
 def test_one_row_per_entry() -> None:

@@ -208,6 +208,27 @@ def test_the_servers_clock_is_never_believed_to_be_later_than_it_is(ahead: float
     assert server.now() > clock.time() + ahead - 0.4
 
 
+@pytest.mark.parametrize("wrong", [-3600.0, 3600.0])
+async def test_one_wrong_date_does_not_outlive_its_own_answer(wrong: float) -> None:
+    clock = VirtualClock()
+    budget = Budget("sentry.example.com", clock=clock)
+    budget.learn("default", 200, {"date": http_date(clock.time() + wrong)})
+    async with budget.slot("default"):
+        budget.learn("default", 200, {"date": http_date(clock.time()), **limit_headers(40, 0, clock.time() + 30)})
+    await spend(budget, "default", 1)
+    assert clock.sleeps == [30.0]
+
+
+def test_a_date_that_is_a_little_early_is_forgotten_in_time() -> None:
+    clock = VirtualClock()
+    server = ServerClock(clock)
+    server.observe(http_date(clock.time() + 4))
+    for _ in range(100):
+        clock.elapsed += 1
+        server.observe(http_date(clock.time()))
+    assert server.skew() == 0
+
+
 @pytest.mark.parametrize("value", ["", "x", "-1", "1e3", "9" * 400, "٣"])
 async def test_numbers_that_are_none_are_ignored(value: str) -> None:
     budget = Budget("sentry.example.com", clock=VirtualClock())

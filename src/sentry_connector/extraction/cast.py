@@ -14,6 +14,8 @@ from sentry_connector.extraction.schema import ARROW_TYPES
 from sentry_connector.reports.model import ColumnType
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+_EARLIEST = pa.scalar(dt.datetime.min.replace(tzinfo=dt.UTC), ARROW_TYPES[ColumnType.TIMESTAMP])
+_LATEST = pa.scalar(dt.datetime.max.replace(tzinfo=dt.UTC), ARROW_TYPES[ColumnType.TIMESTAMP])
 _MISFIT = object()
 
 
@@ -97,7 +99,11 @@ def _number(value: str, kind: type[int | float]) -> Any:
 
 
 def _timestamps(values: Sequence[Any]) -> pa.Array:
-    return pc.cast(pa.array(values, pa.string()), ARROW_TYPES[ColumnType.TIMESTAMP])
+    array = pc.cast(pa.array(values, pa.string()), ARROW_TYPES[ColumnType.TIMESTAMP])
+    span = pc.min_max(array)
+    if pc.less(span["min"], _EARLIEST).as_py() or pc.greater(span["max"], _LATEST).as_py():
+        raise pa.ArrowInvalid("Arrow knows years that Python does not")
+    return array
 
 
 def _plain(kind: ColumnType) -> Callable[[Sequence[Any]], pa.Array]:

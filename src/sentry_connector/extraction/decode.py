@@ -2,15 +2,15 @@
 
 A page that holds only what the catalogue knows is decoded by a msgspec struct in one pass. A page with a surprise (an unknown
 field, an object where a number was) takes the lenient way, which keeps every surprise in `_extra` and teaches the struct the
-new fields, so that the next page is fast again.
+new fields, so that the next page is fast again. Both ways end in the same structs: a row does not depend on its neighbours.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
+import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,13 +21,20 @@ import pyarrow.compute as pc
 from sentry_connector.errors import MalformedAnswer
 from sentry_connector.extraction import tree
 from sentry_connector.extraction.cast import cast
-from sentry_connector.extraction.lenient import lenient_items
+from sentry_connector.extraction.lenient import strip
 from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.reports.model import Column, Report, Shape
 
 ENTRY = "@entry"
 INDEX = "@index"
 ENTRIES = "entries"
+
+MOST_LEARNT = 200
+"""Unknown fields that a decoder learns; pages with others take the lenient way each time."""
+MOST_NAMED = 200
+"""Unexpected paths that drift counts by name."""
+OTHERS = "(others)"
+"""Stands in drift for all other paths."""
 
 Extras = dict[int, dict[str, Any]]
 """Row number → path → what did not fit or was not known."""
@@ -60,7 +67,8 @@ class Decoded:
     Attributes:
         batch: the rows.
         rows: how many rows the page held, before anything was dropped.
-        drift: path → how many rows had something there that the catalogue does not know or that did not fit.
+        drift: path → how many rows had something there that the catalogue does not know or that did not fit. After
+            `MOST_NAMED` paths, whatever else is unexpected counts as `OTHERS`.
         newest: the latest time in the page, before anything was dropped; None where the report has no time.
     """
 
@@ -80,30 +88,40 @@ class _Items:
 
 
 class Decoder:
-    """Decodes the pages of one report. Not shared between reports; learns unknown fields as it goes."""
+    """Decodes the pages of one report. Not shared between reports; learns unknown fields as it goes.
+
+    Attributes:
+        report, schema: what is decoded, and into which columns.
+        learnt: paths of the unknown fields that no longer slow a page down, `MOST_LEARNT` at most.
+    """
 
     def __init__(self, report: Report) -> None:
         self.report = report
         self.schema = arrow_schema(report)
         self._tree = _known_tree(report)
-        self._unknown: set[tree.Path] = set()
+        self.learnt: list[tree.Path] = []
+        self._named: set[str] = set()
         self._compile()
 
     def page(self, body: bytes, context: Context) -> Decoded:
         """The rows of one page of items.
 
         Raises:
-            MalformedAnswer: the body is no JSON list of objects, or an item belongs to somebody else than was asked for.
+            MalformedAnswer: the body is no JSON list of objects, is nested too deep, or an item belongs to somebody else than
+                was asked for.
         """
-        items = self._items(body)
-        self._check_owner(items, context)
-        return self._rows(items, context)
+        try:
+            items = self._items(body)
+            self._check_owner(items, context)
+            return self._rows(items, context)
+        except RecursionError as error:
+            raise MalformedAnswer("An item of Sentry's answer is nested too deep to be read.") from error
 
     def absent(self, body: bytes) -> list[str]:
         """Columns that no item of the page has a field for, though today's Sentry sends it always: the server is older."""
         try:
             items = _NAMES_DECODER.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return []  # the page itself is decoded by `page`, which tells what is wrong with it
         present = {name for item in items for name in item}
         return [column.name for column in self.report.columns if items and _is_missed(column, present)]
@@ -118,26 +136,27 @@ class Decoder:
         self._getters = {path: tree.getter(self._tree, path) for path, _ in tree.walk(self._tree)}
 
     def _items(self, body: bytes) -> _Items:
+        extras: Extras = {}
         try:
             structs = self._type.decode(body)
-        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError):
-            return self._lenient(body)
-        extras: Extras = {}
-        for path in self._unknown:
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            page = strip(body, self._tree)
+            self._learn(page.unknown)
+            structs, extras = self._type.decode(msgspec.json.encode(page.items)), page.extras
+        for path in self.learnt:
             for row, text in enumerate(self._getters[path](structs)):
                 if text is not None:
                     extras.setdefault(row, {})["/".join(path)] = msgspec.Raw(text.encode())
         return _Items(len(structs), lambda path: self._getters[path](structs), extras)
 
-    def _lenient(self, body: bytes) -> _Items:
-        result = lenient_items(body, self._tree)
-        fresh = result.unknown - self._unknown
+    def _learn(self, unknown: Iterable[tree.Path]) -> None:
+        room = MOST_LEARNT - len(self.learnt)
+        fresh = list(itertools.islice((path for path in unknown if tree.is_nameable(path[-1])), room))
+        for path in fresh:
+            self._tree.add(path, raw=True)
         if fresh:
-            for path in fresh:
-                self._tree.add(path, raw=True)
-            self._unknown |= fresh
+            self.learnt += fresh
             self._compile()
-        return _Items(result.count, result.columns.__getitem__, result.extras)
 
     def _check_owner(self, items: _Items, context: Context) -> None:
         if self.report.item_owner is None:
@@ -149,7 +168,7 @@ class Decoder:
                 raise MalformedAnswer(f"Sentry answered with rows of {name} {value!r} where {wanted!r} was asked for.")
 
     def _rows(self, items: _Items, context: Context) -> Decoded:
-        drift: Counter[str] = Counter(path for extra in items.extras.values() for path in extra)
+        drift = self._drift(items.extras)
         rows = self._exploded(items) if self.report.shape is Shape.ENTRIES else items
         arrays: dict[str, pa.Array] = {}
         for column in self.report.columns:
@@ -162,6 +181,14 @@ class Decoder:
         batch = self._batch(arrays, rows, context)
         newest = pc.max(batch[self.report.time_column]).as_py() if self.report.time_column else None
         return Decoded(batch=self._kept(batch, rows, context), rows=rows.count, drift=drift, newest=newest)
+
+    def _drift(self, extras: Extras) -> Counter[str]:
+        return Counter(name for extra in extras.values() for name in dict.fromkeys(map(self._drift_name, extra)))
+
+    def _drift_name(self, path: str) -> str:
+        if len(self._named) < MOST_NAMED:
+            self._named.add(path)
+        return path if path in self._named else OTHERS
 
     def _batch(self, arrays: dict[str, pa.Array], rows: _Items, context: Context) -> pa.RecordBatch:
         count = rows.count
@@ -267,10 +294,12 @@ def _keyed(column: Column, rows: _Items) -> list[str | None]:
 def _extra_text(extra: dict[str, Any] | None) -> str | None:
     if not extra:
         return None
-    try:
-        return msgspec.json.encode(extra, order="sorted").decode()
-    except (OverflowError, ValueError):  # an integer beyond 64 bits, a float that JSON does not have
-        return json.dumps({path: str(value) for path, value in extra.items()}, sort_keys=True)
+    return msgspec.json.encode({path: _writable(value) for path, value in extra.items()}, order="sorted").decode()
+
+
+def _writable(value: Any) -> Any:
+    """An integer as JSON text, since msgspec refuses to write one beyond 64 bits; all else as it is."""
+    return msgspec.Raw(str(value).encode()) if type(value) is int else value
 
 
 def _known_tree(report: Report) -> tree.Node:

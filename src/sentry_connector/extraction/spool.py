@@ -19,6 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
+from sentry_connector.errors import KeyViolated
+
 PART_ROWS = 50_000
 PART_BYTES = 16 * 1024 * 1024
 """A slice that grows beyond either is written in parts, so that memory does not grow with the slice."""
@@ -203,7 +205,11 @@ class SliceWriter:
     _number: int = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take the rows of a page."""
+        """Take the rows of a page.
+
+        Raises:
+            KeyViolated: a row of a partitioned table has no time, and so no day.
+        """
         self._batches.append(batch)
         self._bytes += batch.nbytes
         self._rows += batch.num_rows
@@ -264,6 +270,12 @@ class SliceWriter:
         column = self.spool.layout.day_column
         if column is None:
             return [(None, table)]
+        if table[column].null_count:
+            raise KeyViolated(
+                f"{table[column].null_count} rows have no {column}, and so no day to lie in.",
+                remedy="Choose another update method: only Partition needs the day.",
+                column=column,
+            )
         days = days_of(table[column], self.spool.layout.timezone)
         return [(day.as_py(), table.filter(pc.equal(days, day))) for day in pc.unique(days)]
 

@@ -61,6 +61,11 @@ def split(source: str) -> Path:
     return tuple(source.split("/"))
 
 
+def is_nameable(name: str) -> bool:
+    """Whether msgspec takes it as the name of a struct's field; others cannot be made known."""
+    return not any(character in '"\\' or character < " " for character in name)
+
+
 def struct_type(node: Node, name: str = "Item") -> type[msgspec.Struct]:
     """A struct that decodes such an object and refuses, as a whole page, whatever is not known.
 

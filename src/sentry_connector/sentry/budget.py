@@ -73,6 +73,10 @@ PUBLISHED: Mapping[str, Limit] = {
 }
 """Limits of sentry.io for one user, from Sentry's source as of 2026; Sentry publishes them nowhere else."""
 SELF_HOSTED_CONCURRENCY = 8
+DATE_LAG = 5.0
+"""Seconds by which an answer's Date may lie behind: it is a whole second, and the body comes after it."""
+DATE_LIFE = 60.0
+"""Seconds after which what earlier Dates told is measured anew: a run lasts longer than clocks stay right."""
 _PREFIX = "x-sentry-rate-limit-"
 
 
@@ -85,18 +89,24 @@ class ServerClock:
     """The server's clock, learnt from Date headers and told on the local monotonic scale.
 
     A Date header is a whole second and was written before it arrived, so each one gives a lower bound of how far the
-    server's clock is ahead; the highest bound is the best, and errs only towards waiting too long.
+    server's clock is ahead; the highest bound of the last `DATE_LIFE` is the best, and errs only towards waiting too long.
+    Where it is more than `DATE_LAG` above the newest, one of the two is wrong, and the newest is believed: the instants that
+    an answer tells are by that answer's own Date.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ahead: float | None = None
+        self._learnt = 0.0  # when, on the monotonic scale
 
     def observe(self, date: str | None) -> None:
         """Learn from a Date header that has just arrived."""
-        if (instant := http_date(date)) is not None:
-            ahead = instant - self._clock.monotonic()
-            self._ahead = ahead if self._ahead is None else max(self._ahead, ahead)
+        if (instant := http_date(date)) is None:
+            return
+        now = self._clock.monotonic()
+        ahead = instant - now
+        if self._ahead is None or not ahead < self._ahead <= ahead + DATE_LAG or now - self._learnt > DATE_LIFE:
+            self._ahead, self._learnt = ahead, now
 
     def now(self) -> float:
         """Unix time by the server's clock, by the local one where the server never told."""

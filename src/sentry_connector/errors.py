@@ -34,6 +34,7 @@ ConnectorError
 │   └── KeyViolated            key.violated          33
 ├── RunIncomplete              run.incomplete        40
 ├── Locked                     store.locked          50   retry
+│   └── LeaseLost              store.locked          50   retry; another process has taken over what this one was doing
 ├── StoreUnusable              store.unusable        51
 │   └── VaultUnusable          vault.unusable        51
 └── Cancelled                  run.cancelled         60
@@ -46,6 +47,7 @@ whether the very same call may succeed later. Code decides by class, never by te
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -113,7 +115,7 @@ class LossNotAccepted(UsageError):
     """The run would drop rows that the table holds; `rows` says how many."""
 
     name = "usage.loss"
-    default_remedy = "Repeat with --accept-loss, choose longer dates, or use append, upsert or partition."
+    default_remedy = "Choose longer dates or another update method, or consent: `datasets edit NAME --accept-loss`."
 
 
 class SqlError(UsageError):
@@ -320,6 +322,10 @@ class Locked(ConnectorError):
     default_remedy = "Wait for it, or repeat with --wait-lock 30s."
 
 
+class LeaseLost(Locked):
+    """This process was at work on it, until another one took it over."""
+
+
 class StoreUnusable(ConnectorError):
     """The connector's own database cannot be used."""
 
@@ -341,6 +347,13 @@ class Cancelled(ConnectorError):
     name = "run.cancelled"
     exit_code = 60
     default_remedy = "Run it again when wanted."
+
+
+def disk_error(error: OSError, place: str) -> DestinationError:
+    """What the operating system says about writing at a place, as our error: no space is left, or it may not be written."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFull(f"No space is left at {place}.")
+    return DestinationRefused(f"{place} cannot be written: {error.strerror or error}.")
 
 
 def nearest(given: str, known: Iterable[str], *, count: int = 3) -> list[str]:

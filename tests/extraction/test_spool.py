@@ -130,3 +130,13 @@ def test_each_day_has_its_own_files(tmp_path: Path) -> None:
     files = writer.finish().files
     assert {file.day: file.rows for file in files} == {dt.date(2026, 3, 10): 1, dt.date(2026, 3, 11): 1}
     assert all(file.path.startswith(f"_day={file.day}/e00000007-") for file in files)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"slice_id": 1}'])
+def test_a_manifest_that_was_cut_off_is_none(tmp_path: Path, content: bytes) -> None:
+    """As after a loss of power: the slice is read again."""
+    one = spool(tmp_path)
+    one.writer("s", "project:1").finish()
+    (manifest,) = tmp_path.rglob("*.json")
+    manifest.write_bytes(content)
+    assert one.record("s") is None

@@ -8,6 +8,7 @@ they leave (DuckDB 2.0, measured): `COPY … TO` may overwrite a file that `allo
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,7 +80,15 @@ def query(
         with _sql_errors(connection, sql, tables):
             _refuse_all_but_select(connection, sql)
             reader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
+            _refuse_equal_names(reader.schema.names)
         yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader))
+
+
+def _refuse_equal_names(names: list[str]) -> None:
+    """Columns of one name would be one field in JSON, and the other's values gone."""
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise SqlError(f"The result has {count} columns named {name!r}.", remedy="Name them apart with AS.")
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

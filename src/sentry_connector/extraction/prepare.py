@@ -76,7 +76,7 @@ async def prepare(
     """
     if report.time_column is not None:
         window_of(report, details, now=now, settle=settle, watermark=None)  # wrong dates cost no request
-    resolved = await resolve_scopes(report, details, Directory(client), client.base_url)
+    resolved = await resolve_scopes(report, details, Directory(client, report=report.name), client.base_url)
     if strict:
         for one in resolved.unresolved:
             if one.named:

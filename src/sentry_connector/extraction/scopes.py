@@ -13,7 +13,7 @@ from sentry_connector.reports.model import Grain, Menu, Report, Shape
 from sentry_connector.reports.scopes import Scope
 from sentry_connector.sentry.directory import Directory, Organization, Project, Team
 
-Choice = TypeVar("Choice", str, Organization)
+Choice = TypeVar("Choice", str, Organization, Team)
 Thing = TypeVar("Thing")
 
 
@@ -148,11 +148,11 @@ class _Finder:
         teams = await self._each(await self._organizations(), self.directory.teams, "organization")
         if self.details.teams != (ALL,):
             teams = await self._each(self.details.teams, _teams_named(teams), "team")
-        return [await self._team_scope(team) for team in teams]
+        return await self._each(teams, self._team_scope, "team")
 
-    async def _team_scope(self, team: Team) -> Scope:
+    async def _team_scope(self, team: Team) -> list[Scope]:
         members = await self.directory.team_projects(team) if self.report.shape is Shape.POINTS else ()
-        return Scope(
+        scope = Scope(
             grain=Grain.TEAM,
             url=team.url,
             organization=team.organization,
@@ -161,6 +161,7 @@ class _Finder:
             team_id=team.id,
             members=tuple((project.id, project.slug) for project in members),
         )
+        return [scope]
 
     async def _issue_scope(self) -> Scope:
         narrowed = self.details.organizations not in {(), (ALL,)}

@@ -6,6 +6,7 @@ record of progress: a killed run that starts again reads the slices that have no
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import io
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from sentry_connector.errors import KeyViolated
+from sentry_connector.errors import KeyViolated, disk_error
 
 PART_ROWS = 50_000
 PART_BYTES = 16 * 1024 * 1024
@@ -118,7 +119,11 @@ class Spool:
         if self.filesystem.get_file_info(path).type is not pafs.FileType.File:
             return None
         with self.filesystem.open_input_stream(path) as stream:
-            record = msgspec.json.decode(stream.read(), type=SliceRecord)
+            content = stream.read()
+        try:
+            record = msgspec.json.decode(content, type=SliceRecord)
+        except msgspec.DecodeError:  # cut off by a loss of power
+            return None
         return record if all(self._is_whole(file) for file in record.files) else None
 
     def writer(self, slice_id: str, scope_id: str) -> SliceWriter:
@@ -141,9 +146,10 @@ class Spool:
         pq.write_table(table, sink, compression="zstd", coerce_timestamps="us")
         content = sink.getvalue()
         absolute = self._absolute(path)
-        self.filesystem.create_dir(absolute.rpartition("/")[0], recursive=True)
-        with self.filesystem.open_output_stream(absolute) as stream:
-            stream.write(content)
+        with _disk_errors(self.root):
+            self.filesystem.create_dir(absolute.rpartition("/")[0], recursive=True)
+            with self.filesystem.open_output_stream(absolute) as stream:
+                stream.write(content)
         _give_back()
         return SpoolFile(
             path=path, rows=table.num_rows, bytes=content.size, sha256=hashlib.sha256(content).hexdigest(), day=day
@@ -156,11 +162,12 @@ class Spool:
     def seal(self, record: SliceRecord) -> None:
         """Write the manifest: from here on the slice is done."""
         path = self._absolute(manifest_path(self.epoch, record.slice_id))
-        self.filesystem.create_dir(path.rpartition("/")[0], recursive=True)
         beside = f"{path}.tmp"
-        with self.filesystem.open_output_stream(beside) as stream:
-            stream.write(msgspec.json.encode(record))
-        self.filesystem.move(beside, path)
+        with _disk_errors(self.root):
+            self.filesystem.create_dir(path.rpartition("/")[0], recursive=True)
+            with self.filesystem.open_output_stream(beside) as stream:
+                stream.write(msgspec.json.encode(record))
+            self.filesystem.move(beside, path)
 
     def _absolute(self, path: str) -> str:
         return f"{self.root}/{path}"
@@ -278,6 +285,14 @@ class SliceWriter:
             )
         days = days_of(table[column], self.spool.layout.timezone)
         return [(day.as_py(), table.filter(pc.equal(days, day))) for day in pc.unique(days)]
+
+
+@contextlib.contextmanager
+def _disk_errors(root: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, root) from error
 
 
 def _give_back() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
-from sentry_connector.errors import DestinationRefused, UnknownName, UsageError
+from sentry_connector.errors import UnknownName, UsageError, disk_error
 from sentry_connector.formats.model import Profile, Summary
 from sentry_connector.formats.writer import FORMATS, open_writer
 
@@ -27,6 +29,7 @@ def check_output(output: str, format_name: str) -> None:
     Raises:
         UnknownName: no such format.
         UsageError: the folder is not there, or the format does not go to this output.
+        DiskFull, DestinationRefused: no file can be made there.
     """
     if format_name not in FORMATS:
         raise UnknownName("format", format_name, FORMATS)
@@ -34,9 +37,13 @@ def check_output(output: str, format_name: str) -> None:
         if format_name in NEEDS_A_FILE and not sys.stdout.buffer.seekable():
             raise UsageError(f"{format_name} cannot be written to a pipe.", remedy=f"Give --output FILE.{format_name}.")
         return
-    folder = Path(output).absolute().parent
-    if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}.", remedy="Make it first, or choose another --output.")
+    if _is_special(output):
+        return
+    target = Path(output).resolve()
+    if not target.parent.is_dir():
+        raise UsageError(f"There is no folder {target.parent}.", remedy="Make it first, or choose another --output.")
+    with _disk_errors(output), _beside(target):
+        pass
 
 
 def write(
@@ -71,19 +78,46 @@ def _sink(output: str, *, whole: bool) -> Iterator[BinaryIO]:
     if output == STANDARD_OUTPUT:
         yield cast("BinaryIO", _OnTerminal(sys.stdout.buffer)) if sys.stdout.isatty() else sys.stdout.buffer
         sys.stdout.buffer.flush()
-        return
-    target = Path(output).absolute() if whole else Path(f"{Path(output).absolute()}.partial")
+    elif _is_special(output):
+        with Path(output).open("wb") as stream:
+            yield stream
+    else:
+        target = Path(output).resolve()
+        target = target if whole else target.with_name(f"{target.name}.partial")
+        with _disk_errors(output), _beside(target) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+            Path(stream.name).replace(target)
+
+
+def _is_special(output: str) -> bool:
+    """Whether the output is there and is no file: a device, a pipe. Nothing may be renamed over it."""
+    try:
+        return not stat.S_ISREG(Path(output).stat().st_mode) and not Path(output).is_dir()
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def _beside(target: Path) -> Iterator[BinaryIO]:
+    """A file beside the target, gone at the end of the block unless it was renamed."""
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "It is a folder", str(target))
     beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with beside.open("wb") as stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(target)
-    except (PermissionError, IsADirectoryError) as error:
-        raise DestinationRefused(f"{output} cannot be written: {error.strerror}.") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _disk_errors(output: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, output) from error
 
 
 class _OnTerminal:

@@ -49,10 +49,12 @@ class Directory:
 
     Args:
         client: an open client.
+        report: the report that the lists are asked for, named when Sentry refuses.
     """
 
-    def __init__(self, client: SentryClient) -> None:
+    def __init__(self, client: SentryClient, *, report: str | None = None) -> None:
         self._client = client
+        self._report = report
         self._known: dict[str, Any] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -263,7 +265,13 @@ class Directory:
         family: str = "default",
     ) -> Request:
         return Request(
-            base_url=url or self._client.base_url, path=path, params=params, family=family, subject=subject, scope=scope
+            base_url=url or self._client.base_url,
+            path=path,
+            params=params,
+            family=family,
+            subject=subject,
+            scope=scope,
+            report=self._report,
         )
 
     def _issue_request(self, path: str, name: str, url: str) -> Request:

@@ -17,6 +17,7 @@ from sentry_connector.errors import (
     ConnectorError,
     MalformedAnswer,
     NotFound,
+    NotSentry,
     ProxyFailed,
     RateLimited,
     RequestRefused,
@@ -299,8 +300,11 @@ def _denied(refusal: _Refusal) -> AccessDenied:
     return AccessDenied(f"Sentry denies {refusal.request.about}: {refusal.code}{refusal.quoted}.", code=refusal.code)
 
 
-def _not_found(refusal: _Refusal) -> NotFound:
+def _not_found(refusal: _Refusal) -> ConnectorError:
+    """Sentry itself says 404 in JSON, in plain text or with nothing; a page in HTML is somebody else's."""
     request = refusal.request
+    if refusal.answer is None and "text/html" in refusal.headers.get("content-type", ""):
+        return NotSentry(f"What {origin(request.base_url)[1]} answers about {request.about} is not Sentry's API.")
     perhaps = ", or this server does not have that part of the API" if request.alternatives_exist else ""
     return NotFound(
         f"Sentry has no {request.about} for this token{perhaps}.",

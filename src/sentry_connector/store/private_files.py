@@ -5,15 +5,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sentry_connector.errors import StoreUnusable
+
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 
 
 def private_directory(path: Path) -> None:
-    """Make a folder, and those above it that are missing, for the owner alone; one that is there stays as it is."""
+    """Make a folder, and those above it that are missing, for the owner alone; one that is there stays as it is.
+
+    Raises:
+        StoreUnusable: it cannot be made.
+    """
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    for folder in reversed(missing):
-        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    try:
+        for folder in reversed(missing):
+            folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    except OSError as error:
+        raise StoreUnusable(f"The folder {path} cannot be made: {error.strerror}.") from error
 
 
 def private_file(path: Path, content: bytes = b"") -> None:

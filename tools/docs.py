@@ -5,8 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
 
 from sentry_connector import errors
+from sentry_connector.cli.root import app
 from sentry_connector.reports import pages
 from sentry_connector.settings import SETTINGS
 
@@ -16,7 +21,73 @@ DOCS = Path(__file__).parent.parent / "docs"
 def generated() -> dict[Path, str]:
     """Every generated page: its path and its text."""
     reports = {DOCS / "reports" / name: text for name, text in pages.pages().items()}
-    return reports | {DOCS / "settings.md": settings_page(), DOCS / "errors.md": errors_page()}
+    return reports | {
+        DOCS / "commands.md": commands_page(),
+        DOCS / "settings.md": settings_page(),
+        DOCS / "errors.md": errors_page(),
+    }
+
+
+def commands_page() -> str:
+    """An index of the commands, and a section for each with its arguments and options."""
+    every = list(commands())
+    index = "\n".join(f"| [`{name}`](#{anchor(name)}) | {short_help(command)} |" for name, command in every)
+    sections = "\n".join(section(name, command) for name, command in every)
+    return (
+        "# Commands\n\n"
+        "Data goes to standard output, everything else to standard error. `--help` works everywhere.\n"
+        "With `--json` the answer is JSON, an error too; the [exit code](operations.md#exit-codes) is the same.\n"
+        "A token is never an argument.\n\n"
+        f"| command | what it does |\n|---|---|\n{index}\n\n{sections}"
+    )
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command that does something, with its whole name; a group is its commands."""
+    return commands_below("sentry-connector", typer.main.get_command(app))
+
+
+def commands_below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """The command, or those of the group, in the order of `--help`."""
+    if not isinstance(command, TyperGroup):
+        yield name, command
+        return
+    context = typer.Context(command, info_name=name)
+    for child in command.list_commands(context):
+        yield from commands_below(f"{name} {child}", command.get_command(context, child))
+
+
+def section(name: str, command: Any) -> str:
+    """One command: its help, how it is called, what it takes."""
+    context = typer.Context(command, info_name=name)
+    usage = command.get_usage(context).removeprefix("Usage: ")
+    rows = "\n".join(f"| `{cell(taken)}` | {cell(about)} |" for taken, about in parameters(command, context))
+    return f"## {name}\n\n{command.help}\n\n```text\n{usage}\n```\n\n| takes | meaning |\n|---|---|\n{rows}\n"
+
+
+def parameters(command: Any, context: Any) -> Iterator[tuple[str, str]]:
+    """What the command takes, as `--help` shows it, and what that means; `--help` itself is left out."""
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            yield parameter.metavar, parameter.help
+        else:
+            yield parameter.get_help_record(context)
+
+
+def short_help(command: Any) -> str:
+    """The first sentence of the command's help."""
+    first, separator, _ = " ".join(command.help.split()).partition(". ")
+    return cell(f"{first}." if separator else first)
+
+
+def anchor(heading: str) -> str:
+    """The part of an address that leads to a heading of these pages."""
+    return heading.replace(" ", "-")
+
+
+def cell(text: str) -> str:
+    """The text as a cell of a table."""
+    return text.replace("|", "\\|")
 
 
 def settings_page() -> str:

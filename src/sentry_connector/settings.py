@@ -38,7 +38,7 @@ class Settings:
     settle: int = 60
     concurrency: int = 8
     keep_versions: int = 10
-    retention_days: int = 90
+    retention_days: int | None = None
     no_color: bool = False
 
     def masked(self) -> dict[str, str | None]:
@@ -242,7 +242,7 @@ SETTINGS: tuple[Setting, ...] = (
         name="retention_days",
         variable="SENTRY_CONNECTOR_RETENTION_DAYS",
         about="How many days Sentry keeps events; Partition never empties older days, since Sentry shows none.",
-        default="90",
+        default="30, and more, up to 90, as far back as a run reads rows",
         parse=_whole(1, 3650),
     ),
     Setting(

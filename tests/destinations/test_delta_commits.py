@@ -25,7 +25,7 @@ REPLACE, APPEND, UPSERT, PARTITION = UpdateMethod
 
 def test_a_table_that_nothing_was_committed_to_is_empty_and_not_there(tmp_path: Path) -> None:
     table = table_in(tmp_path)
-    assert (table.exists(), table.epoch(), table.watermark("project:1"), table.watermarks()) == (False, 0, None, {})
+    assert (table.exists(), table.epoch(), table.watermarks()) == (False, 0, {})
     assert (table.rows(), table.size(), table.schema(), table.files(), table.versions()) == (0, 0, None, [], [])
     assert table.committed(1) is None
     assert (
@@ -107,14 +107,14 @@ def test_watermarks_travel_with_the_commit(tmp_path: Path) -> None:
     table.commit(commit_of(table, 1, APPEND, [row(1)], watermarks={"project:1": 10, "project:2": 20}))
     table.commit(commit_of(table, 2, APPEND, [row(2)], watermarks={"project:2": 21, "project:3": 30}))
     assert table.watermarks() == {"project:1": 10, "project:2": 21, "project:3": 30}
-    assert [table.watermark(f"project:{number}") for number in range(1, 5)] == [10, 21, 30, None]
+    assert [table.watermarks().get(f"project:{number}") for number in range(1, 5)] == [10, 21, 30, None]
 
 
 def test_another_datasets_watermarks_are_not_mine(tmp_path: Path) -> None:
     destination = DeltaDestination(str(tmp_path))
     one, other = destination.table("ds1"), destination.table("ds10")
     one.commit(commit_of(one, 1, APPEND, [row(1)], watermarks={"project:1": 10}))
-    assert (other.exists(), other.watermark("project:1")) == (False, None)
+    assert (other.exists(), other.watermarks().get("project:1")) == (False, None)
 
 
 def test_revert_brings_rows_and_watermarks_back_in_one_commit(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_revert_brings_rows_and_watermarks_back_in_one_commit(tmp_path: Path) ->
     assert done.version == before + 1
     assert stored(table) == [row(1), row(2)]
     assert table.watermarks() == {"project:1": 10}
-    assert (table.watermark("project:2"), table.epoch()) == (None, 3)
+    assert (table.watermarks().get("project:2"), table.epoch()) == (None, 3)
     assert [one.operation for one in table.versions()] == ["revert", "upsert", "upsert"]
     table.revert(before, epoch=4)
     assert stored(table) == ordered([row(1, "b"), row(2), row(3)])

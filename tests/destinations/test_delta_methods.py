@@ -19,6 +19,7 @@ from sentry_connector.destinations.delta_merge import change_of
 from sentry_connector.destinations.model import Days, UpdateMethod
 from sentry_connector.errors import DestinationRefused, KeyViolated
 from tests.destinations.tables import (
+    FIRST_DAY,
     KEY,
     SCHEMA,
     Row,
@@ -122,7 +123,8 @@ def test_partition_replaces_whole_days_and_lets_others_gain(tmp_path: Path, seed
     for epoch in range(1, 6):
         kinds = {number: rng.choice(["whole", "gaining", "untouched"]) for number in range(5)}
         whole, gaining = ({day_of(n) for n, kind in kinds.items() if kind == wanted} for wanted in ("whole", "gaining"))
-        unread = [{"project_id": "2"}] if rng.random() < 0.3 else []
+        unread = rng.random() < 0.3
+        read = [{"project_id": project} for project in ("0", "1")] if unread else None
         rows = [
             one
             for one in random_rows(rng, epoch, days=[n for n, kind in kinds.items() if kind != "untouched"])
@@ -134,7 +136,7 @@ def test_partition_replaces_whole_days_and_lets_others_gain(tmp_path: Path, seed
         kept = [one for one in oracle if one["at"].date() not in whole or (unread and one["project_id"] == "2")]
         new = [one for one in rows if one["at"].date() in whole or key_of(one) not in known]
         oracle = [one for one in [*kept, *new] if not days.drops(one["at"].date())]
-        table.commit(commit_of(table, epoch, PARTITION, rows, days=days, unread=unread))
+        table.commit(commit_of(table, epoch, PARTITION, rows, days=days, read=read))
         assert without_day(stored(table)) == ordered(oracle)
         assert all(one["_day"] == one["at"].date() for one in stored(table))
 
@@ -146,8 +148,24 @@ def test_an_upsert_that_brings_nothing_new_writes_no_file_and_is_no_version(tmp_
     done = table.commit(commit_of(table, 2, UPSERT, [row(1, noise=7), row(2, noise=8)], watermarks={"project:1": 9}))
     assert (done.written, done.updated, done.deleted, done.repeated) == (0, 0, 0, False)
     assert table.files() == files
-    assert table.watermark("project:1") == 9
+    assert table.watermarks().get("project:1") == 9
     assert [one.run_id for one in table.versions()] == ["run1"]
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, None), (None, day_of(8)), (FIRST_DAY, None)])
+def test_a_row_that_has_no_time_once_is_not_doubled(
+    tmp_path: Path, before: dt.date | None, after: dt.date | None
+) -> None:
+    """Its file is looked into though its times lie elsewhere: a null says nothing of where the row is."""
+
+    def timed(one: dict[str, Any], day: dt.date | None) -> dict[str, Any]:
+        return one | {"at": dt.datetime.combine(day, dt.time(), dt.UTC) if day else None}
+
+    table = table_in(tmp_path)
+    for epoch, (day, beside) in enumerate([(before, row(2, day=1)), (after, row(3, day=9))], start=1):
+        rows = [timed(row(1, value=str(epoch)), day), beside]
+        table.commit(commit_of(table, epoch, UPSERT, rows, immutable_time="at"))
+    assert [(one["event_id"], one["value"]) for one in stored(table)] == [("e1", "2"), ("e2", "a"), ("e3", "a")]
 
 
 def test_without_a_choice_every_column_but_key_and_system_columns_is_compared(tmp_path: Path) -> None:
@@ -202,7 +220,7 @@ def test_keep_when_empty_keeps_the_rows_and_moves_the_watermark(tmp_path: Path) 
     table = table_in(tmp_path)
     table.commit(commit_of(table, 1, REPLACE, [row(1)], watermarks={"project:1": 5}))
     table.commit(commit_of(table, 2, REPLACE, [], keep_when_empty=True, watermarks={"project:1": 6}))
-    assert (table.rows(), table.epoch(), table.watermark("project:1")) == (1, 2, 6)
+    assert (table.rows(), table.epoch(), table.watermarks().get("project:1")) == (1, 2, 6)
 
 
 def test_new_columns_are_null_in_old_rows_and_missing_ones_null_in_new_rows(tmp_path: Path) -> None:
@@ -256,7 +274,7 @@ def test_a_filled_table_is_partitioned_only_after_it_was_emptied(tmp_path: Path)
     table.commit(commit_of(table, 3, REPLACE, []))
     table.commit(commit_of(table, 4, PARTITION, [row(2)], days=days))
     assert [one["_day"] for one in stored(table)] == [dt.date(2026, 3, 1)]
-    assert (table.epoch(), table.watermark("project:1")) == (4, 5)
+    assert (table.epoch(), table.watermarks().get("project:1")) == (4, 5)
 
 
 def test_replace_takes_the_partitions_away_and_other_methods_are_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sentry_connector.datasets.definition import Definition
@@ -14,7 +15,7 @@ from sentry_connector.errors import UnknownName, UsageError
 from sentry_connector.operations import datasets, runs
 from sentry_connector.reports.details import AllAvailable, Details, SinceLastRun, SingleDate
 from sentry_connector.simulator import Simulation, World, running
-from sentry_connector.store.records import Trigger
+from sentry_connector.store.records import Account, Trigger
 from tests.runs.acme import (
     ALL_OF_SHOP,
     DAY,
@@ -127,6 +128,44 @@ async def test_from_replace_to_another_method_no_row_is_doubled(method: str, app
     run = await ran(app, dataset)
     assert run.rows_written == 6
     assert column(app, dataset) == events_in(world, until=app.moment)
+
+
+def account_at(app: HastyApp, url: str) -> str:
+    """The name of a new account at that server; nothing is asked of it."""
+    name, now = f"account at {url}", app.now()
+    app.store.accounts.add(
+        Account(id=url, name=name, url=url, token_hint="…", created_at=now, updated_at=now), "sealed"
+    )
+    return name
+
+
+@pytest.mark.parametrize("url", ["https://{}", "http://sentry.example", "http://127.0.0.1:1"])
+async def test_a_filled_table_is_not_given_rows_of_another_server(url: str, app: HastyApp, sentry: Simulation) -> None:
+    """There the same ids mean something else."""
+    dataset = made(app, "upsert")
+    account = account_at(app, url.format(sentry.url.removeprefix("http://")))
+    datasets.edit(app, dataset.name, {}, account=account)
+    back = account_at(app, sentry.url)
+    datasets.edit(app, dataset.name, {}, account=back)
+    app.store.datasets.save(msgspec.structs.replace(datasets.find(app, dataset.name), account_id=None))
+    await ran(app, dataset)
+    datasets.edit(app, dataset.name, {}, account=back)
+    with pytest.raises(UsageError, match="another Sentry server"):
+        datasets.edit(app, dataset.name, {}, account=account)
+    assert datasets.find(app, dataset.name).account_id == sentry.url
+
+
+async def test_regions_of_sentry_io_are_one_server(app: HastyApp) -> None:
+    dataset = made(app, "upsert")
+    await ran(app, dataset)
+    world_wide, europe, fake = (
+        account_at(app, f"https://{host}") for host in ("sentry.io", "de.sentry.io", "nsentry.io")
+    )
+    app.store.datasets.save(msgspec.structs.replace(dataset, account_id="https://sentry.io"))
+    assert datasets.edit(app, dataset.name, {}, account=europe).account_id == "https://de.sentry.io"
+    assert datasets.edit(app, dataset.name, {}, account=world_wide).account_id == "https://sentry.io"
+    with pytest.raises(UsageError, match="another Sentry server"):
+        datasets.edit(app, dataset.name, {}, account=fake)
 
 
 def test_a_change_that_does_not_fit_changes_nothing(app: HastyApp) -> None:

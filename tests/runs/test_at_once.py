@@ -34,7 +34,7 @@ from tests.runs.watching import PATIENCE, watched
 
 AFTER_THE_LEASE = NOW + TTL + dt.timedelta(seconds=1)
 
-BEFORE_THE_COMMIT = 9
+BEFORE_THE_COMMIT = 12
 """The look at the clock with which a run of 900 events makes sure, before its commit, that the lease is still its own."""
 
 

@@ -6,13 +6,14 @@ import datetime as dt
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets
 from sentry_connector.reports.details import ALL, AllAvailable, DateRange, Details, SinceLastRun, SingleDate
 from sentry_connector.simulator import EXPIRED_TOKEN, Simulation, World, running
-from sentry_connector.store.records import Run, RunState, Trigger, Verdict
+from sentry_connector.store.records import DataSet, Run, RunState, Trigger, Verdict
 from tests.runs.acme import (
     ALL_OF_SHOP,
     DAY,
@@ -104,6 +105,52 @@ async def test_a_rejected_token_fails_the_run_and_leaves_the_table(tmp_path: Pat
         assert run.error is not None
         assert (run.error.name, run.error.code) == ("token.rejected", 10)
         assert state(later, dataset) == before
+
+
+# ---- what is left behind
+
+
+async def test_runs_that_commit_nothing_leave_no_file_and_no_folder_behind(
+    app: HastyApp, world: World, faults: Broken
+) -> None:
+    dataset = made(app, "replace", Details(projects=TWO.projects, duration=AllAvailable()))
+    await ran(app, dataset)
+    before = below(app, dataset)
+    for path, verdict in [(EVENTS_OF_SHOP, Verdict.INCOMPLETE), ("/events/", Verdict.FAILED)]:
+        faults.path = path
+        pass_time(app, world)
+        await ran(app, dataset, verdict)
+        assert below(app, dataset) == before
+
+
+def below(app: HastyApp, dataset: DataSet) -> set[Path]:
+    """All files and folders of the DataSet's table."""
+    return set(Path(app.destination.table(dataset.id).location()[1]).rglob("*"))
+
+
+# ---- before anything is read
+
+
+async def test_a_table_that_cannot_be_read_fails_the_run_and_does_not_leave_it_in_the_queue(app: HastyApp) -> None:
+    dataset = made(app, "upsert")
+    write_torn_log(Path(app.destination.table(dataset.id).location()[1], "_delta_log"))
+    run = await ran(app, dataset, Verdict.FAILED)
+    assert run.error is not None
+    assert (run.state, run.error.name) == (RunState.DONE, "destination.refused")
+    assert app.store.runs.unfinished() == []
+
+
+def write_torn_log(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / f"{0:020}.json").write_text("torn")
+
+
+async def test_a_report_that_the_catalogue_no_longer_has_fails_the_run(app: HastyApp) -> None:
+    dataset = made(app, "upsert")
+    app.store.datasets.save(msgspec.structs.replace(dataset, report="withdrawn"))
+    run = await ran(app, dataset, Verdict.FAILED)
+    assert run.error is not None
+    assert (run.state, run.error.name) == (RunState.DONE, "usage.unknown_name")
 
 
 # ---- watermarks

@@ -190,7 +190,7 @@ async def test_killed_while_reading_a_run_is_gone_on_with(method: str, request_n
     assert killed
 
 
-@pytest.mark.parametrize("look", SEEDED.sample(range(2, 13), 3))
+@pytest.mark.parametrize("look", SEEDED.sample(range(2, 15), 3))
 async def test_killed_at_a_look_at_the_clock_a_run_is_gone_on_with(look: int, tmp_path: Path) -> None:
     """Such looks lie at the lease, at the beginning, at every page, before and after the commit, and at the end."""
     killed, _ = await killed_and_gone_on_with(tmp_path, "append", at_look=look)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from sentry_connector.errors import Locked
+from sentry_connector.errors import LeaseLost, Locked
 from sentry_connector.store.leases import this_process
 from sentry_connector.store.store import Store
 from tests.store.examples import dataset
@@ -53,7 +53,7 @@ def test_an_expired_lease_can_be_taken_over_and_the_old_holder_cannot_get_it_bac
     old = store.leases.acquire("a", "sleeper", now, TTL)
     assert store.leases.holder_of("a", now + TTL) is None
     new = store.leases.acquire("a", "waker", now + TTL, TTL)
-    with pytest.raises(Locked, match="waker"):
+    with pytest.raises(LeaseLost, match="waker"):
         store.leases.renew(old, now + TTL, TTL)
     store.leases.release(old)
     assert store.leases.holder_of("a", now + TTL) == new

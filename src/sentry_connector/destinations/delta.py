@@ -76,17 +76,8 @@ class Delta:
         """The highest epoch that was committed; 0 for none."""
         return self.log.epoch(self.log.open())
 
-    def watermark(self, scope_id: str) -> int | None:
-        """End of the last committed window of that scope, in microseconds since 1970 UTC; None for none.
-
-        Each call opens the table; `watermarks` is for many scopes.
-        """
-        table = self.log.open()
-        found = None if table is None else table.transaction_version(f"{self.log.dataset_id}/{scope_id}")
-        return None if found == NO_WATERMARK else found
-
     def watermarks(self) -> dict[str, int]:
-        """The watermarks of all scopes that have one, by scope id, with one pass over the log."""
+        """Scope id → end of its last committed window, in microseconds since 1970 UTC, for the scopes that have one."""
         table = self.log.open()
         found = {} if table is None else self.log.watermarks(table.version())
         return {scope: mark for scope, mark in found.items() if mark != NO_WATERMARK}

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,7 +54,10 @@ class DataFile:
     bounds: Mapping[str, Bounds] = field(default_factory=dict)
 
     def may_hold(self, ranges: Mapping[str, tuple[Any, Any]]) -> bool:
-        """Whether a row can be in it whose columns all lie in these closed ranges; True where it is not known."""
+        """Whether a row can be in it whose columns all lie in these closed ranges; True where it is not known.
+
+        A null may have been stored for any value: the row may have had none then.
+        """
         return all(_overlaps(self.bounds.get(name), least, greatest) for name, (least, greatest) in ranges.items())
 
     def add(self, *, now_ms: int, data_change: bool = True) -> AddAction:
@@ -81,7 +85,9 @@ class DataFile:
 
 
 def _overlaps(bounds: Bounds | None, least: Any, greatest: Any) -> bool:
-    if bounds is None or bounds.least is None or bounds.greatest is None or least is None or greatest is None:
+    if bounds is None or bounds.nulls:
+        return True
+    if bounds.least is None or bounds.greatest is None or least is None or greatest is None:
         return True
     return bool(bounds.least <= greatest and least <= bounds.greatest)
 
@@ -152,6 +158,15 @@ class Folder:
     def delete(self, path: str) -> None:
         """Delete one file."""
         self.filesystem.delete_file(self.absolute(path))
+
+    def delete_emptied(self, paths: Iterable[str]) -> None:
+        """Delete the folders that the deletion of these files left empty. Object stores have no folders."""
+        if not self.is_local:
+            return
+        folders = {parent for path in paths for parent in PurePosixPath(path).parents[:-1]}
+        for folder in sorted(folders, key=lambda one: len(one.parts), reverse=True):
+            with suppress(OSError):  # what is not empty stays; the system looks and deletes in one step
+                Path(self.root, folder).rmdir()
 
     def upload(self, source: str, path: str) -> None:
         """Copy a local file to where it belongs."""

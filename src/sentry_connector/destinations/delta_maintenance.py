@@ -75,13 +75,21 @@ def kept(versions: Sequence[Version], *, now: dt.datetime, count: int) -> list[i
 
 
 def delete_unneeded(log: Log, table: DeltaTable | None, versions: Collection[int], *, before: int) -> None:
-    """Delete the files of epochs before `before` that neither the table nor one of the versions holds, and their manifests."""
+    """Delete the files of epochs before `before` that neither the table nor one of the versions holds, and their manifests.
+
+    On a disk the folders that become empty go too.
+    """
     held = [table, *map(log.at, versions)]
     needed = {file.path for one in held if one is not None for file in files_of(one)}
-    for path in log.folder.listing():
-        epoch = epoch_of(path)
-        if epoch is not None and epoch < before and path not in needed:
-            log.folder.delete(path)
+    unneeded = [path for path in log.folder.listing() if _is_before(path, before) and path not in needed]
+    for path in unneeded:
+        log.folder.delete(path)
+    log.folder.delete_emptied(unneeded)
+
+
+def _is_before(path: str, epoch: int) -> bool:
+    own = epoch_of(path)
+    return own is not None and own < epoch
 
 
 def epoch_of(path: str) -> int | None:

@@ -97,12 +97,15 @@ class Workspace:
             raise KeyViolated(f"The key ({shown}) is in the run's rows more than once.", key=list(key))
 
     def ranges(self, columns: Iterable[str]) -> dict[str, tuple[Any, Any]]:
-        """The least and the greatest staged value of each column: a stored file outside them holds no match."""
+        """The least and the greatest staged value of each column: a stored file outside them holds no match.
+
+        A column that is null in a staged row is left out: that row's match may have any value there.
+        """
+        bounds = "min({0}), max({0}), count({0}) = count(*)"
         names = list(dict.fromkeys(columns))
-        values = self._one(
-            f"SELECT {', '.join(f'min({quoted(name)}), max({quoted(name)})' for name in names)} FROM staged"
-        )
-        return {name: (values[2 * number], values[2 * number + 1]) for number, name in enumerate(names)}
+        values = self._one(f"SELECT {', '.join(bounds.format(quoted(name)) for name in names)} FROM staged")
+        found = zip(names, values[::3], values[1::3], values[2::3], strict=True)
+        return {name: (least, greatest) for name, least, greatest, whole in found if whole and least is not None}
 
     def match(
         self, stored: Sequence[DataFile], *, key: Sequence[str], group: Sequence[str], compared: Sequence[str] | None
@@ -166,16 +169,15 @@ class Workspace:
             if 0 < gone.get(number, 0) < file.rows
         ]
 
-    def only(self, file: DataFile, marks: Sequence[Mapping[str, str]]) -> DataFile | None:
-        """A file with those rows of another that carry all values of one of the marks; None where no row does."""
+    def without(self, file: DataFile, marks: Sequence[Mapping[str, str]]) -> DataFile | None:
+        """A file with the rows of another but those that carry all values of one of the marks; None where none is left."""
         names = sorted({name for mark in marks for name in mark})
-        keep = " OR ".join(
-            "("
-            + " AND ".join(f"CAST(m.{quoted(name)} AS VARCHAR) = {literal(value)}" for name, value in mark.items())
-            + ")"
+        marked = [
+            " AND ".join(f"CAST(m.{quoted(name)} AS VARCHAR) = {literal(value)}" for name, value in mark.items())
             for mark in marks
-        )
-        kept = f'SELECT m."#row" FROM {self._rows(file, names)} m WHERE {keep}'
+        ]
+        gone = " OR ".join(f"coalesce({one}, false)" for one in marked) or "false"
+        kept = f'SELECT m."#row" FROM {self._rows(file, names)} m WHERE NOT ({gone})'
         if not self._one(f"SELECT count(*) FROM ({kept})")[0]:
             return None
         return self.write(f'SELECT * EXCLUDE ("#row") FROM {self._rows(file)} WHERE "#row" IN ({kept})', file)
@@ -337,7 +339,7 @@ def _partition(commit: Commit, staged: list[DataFile], stored: Sequence[DataFile
         raise ValueError(f"Rows are staged for days that the commit does not touch: {strays}.")
     old = [file for file in stored if days.drops(file.day)]
     emptied = [file for file in stored if file.day in days.whole and not days.drops(file.day)]
-    kept = [file for file in (space.only(one, commit.unread) for one in emptied if commit.unread) if file is not None]
+    kept = [] if commit.read is None else [file for one in emptied if (file := space.without(one, commit.read))]
     growing = [file for file in stored if file.day in days.gaining and not days.drops(file.day)]
     gained = _gained(commit, staged, growing, space)
     add = [file for file in gained.add if not days.drops(file.day)]

@@ -56,6 +56,10 @@ class Days:
     gaining: frozenset[dt.date] = frozenset()
     drop_before: dt.date | None = None
 
+    def touches(self, day: dt.date | None) -> bool:
+        """Whether rows of that day may be added; those without a day always."""
+        return day is None or day in self.whole or day in self.gaining
+
     def drops(self, day: dt.date | None) -> bool:
         """Whether rows of that day are too old to be kept."""
         return self.drop_before is not None and day is not None and day < self.drop_before
@@ -79,7 +83,8 @@ class Commit:
         immutable_time: a time column that never changes for a key: files whose times lie elsewhere are not looked into.
         watermarks: scope id → end of the committed window in microseconds since 1970, UTC.
         days: for Partition.
-        unread: values of columns that mark rows of scopes which were not read whole: Partition keeps these rows.
+        read: for Partition, values of columns that mark the rows of the scopes which were read whole: only these are replaced;
+            None replaces all rows of the days.
         skip_stored: Append leaves out rows whose key the table already holds.
         keep_when_empty: Replace with no rows leaves the table as it is.
     """
@@ -95,7 +100,7 @@ class Commit:
     immutable_time: str | None = None
     watermarks: Mapping[str, int] = field(default_factory=dict)
     days: Days | None = None
-    unread: Sequence[Mapping[str, str]] = ()
+    read: Sequence[Mapping[str, str]] | None = None
     skip_stored: bool = False
     keep_when_empty: bool = False
 
@@ -132,8 +137,8 @@ class Table(Protocol):
     def epoch(self) -> int:
         """The highest epoch that was committed; 0 for none."""
 
-    def watermark(self, scope_id: str) -> int | None:
-        """End of the last committed window of that scope, in microseconds since 1970 UTC; None for none."""
+    def watermarks(self) -> dict[str, int]:
+        """Scope id → end of its last committed window, in microseconds since 1970 UTC, for the scopes that have one."""
 
     def committed(self, epoch: int) -> Committed | None:
         """What the commit of that epoch did; None where the table has not taken it."""

@@ -33,13 +33,11 @@ class Incomplete:
     Attributes:
         scope: the scope's id; None where the choice could not even be looked up.
         label: for people.
-        rows: column values that mark the rows which earlier runs brought for it.
         reason: one sentence.
         error: the stable name of the error.
     """
 
     scope: str | None
     label: str
-    rows: dict[str, str]
     reason: str
     error: str

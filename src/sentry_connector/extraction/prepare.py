@@ -84,7 +84,7 @@ async def prepare(
     spans = _spans(report, details, resolved.scopes, now=now, settle=settle, watermark=watermark, whole_days=whole_days)
     slices = plan(report, details, resolved.scopes, spans)
     gone = tuple(
-        Incomplete(scope=None, label=one.label, rows=one.rows, reason=one.error.message, error=one.error.name)
+        Incomplete(scope=None, label=one.label, reason=one.error.message, error=one.error.name)
         for one in resolved.unresolved
     )
     return Prepared(scopes=resolved.scopes, spans=spans, slices=slices, incomplete=gone)

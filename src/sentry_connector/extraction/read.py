@@ -296,9 +296,7 @@ def _points(body: bytes) -> list[tuple[int, int]]:
 
 
 def _incomplete(one: Slice, error: ConnectorError) -> Incomplete:
-    return Incomplete(
-        scope=one.scope.id, label=one.scope.label, rows=one.scope.rows, reason=error.message, error=error.name
-    )
+    return Incomplete(scope=one.scope.id, label=one.scope.label, reason=error.message, error=error.name)
 
 
 def _worst(errors: Sequence[ConnectorError]) -> ConnectorError:

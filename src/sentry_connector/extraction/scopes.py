@@ -24,13 +24,11 @@ class Unresolved:
     Attributes:
         label: as it was chosen.
         named: somebody chose just this, not all that there is.
-        rows: column values that mark the rows which earlier runs brought for it.
         error: why.
     """
 
     label: str
     named: bool
-    rows: dict[str, str]
     error: ConnectorError
 
 
@@ -84,7 +82,7 @@ class _Finder:
                 return [await self._issue_scope()]
 
     async def _each(
-        self, choices: Iterable[Choice], find: Callable[[Choice], Awaitable[Iterable[Thing]]], column: str
+        self, choices: Iterable[Choice], find: Callable[[Choice], Awaitable[Iterable[Thing]]]
     ) -> list[Thing]:
         """What the choices stand for; those that stand for nothing are kept in `unresolved`."""
         found: list[Thing] = []
@@ -94,15 +92,14 @@ class _Finder:
             except ONE_SCOPE_ONLY as error:
                 named = isinstance(choice, str)
                 label = choice if isinstance(choice, str) else choice.slug
-                rows = {column: label.rpartition("/")[2]}
-                self.unresolved.append(Unresolved(label=label, named=named, rows=rows, error=error))
+                self.unresolved.append(Unresolved(label=label, named=named, error=error))
         return found
 
     async def _organizations(self) -> list[Organization]:
         """The chosen organizations; all where none or `ALL` is chosen."""
         chosen = self.details.organizations
         if chosen and chosen != (ALL,):
-            return await self._each(chosen, self._organization, "organization")
+            return await self._each(chosen, self._organization)
         everyone = list(await self.directory.organizations())
         if not everyone:
             raise NotFound(
@@ -126,8 +123,8 @@ class _Finder:
 
     async def _projects(self) -> list[Project]:
         if self.details.projects == (ALL,):
-            return await self._each(await self._organizations(), self.directory.projects, "organization")
-        return await self._each(self.details.projects, self._project, "project")
+            return await self._each(await self._organizations(), self.directory.projects)
+        return await self._each(self.details.projects, self._project)
 
     async def _project(self, given: str) -> list[Project]:
         named, _, project = given.rpartition("/")
@@ -145,10 +142,10 @@ class _Finder:
             return await self.directory.projects_seen()
 
     async def _team_scopes(self) -> list[Scope]:
-        teams = await self._each(await self._organizations(), self.directory.teams, "organization")
+        teams = await self._each(await self._organizations(), self.directory.teams)
         if self.details.teams != (ALL,):
-            teams = await self._each(self.details.teams, _teams_named(teams), "team")
-        return await self._each(teams, self._team_scope, "team")
+            teams = await self._each(self.details.teams, _teams_named(teams))
+        return await self._each(teams, self._team_scope)
 
     async def _team_scope(self, team: Team) -> list[Scope]:
         members = await self.directory.team_projects(team) if self.report.shape is Shape.POINTS else ()

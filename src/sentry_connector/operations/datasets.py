@@ -23,6 +23,7 @@ from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastR
 from sentry_connector.runs.execute import account_of, execute
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
+from sentry_connector.sentry.address import Origin, origin
 from sentry_connector.store.ids import new_id
 from sentry_connector.store.records import Account, DataSet, Problem, Run, RunState, Trigger, Verdict
 
@@ -68,15 +69,18 @@ def edit(house: House, name: str, changes: Changes, account: str | None = None) 
 
     Raises:
         UnknownName: there is no such DataSet or account.
-        UsageError: the changed definition does not fit, or its rows would not fit those in the table.
+        UsageError: the changed definition does not fit, or its rows would not fit those in the table: they would have other
+            columns, other days, or come from another server.
     """
     dataset = house.store.datasets.find(name)
     definition = check(msgspec.structs.replace(definition_of(dataset), **changes))
+    account_id = _account_id(house, account) if account else dataset.account_id
     _refuse_strange_rows(house, dataset, definition)
+    _refuse_strange_server(house, dataset, account_id)
     changed = msgspec.structs.replace(
         dataset,
         updated_at=house.now(),
-        account_id=_account_id(house, account) if account else dataset.account_id,
+        account_id=account_id,
         **{name: getattr(definition, name) for name in Definition.__struct_fields__},
     )
     house.store.datasets.save(changed)
@@ -117,6 +121,30 @@ def _refuse_strange_rows(house: House, dataset: DataSet, definition: Definition)
             f"The table is partitioned by the days of {dataset.details.timezone}; other days would overlap them.",
             remedy="Make a new DataSet for the other time zone.",
         )
+
+
+def _refuse_strange_server(house: House, dataset: DataSet, account_id: str | None) -> None:
+    """A filled table keeps its server: on another one the same ids, and the watermarks built on them, mean something else."""
+    if account_id == dataset.account_id or not house.destination.table(dataset.id).exists():
+        return
+    old, new = _server(house, dataset.account_id), _server(house, account_id)
+    if old is not None and old != new:
+        raise UsageError(
+            f"{dataset.name!r} holds rows of another Sentry server than the account's.",
+            remedy="Make a new DataSet for the other server.",
+        )
+
+
+def _server(house: House, account_id: str | None) -> Origin | None:
+    """Where an account's rows come from, or the environment's; None for an account that was deleted.
+
+    sentry.io and its regions, such as us.sentry.io, are one server: ids are unique among them.
+    """
+    account = house.store.accounts.get(account_id) if account_id else None
+    if account_id and account is None:
+        return None
+    scheme, host, port = origin(account.url if account else house.settings.url)
+    return scheme, "sentry.io" if host.endswith(".sentry.io") else host, port
 
 
 def _account_id(house: House, account: str | None) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import msgspec
 
 from sentry_connector.reports.model import Grain
@@ -45,15 +47,15 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def rows(self) -> dict[str, str]:
-        """Column values that mark the rows of this scope; empty where it is everything."""
-        column, value = {
-            Grain.ACCOUNT: ("", None),
-            Grain.ORGANIZATION: ("organization_id", self.organization_id),
-            Grain.TEAM: ("team_id", self.team_id),
-            Grain.PROJECT: ("project_id", self.project_id),
-            Grain.ISSUE: ("issue_id", self.issue_id),
-        }[self.grain]
-        return {column: value} if value is not None else {}
+        """Column values that mark the rows of this scope."""
+        marks: dict[Grain, dict[str, str | None]] = {
+            Grain.ACCOUNT: {"_host": urlsplit(self.url).netloc},
+            Grain.ORGANIZATION: {"organization": self.organization},
+            Grain.TEAM: {"team_id": self.team_id},
+            Grain.PROJECT: {"project_id": self.project_id},
+            Grain.ISSUE: {"issue_id": self.issue_id},
+        }
+        return {column: value for column, value in marks[self.grain].items() if value is not None}
 
     @property
     def label(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 
@@ -11,7 +11,7 @@ from sentry_connector.destinations.delta_commits import NO_WATERMARK
 from sentry_connector.destinations.model import Commit, Days, StagedFile, UpdateMethod
 from sentry_connector.extraction.prepare import Prepared
 from sentry_connector.extraction.read import Extraction
-from sentry_connector.extraction.spool import SpoolFile
+from sentry_connector.extraction.spool import SliceRecord, SpoolFile
 from sentry_connector.reports import windows
 from sentry_connector.reports.details import AllAvailable, Details, SinceLastRun
 from sentry_connector.reports.model import Report
@@ -22,6 +22,10 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 
 RETENTION_EDGE = dt.timedelta(hours=24)
 """Days that begin so close to the end of Sentry's retention may be half gone already: they only gain rows."""
+
+SHORTEST_RETENTION = dt.timedelta(days=30)
+LONGEST_RETENTION = dt.timedelta(days=90)
+"""How long Sentry's plans keep errors: https://docs.sentry.io/security-legal-pii/security/data-retention-periods/."""
 
 
 def commit_of(
@@ -34,7 +38,7 @@ def commit_of(
     epoch: int,
     schema: pa.Schema,
     now: dt.datetime,
-    retention: dt.timedelta,
+    retention: dt.timedelta | None,
     known: Collection[str],
 ) -> Commit:
     """The commit of a run. Scopes that are not whole give it neither rows nor watermarks.
@@ -45,20 +49,19 @@ def commit_of(
         run_id, epoch: the run.
         schema: of the staged files.
         now: the run's instant.
-        retention: how long Sentry keeps events.
+        retention: how long Sentry keeps events; None where nobody has said it: then what was read tells how far it reaches.
         known: names of the watermarks that the table has.
     """
     incomplete = (*prepared.incomplete, *extraction.incomplete)
     unread = {one.scope for one in incomplete if one.scope is not None}
     method = dataset.update_method
-    days = _days(dataset, prepared, now=now, retention=retention) if method is UpdateMethod.PARTITION else None
-    files = [
-        file
-        for record in extraction.records
-        if record.scope_id not in unread
-        for file in record.files
-        if days is None or file.day is None or file.day in days.whole | days.gaining
-    ]
+    records = [record for record in extraction.records if record.scope_id not in unread]
+    days = None
+    if method is UpdateMethod.PARTITION:
+        zone = dataset.details.timezone
+        edge = _edge(retention, now, zone) if retention else _edge_read(prepared, records, now, zone)
+        days = _days(dataset, prepared, now=now, edge=edge)
+    files = [file for record in records for file in record.files if days is None or days.touches(file.day)]
     key = key_columns(dataset, report, prepared)
     return Commit(
         epoch=epoch,
@@ -72,7 +75,7 @@ def commit_of(
         immutable_time=report.time_column if report.immutable_time else None,
         watermarks=_lost(dataset, prepared, known, rows=bool(files)) | _watermarks(dataset.details, prepared, unread),
         days=days,
-        unread=[one.rows for one in incomplete],
+        read=[scope.rows for scope in prepared.scopes if scope.id not in unread] if incomplete else None,
         skip_stored=method is UpdateMethod.APPEND and isinstance(dataset.details.duration, SinceLastRun),
         keep_when_empty=dataset.keep_when_empty,
     )
@@ -121,12 +124,29 @@ def _lost(dataset: DataSet, prepared: Prepared, known: Collection[str], *, rows:
     return {}
 
 
-def _days(dataset: DataSet, prepared: Prepared, *, now: dt.datetime, retention: dt.timedelta) -> Days:
-    """Which days the run read whole. Before the retention's edge nothing can be whole, and what the table has stays."""
+def _edge(retention: dt.timedelta, now: dt.datetime, timezone: str) -> dt.date:
+    """The last day of which Sentry may have forgotten a part."""
+    return (now - retention + RETENTION_EDGE).astimezone(windows.zone(timezone)).date()
+
+
+def _edge_read(prepared: Prepared, records: Sequence[SliceRecord], now: dt.datetime, timezone: str) -> dt.date:
+    """The last day of which Sentry may have forgotten a part, where nobody has said how long it keeps events.
+
+    That depends on the plan of the organization. Every plan keeps 30 days, so that a younger day without rows is empty. What
+    lies before an organization's oldest row may just as well be forgotten as empty, and the oldest row's own day may be cut.
+    """
+    organization = {scope.id: (scope.url, scope.organization) for scope in prepared.scopes}
+    oldest = dict.fromkeys(organization.values(), _edge(SHORTEST_RETENTION, now, timezone))
+    for record in records:
+        one = organization[record.scope_id]
+        oldest[one] = min([oldest[one], *(file.day for file in record.files if file.day is not None)])
+    return max([_edge(LONGEST_RETENTION, now, timezone), *oldest.values()])
+
+
+def _days(dataset: DataSet, prepared: Prepared, *, now: dt.datetime, edge: dt.date) -> Days:
+    """Which days the run read whole. Up to the retention's edge nothing can be whole, and what the table has stays."""
     zone = dataset.details.timezone
-    clock = windows.zone(zone)
-    today = now.astimezone(clock).date()
-    edge = (now - retention + RETENTION_EDGE).astimezone(clock).date()
+    today = now.astimezone(windows.zone(zone)).date()
     whole: set[dt.date] = set()
     for number, window in enumerate(prepared.spans.values()):
         days = windows.whole_days(window, zone) if window.start else _between(edge, today)

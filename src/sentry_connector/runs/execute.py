@@ -6,11 +6,13 @@ store, and a commit that was already made is recognised by its epoch.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import errno
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -68,11 +70,10 @@ async def execute(run_id: str, house: House, *, progress: Progress, wait_lock: f
         if run.state is RunState.DONE:
             return run
         dataset = _dataset_of(run, house)
-        with run_log(house.logs, run_id, Redactor(_secrets(house))) as log:
+        redactor = Redactor(_secrets(dataset, house))
+        with run_log(house.logs, run_id, redactor) as log:
             table = house.destination.table(dataset.id)
-            run = _begun(run, dataset, table, house)
-            attempt = _Attempt(house, dataset, catalogue.find(dataset.report), table, progress, log, holding, run)
-            return await attempt.to_its_end()
+            return await _Attempt(house, dataset, table, progress, log, redactor, holding, run).to_its_end()
 
 
 def instant_of(run: Run) -> dt.datetime:
@@ -111,32 +112,27 @@ def _dataset_of(run: Run, house: House) -> DataSet:
     return dataset
 
 
-def _begun(run: Run, dataset: DataSet, table: Delta, house: House) -> Run:
-    """The run with its epoch, taken once, before anything is read, and shared by all that goes on with it.
-
-    Where the DataSet was edited since, the spool holds slices of something else: the run begins anew, at its old instant.
-    """
-    edited = run.started_at is not None and dataset.updated_at > run.started_at
-    if run.epoch is None or (edited and table.committed(run.epoch) is None):
-        epoch = house.store.datasets.next_epoch(run.dataset_id, table.epoch())
-        run = msgspec.structs.replace(run, epoch=epoch, started_at=house.now())
-    run = msgspec.structs.replace(run, state=RunState.RUNNING)
-    house.store.runs.save(run)
-    return run
-
-
 @dataclass
 class _Attempt:
     """One attempt at a run, under the DataSet's lease."""
 
     house: House
     dataset: DataSet
-    report: Report
     table: Delta
     progress: Progress
     log: Log
+    redactor: Redactor
     holding: Holding
     run: Run
+
+    @property
+    def report(self) -> Report:
+        """What is pulled.
+
+        Raises:
+            UnknownName: the catalogue does not have the report (any more).
+        """
+        return catalogue.find(self.dataset.report)
 
     @property
     def epoch(self) -> int:
@@ -147,11 +143,11 @@ class _Attempt:
 
     async def to_its_end(self) -> Run:
         """Do it, and store how it ended."""
-        self.log.info("run begins", dataset=self.dataset.name, report=self.report.slug, epoch=self.epoch)
         try:
+            await self._begin()
             outcome = self._committed_before() or await self._outcome()
         except Locked:
-            raise  # whoever has taken the lease over goes on with the run, and tells how it ends
+            raise  # whoever has the lease, or gets through to the store, goes on with the run and tells how it ends
         except ConnectorError as error:
             outcome = self._failed(error)
         except OSError as error:
@@ -159,7 +155,33 @@ class _Attempt:
         except Exception as error:  # a defect of ours: the run must still have an end that says so
             self.log.exception("unexpected")
             outcome = Outcome(verdict=Verdict.FAILED, error=ConnectorError(f"{type(error).__name__}: {error}"))
-        return self._stored_end(outcome)
+        self._store_end(outcome)
+        if outcome.committed is None and self.run.epoch is not None:
+            await self._sweep(before=self.run.epoch + 1)
+        return self.run
+
+    async def _begin(self) -> None:
+        """Take the run's epoch, once, before anything is read; all that goes on with the run shares it.
+
+        Where the DataSet was edited since, the spool holds slices of something else: the run begins anew, at its old instant.
+        """
+        run, now = self.run, self.house.now()
+        edited = run.started_at is not None and self.dataset.updated_at > run.started_at
+        fresh = run.epoch is None or (edited and self.table.committed(run.epoch) is None)
+        if fresh:
+            epoch = self.house.store.datasets.next_epoch(run.dataset_id, self.table.epoch())
+            self.run = msgspec.structs.replace(run, epoch=epoch, started_at=now)
+        self._keep(state=RunState.RUNNING)
+        self.log.info("run begins", dataset=self.dataset.name, report=self.dataset.report, epoch=self.epoch)
+        if fresh:
+            await self._sweep(before=self.epoch)
+
+    async def _sweep(self, *, before: int) -> None:
+        """Delete what runs before that epoch staged and never committed. What fails here the next run tries again."""
+        try:
+            await self.holding.aside(lambda: self.table.sweep(before))
+        except (ConnectorError, OSError) as error:
+            self.log.warning("sweep failed", error=str(error))
 
     def _committed_before(self) -> Outcome | None:
         """The outcome of a run whose process died between its commit and its end."""
@@ -202,16 +224,18 @@ class _Attempt:
                 extraction = await reader.read(prepared.slices)
             finally:
                 self.progress.used(client.usage)
-        return self._commit(prepared, extraction, spool, known)
+        return await self._commit(prepared, extraction, spool, known)
 
-    def _commit(self, prepared: Prepared, extraction: Extraction, spool: Spool, known: Collection[str]) -> Outcome:
+    async def _commit(
+        self, prepared: Prepared, extraction: Extraction, spool: Spool, known: Collection[str]
+    ) -> Outcome:
         incomplete = (*prepared.incomplete, *extraction.incomplete)
         for one in incomplete:
             self.log.warning("scope is not whole", scope=one.label, reason=one.reason, error=one.error)
         outcome = Outcome.of_reading(
-            tuple(Missing(scope=one.label, reason=one.reason) for one in incomplete),
+            tuple(Missing(scope=one.label, reason=self.redactor.redact(one.reason)) for one in incomplete),
             rows_read=sum(record.rows_read for record in extraction.records),
-            warnings=(*prepared.warnings, *extraction.warnings, *drift_warnings(extraction)),
+            warnings=(*extraction.warnings, *drift_warnings(extraction)),
         )
         if incomplete and self.dataset.update_method is UpdateMethod.REPLACE:
             return outcome
@@ -224,22 +248,23 @@ class _Attempt:
             epoch=self.epoch,
             schema=spool.schema,
             now=instant_of(self.run),
-            retention=dt.timedelta(days=self.house.settings.retention_days),
+            retention=_retention(self.house),
             known=known,
         )
         self._keep_findings(outcome)
-        committed = self.table.commit(commit)
+        committed = await self.holding.aside(lambda: self.table.commit(commit))
         self.log.info("committed", version=committed.version, written=committed.written)
-        return outcome.with_commit(committed).warned(*self._maintained())
+        return outcome.with_commit(committed).warned(*await self._maintained())
 
     def _keep_findings(self, outcome: Outcome) -> None:
         """What reading found is stored before the commit: a process that dies after it leaves the verdict to another."""
         self._keep(rows_read=outcome.rows_read, warnings=outcome.warnings, incomplete=outcome.incomplete)
 
-    def _maintained(self) -> tuple[str, ...]:
+    async def _maintained(self) -> tuple[str, ...]:
         """Keep the table fast and small. What fails here can wait for the next run: the rows are in the table."""
+        now, keep = self.house.now(), self.house.settings.keep_versions
         try:
-            self.table.maintain(now=self.house.now(), keep_versions=self.house.settings.keep_versions)
+            await self.holding.aside(lambda: self.table.maintain(now=now, keep_versions=keep))
         except (DestinationError, OSError) as error:
             self.log.warning("maintenance failed", error=str(error))
             return (f"The table was not tidied up after the commit; the next run will try again: {error}",)
@@ -298,10 +323,14 @@ class _Attempt:
     def _mark_account_invalid(self, error: ConnectorError) -> None:
         account = account_of(self.dataset, self.house)
         if account is not None:
-            found = {"status": AccountStatus.INVALID, "checked_at": self.house.now(), "message": error.message}
+            found = {
+                "status": AccountStatus.INVALID,
+                "checked_at": self.house.now(),
+                "message": self._redacted(error).message,
+            }
             self.house.store.accounts.save(msgspec.structs.replace(account, **found))
 
-    def _stored_end(self, outcome: Outcome) -> Run:
+    def _store_end(self, outcome: Outcome) -> None:
         run, progress = self.run, self.progress
         committed = outcome.committed or Committed(version=-1)
         self._keep(
@@ -318,10 +347,14 @@ class _Attempt:
             table_version=outcome.committed.version if outcome.committed else None,
             warnings=outcome.warnings,
             incomplete=outcome.incomplete,
-            error=Problem(**outcome.error.as_dict()) if outcome.error else None,
+            error=self._redacted(outcome.error) if outcome.error else None,
         )
         self.log.info("run ends", verdict=outcome.verdict, rows_read=self.run.rows_read, requests=self.run.requests)
-        return self.run
+
+    def _redacted(self, error: ConnectorError) -> Problem:
+        """The error as it is stored: servers and libraries may repeat what they were sent."""
+        problem, redact = Problem(**error.as_dict()), self.redactor.redact
+        return msgspec.structs.replace(problem, message=redact(problem.message), remedy=redact(problem.remedy))
 
 
 def _instant(microseconds: int | None) -> dt.datetime | None:
@@ -335,5 +368,24 @@ def _as_disk_error(error: OSError) -> ConnectorError:
     return ConnectorError(f"{type(error).__name__}: {error}")
 
 
-def _secrets(house: House) -> list[str]:
-    return [secret for secret in (house.settings.auth_token, house.settings.key) if secret]
+def _retention(house: House) -> dt.timedelta | None:
+    """How long Sentry keeps events, where somebody has said it."""
+    days = house.settings.retention_days
+    return None if days is None else dt.timedelta(days=days)
+
+
+def _secrets(dataset: DataSet, house: House) -> list[str]:
+    """What no log and no stored error may hold: the tokens, the vault's key, the proxy's password."""
+    found = [house.settings.auth_token, house.settings.key, _password(house.settings.proxy)]
+    with contextlib.suppress(ConnectorError):  # an account that cannot be opened has no secret to give away
+        found.append(house.connection(account_of(dataset, house)).token)
+    return [secret for secret in found if secret]
+
+
+def _password(url: str | None) -> str | None:
+    """The password in an address, decoded; the whole address where it is none, so that no part of it is shown."""
+    try:
+        password = urlsplit(url or "").password
+    except ValueError:
+        return url
+    return unquote(password) if password else None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from sentry_connector.errors import Locked, StoreUnusable
+from sentry_connector.errors import ConnectorError, LeaseLost, Locked
 from sentry_connector.runs.house import House
 from sentry_connector.store.leases import this_process
 from sentry_connector.store.records import Lease
@@ -22,6 +23,8 @@ BEAT = 15.0
 POLL = 0.5
 """Seconds between two looks at a lease that somebody else holds."""
 
+Result = TypeVar("Result")
+
 
 @dataclass
 class Holding:
@@ -34,10 +37,26 @@ class Holding:
         """Hold it for longer. Also the way to make sure, before something is stored, that nobody has taken it over.
 
         Raises:
-            Locked: somebody else has it now.
-            StoreUnusable: the store cannot be asked.
+            LeaseLost: somebody else has it now.
+            Locked, StoreUnusable: the store cannot be asked.
         """
         self.lease = self.house.store.leases.renew(self.lease, self.house.now(), TTL)
+
+    async def aside(self, work: Callable[[], Result]) -> Result:
+        """Do blocking work in a thread, so that the heartbeat goes on meanwhile.
+
+        No thread can be stopped: when the task is cancelled, the work is waited for, lest the lease be given back under it.
+
+        Raises:
+            LeaseLost: somebody else has it now; nothing was done.
+        """
+        self.renew()
+        thread = asyncio.ensure_future(asyncio.to_thread(work))
+        try:
+            return await asyncio.shield(thread)
+        except asyncio.CancelledError:
+            await asyncio.wait([thread])
+            raise
 
 
 @contextlib.asynccontextmanager
@@ -50,10 +69,11 @@ async def held(house: House, name: str, *, wait: float = 0.0) -> AsyncIterator[H
         wait: seconds to wait for another holder.
 
     Raises:
-        Locked: somebody else holds it (longer than `wait`), or has taken it over meanwhile; the message names the holder.
+        Locked: somebody else holds it (longer than `wait`); the message names the holder.
+        LeaseLost: somebody else has taken it over meanwhile.
     """
     holding = Holding(house, await _acquire(house, name, wait))
-    lost: list[Locked] = []
+    lost: list[LeaseLost] = []
     beat = asyncio.create_task(_beat(holding, asyncio.current_task(), lost))
     try:
         yield holding
@@ -63,9 +83,10 @@ async def held(house: House, name: str, *, wait: float = 0.0) -> AsyncIterator[H
         raise
     finally:
         beat.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beat
-        house.store.leases.release(holding.lease)
+        try:
+            await asyncio.wait([beat])  # not `await beat`: its cancellation could not be told from the task's own
+        finally:
+            house.store.leases.release(holding.lease)
 
 
 async def _acquire(house: House, name: str, wait: float) -> Lease:
@@ -79,16 +100,18 @@ async def _acquire(house: House, name: str, wait: float) -> Lease:
         await house.clock.sleep(POLL)
 
 
-async def _beat(holding: Holding, work: asyncio.Task[object] | None, lost: list[Locked]) -> None:
+async def _beat(holding: Holding, work: asyncio.Task[object] | None, lost: list[LeaseLost]) -> None:
     """Renew the lease until cancelled; when it is gone, stop the work that relied on it."""
     while True:
         await holding.house.clock.sleep(BEAT)
         try:
             holding.renew()
-        except StoreUnusable:
-            continue  # the next beat tries again; whoever takes the lease over meanwhile is told apart by its epoch
-        except Locked as error:
+        except LeaseLost as error:
             lost.append(error)
             if work is not None:
                 work.cancel()
             return
+        except ConnectorError:
+            # A store that is busy or broken says nothing of the lease. The next beat tries again; whoever takes the lease over
+            # meanwhile is told apart by its epoch.
+            continue

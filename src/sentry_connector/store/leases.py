@@ -13,7 +13,7 @@ import socket
 import msgspec
 from sqlalchemy import update
 
-from sentry_connector.errors import Locked
+from sentry_connector.errors import LeaseLost, Locked
 from sentry_connector.store.database import Database
 from sentry_connector.store.records import Lease
 from sentry_connector.store.rows import columns_of, insert_once, read_record, select_records
@@ -52,17 +52,17 @@ class Leases:
                 return read_record(Lease, taken)
             if insert_once(connection, leases, msgspec.structs.asdict(lease)):
                 return lease
-        raise self._locked(name)
+        raise self._in_use(name, Locked)
 
     def renew(self, lease: Lease, now: dt.datetime, ttl: dt.timedelta) -> Lease:
         """Hold a lease for longer: `ttl` from now.
 
         Raises:
-            Locked: somebody else has taken it over.
+            LeaseLost: somebody else has taken it over.
         """
         renewed = msgspec.structs.replace(lease, expires_at=now + ttl)
         if not self._set_end(lease, renewed.expires_at):
-            raise self._locked(lease.name)
+            raise self._in_use(lease.name, LeaseLost)
         return renewed
 
     def release(self, lease: Lease) -> None:
@@ -85,10 +85,10 @@ class Leases:
             row = connection.execute(select_records(leases, Lease).where(leases.c.name == name)).mappings().first()
         return None if row is None else read_record(Lease, row)
 
-    def _locked(self, name: str) -> Locked:
+    def _in_use(self, name: str, error: type[Locked]) -> Locked:
         lease = self._read(name)
         if lease is None:
-            return Locked(f"{name} is in use.", lease=name)
+            return error(f"{name} is in use.", lease=name)
         since = lease.acquired_at.isoformat(timespec="seconds")
         message = f"{name} is in use by {lease.holder} since {since}."
-        return Locked(message, lease=name, holder=lease.holder, since=since)
+        return error(message, lease=name, holder=lease.holder, since=since)

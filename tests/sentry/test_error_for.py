@@ -11,6 +11,7 @@ from sentry_connector.errors import (
     ConnectorError,
     MalformedAnswer,
     NotFound,
+    NotSentry,
     ProxyFailed,
     RateLimited,
     RequestRefused,
@@ -82,6 +83,13 @@ def test_each_answer_means_its_error_in_sentrys_own_words(
     assert type(error) is kind
     assert words in error.message
     assert "<html" not in error.message
+
+
+def test_an_empty_404_that_calls_itself_html_is_sentrys_own() -> None:
+    """So the servers of 2019 answer about a path that they do not have."""
+    headers = {"Content-Type": "text/html; charset=utf-8"}
+    assert type(error_for(404, headers, b"", REQUEST)) is NotFound
+    assert type(error_for(404, headers, b"<html>nginx</html>", REQUEST)) is NotSentry
 
 
 def test_a_refused_scope_is_named_with_the_report_for_programs_too() -> None:

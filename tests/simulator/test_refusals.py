@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from tests.simulator.asking import Asking
+from tests.simulator.conftest import Serving
 
 from sentry_connector.simulator import (
     EXPIRED_TOKEN,
@@ -95,6 +96,15 @@ async def test_a_missing_slash_is_a_plain_404(sentry: Asking, path: str) -> None
     told = await sentry.get(path)
     assert told.status == 404
     assert told.headers["Content-Type"].startswith("text/plain")
+
+
+async def test_an_old_server_answers_an_unknown_path_with_nothing_that_calls_itself_html(
+    world: World, serving: Serving
+) -> None:
+    async with serving(world, era="old") as sentry:
+        told = await sentry.get("organizations/acme/issues/2/events/")
+    assert (told.status, told.text) == (404, "")
+    assert told.headers["Content-Type"].startswith("text/html")
 
 
 async def test_a_renamed_project_is_a_redirect_with_its_new_slug(sentry: Asking, world: World) -> None:

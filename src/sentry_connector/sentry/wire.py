@@ -215,12 +215,19 @@ _SECRET = re.compile(r"sntr[a-z]{1,2}_[\w+/=.-]+|\bBearer\s+\S+|\bBasic\s+\S+", 
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """An answer other than 200; `answer` is its body's JSON, None for HTML."""
+    """An answer other than 200; `answer` is its body's JSON, None for everything else."""
 
     status: int
     headers: Mapping[str, str]
+    body: bytes
     answer: Any
     request: Request
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page in HTML. The type alone says nothing: Sentry gives it to empty answers and to JSON too."""
+        html = "text/html" in self.headers.get("content-type", "")
+        return html and self.answer is None and bool(self.body.strip())
 
     @property
     def quoted(self) -> str:
@@ -251,7 +258,7 @@ def error_for(status: int, headers: Mapping[str, str], body: bytes, request: Req
     """
     meaning = _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, _unknown_status)
     lowered = {name.lower(): value for name, value in headers.items()}
-    return meaning(_Refusal(status, lowered, _decoded(body), request))
+    return meaning(_Refusal(status, lowered, body, _decoded(body), request))
 
 
 def clean(text: str, longest: int = LONGEST_QUOTE) -> str:
@@ -303,7 +310,7 @@ def _denied(refusal: _Refusal) -> AccessDenied:
 def _not_found(refusal: _Refusal) -> ConnectorError:
     """Sentry itself says 404 in JSON, in plain text or with nothing; a page in HTML is somebody else's."""
     request = refusal.request
-    if refusal.answer is None and "text/html" in refusal.headers.get("content-type", ""):
+    if refusal.is_page:
         return NotSentry(f"What {origin(request.base_url)[1]} answers about {request.about} is not Sentry's API.")
     perhaps = ", or this server does not have that part of the API" if request.alternatives_exist else ""
     return NotFound(

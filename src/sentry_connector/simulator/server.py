@@ -221,6 +221,13 @@ def create_app(
 def _routes(server: Server) -> Iterator[web.RouteDef]:
     for route in ROUTES[server.era]:
         yield web.get(API + route.path, server.routed(route), allow_head=False)
+    if server.era == "old":
+        yield web.get(f"{API}{{rest:.*}}", _unknown_route, allow_head=False)
+
+
+async def _unknown_route(_request: web.Request) -> web.Response:
+    """What a server of 2019 says about a path that it does not have: nothing at all, and calls it HTML (9.1.2, seen)."""
+    return web.Response(status=404, content_type="text/html")
 
 
 def _packed(request: web.Request, status: int, body: Any, headers: dict[str, str]) -> Reply:

@@ -56,6 +56,15 @@ def test_the_extension_names_the_format(shell: Shell, count: int, tmp_path: Path
     assert len(sheet.to_python()) == count + 1
 
 
+def test_a_file_of_any_name_takes_the_format_that_is_said(shell: Shell, count: int, tmp_path: Path) -> None:
+    refused = shell(*EVENTS, "--output", str(tmp_path / "rows.json"))
+    assert (refused.exit_code, "--format: jsonl" in refused.stderr) == (2, True)
+    shell.ok(*EVENTS, "--output", str(tmp_path / "rows.json"), "--format", "jsonl")
+    shell.ok(*EVENTS, "--output", str(tmp_path / "rows"))
+    assert len((tmp_path / "rows.json").read_bytes().splitlines()) == count
+    assert (tmp_path / "rows").read_bytes().startswith(b"{")
+
+
 def test_with_a_file_the_summary_is_json(shell: Shell, count: int, tmp_path: Path) -> None:
     summary = shell.json(*EVENTS, "--output", str(tmp_path / "rows.parquet"))
     assert summary["rows"] == count
@@ -98,6 +107,7 @@ def test_formulas_are_inert_only_in_spreadsheets(shell: Shell, tmp_path: Path, p
         ({}, ("pull", "project-events"), 2, "usage.details"),
         ({}, (*EVENTS, "--last-days", "3"), 2, "usage.dates"),
         ({}, ("pull", "organizations", "--output", "no/such/folder/rows.csv"), 2, "usage.invalid"),
+        ({}, ("pull", "organizations", "--output", "rows.xls"), 2, "usage.unknown_name"),
         ({"SENTRY_AUTH_TOKEN": ""}, EVENTS, 10, "token.missing"),
         ({"SENTRY_AUTH_TOKEN": "sntryu_" + "f" * 64}, EVENTS, 10, "token.rejected"),
         ({"SENTRY_AUTH_TOKEN": EXPIRED_TOKEN}, EVENTS, 10, "token.rejected"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import os
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from sentry_connector.destinations.model import Days, UpdateMethod
 from sentry_connector.destinations.query import Snapshot, query
 from sentry_connector.destinations.sql_text import quoted
 from sentry_connector.errors import SqlError
+from sentry_connector.formats.writer import FORMATS, open_writer
 from tests.destinations.tables import SCHEMA, commit_of, day_of, row, table_in
 
 
@@ -59,6 +61,28 @@ def test_a_table_without_files_has_its_columns_and_types(tables: dict[str, Snaps
     with query("SELECT * FROM nothing", tables) as reader:
         assert [(one.name, one.type) for one in reader.schema] == [(one.name, one.type) for one in SCHEMA]
         assert reader.read_all().num_rows == 0
+
+
+ODD = """SELECT INTERVAL 3 DAY AS span, [INTERVAL 1 DAY] AS spans, {'a': '101'::BIT} AS bits, 12::BIGNUM AS large,
+    union_value(a := 1) AS either, TIMETZ '10:00:00+01' AS clock, 1 AS "the ""one"" of them" """
+
+
+@pytest.mark.parametrize("format_name", list(FORMATS))
+def test_values_of_types_that_no_file_has_are_text_in_the_engines_words(format_name: str) -> None:
+    with query(ODD, {}) as reader, open_writer(format_name, io.BytesIO(), reader.schema) as writer:
+        for batch in reader:
+            writer.write(batch)
+        assert writer.close().rows == 1
+    (found,) = run(ODD, {})
+    assert found == {
+        "span": "3 days",
+        "spans": "[1 day]",
+        "bits": "{'a': 101}",
+        "large": "12",
+        "either": "1",
+        "clock": "10:00:00+01",
+        'the "one" of them': 1,
+    }
 
 
 def test_times_are_utc_on_every_machine(tables: dict[str, Snapshot], new_york: None) -> None:

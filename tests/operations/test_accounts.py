@@ -19,7 +19,7 @@ from sentry_connector.errors import (
 )
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import accounts, datasets
-from sentry_connector.operations.views import account_view
+from sentry_connector.operations.views import account_view, dataset_view
 from sentry_connector.simulator import (
     EXPIRED_TOKEN,
     PROJECT_TOKEN,
@@ -30,8 +30,8 @@ from sentry_connector.simulator import (
     World,
     running,
 )
-from sentry_connector.store.records import AccountStatus, Verdict
-from tests.runs.acme import SHOP, HastyApp, app_in, made, ran, rows_of, small_world, state
+from sentry_connector.store.records import AccountStatus, DataSet, Verdict
+from tests.runs.acme import HOUR, SHOP, HastyApp, app_in, made, ran, rows_of, small_world, state
 
 SECRET = "sntryu_" + "5ec2e7" * 10 + "beef"
 WRITING = "sntryu_" + "a" * 64
@@ -247,6 +247,7 @@ async def test_a_deleted_accounts_datasets_are_named_and_do_not_fall_back_to_the
     before, asked = state(app, dataset), sentry.requests
     account, users = accounts.delete(app, "Main")
     assert (account.name, [one.name for one in users]) == ("Main", [dataset.name])
+    assert health_of(app, dataset) == "account missing"
     run = await ran(app, dataset, Verdict.FAILED)
     assert run.error is not None
     assert (run.error.name, run.error.code) == ("token.missing", 10)
@@ -260,7 +261,13 @@ async def test_a_deleted_accounts_datasets_are_named_and_do_not_fall_back_to_the
     await ran(app, other)
     await accounts.add(app, "New", sentry.url, SECRET)
     datasets.edit(app, dataset.name, {}, account="New")
+    app.moment += HOUR
     await ran(app, dataset)
+    assert health_of(app, dataset) == "good"
+
+
+def health_of(app: HastyApp, dataset: DataSet) -> object:
+    return dataset_view(app, datasets.find(app, dataset.name))["health"]
 
 
 async def test_a_new_account_of_the_old_name_is_not_taken_for_the_deleted_one(

@@ -11,9 +11,9 @@ import pytest
 
 from sentry_connector.datasets.definition import Definition
 from sentry_connector.destinations.model import UpdateMethod
-from sentry_connector.errors import UnknownName, UsageError
+from sentry_connector.errors import DatesError, UnknownName, UsageError
 from sentry_connector.operations import datasets, runs
-from sentry_connector.reports.details import AllAvailable, Details, SinceLastRun, SingleDate
+from sentry_connector.reports.details import AllAvailable, DateRange, Details, SinceLastRun, SingleDate
 from sentry_connector.simulator import Simulation, World, running
 from sentry_connector.store.records import Account, Trigger
 from tests.runs.acme import (
@@ -71,6 +71,25 @@ def test_names_are_unique_without_case_and_found_by_slug_too(app: HastyApp) -> N
         made(app, "append", name="SHOP events")
     assert [datasets.find(app, name).id for name in ("shop EVENTS", "shop_events")] == [dataset.id] * 2
     assert len(datasets.everything(app)) == 1
+
+
+def test_dates_that_make_no_window_are_refused_before_anything_is_stored(app: HastyApp) -> None:
+    tomorrow = app.moment.date() + dt.timedelta(days=1)
+    with pytest.raises(DatesError, match="future"):
+        made(app, "append", shop(SingleDate(day=tomorrow)))
+    assert datasets.everything(app) == []
+    dataset = made(app, "append", shop(SingleDate(day=1)))
+    with pytest.raises(DatesError, match="future"):
+        datasets.edit(app, dataset.name, {"details": shop(SingleDate(day=tomorrow))})
+    assert datasets.find(app, dataset.name).details == dataset.details
+
+
+def test_a_dataset_whose_days_have_crossed_can_still_be_renamed(app: HastyApp) -> None:
+    dataset = made(app, "append", shop(DateRange(start=3, end=app.moment.date())))
+    app.moment += 9 * DAY
+    with pytest.raises(DatesError, match="backwards"):
+        datasets.days_now(app, dataset)
+    assert datasets.edit(app, dataset.name, {"name": "Old days"}).name == "Old days"
 
 
 def test_an_unknown_account_stores_nothing(app: HastyApp) -> None:

@@ -107,6 +107,21 @@ async def test_a_rejected_token_fails_the_run_and_leaves_the_table(tmp_path: Pat
         assert state(later, dataset) == before
 
 
+async def test_a_chosen_key_that_does_not_tell_rows_apart_leaves_the_table_as_it_was(
+    app: HastyApp, world: World
+) -> None:
+    """Rows that share it are all of Sentry's: none of them may be taken for another's newer state."""
+    dataset = made(app, "upsert", key=("event_id",))
+    await ran(app, dataset)
+    before = state(app, dataset)
+    datasets.edit(app, dataset.name, {"key": ("issue_id",), "details": ALL_OF_SHOP})
+    run = await ran(app, dataset, Verdict.FAILED)
+    assert run.error is not None
+    assert (run.error.name, run.error.code) == ("key.violated", 33)
+    assert state(app, dataset) == before
+    assert column(app, dataset) == events_in(world, until=app.moment)
+
+
 # ---- what is left behind
 
 

@@ -255,6 +255,22 @@ async def test_a_day_that_returned_nothing_is_emptied(app: HastyApp, world: Worl
     assert set(column(app, dataset, "_day")) == {yesterday - DAY}
 
 
+async def test_days_that_did_not_change_are_not_written_anew(app: HastyApp, world: World) -> None:
+    """A run that finds what the table holds is no version; one that finds a new event touches its day alone."""
+    details = Details(projects=("acme/shop", "acme/blog"), duration=DateRange(start=3, end=1))
+    dataset = made(app, "partition", details)
+    await ran(app, dataset)
+    second = await ran(app, dataset)
+    assert (second.rows_written, second.rows_deleted, len(datasets.versions(app, dataset.name))) == (0, 0, 1)
+    yesterday = dt.datetime.combine(NOW.date() - DAY, dt.time(), dt.UTC).timestamp()
+    (late,) = world.add_events("acme", "shop", 1, start=yesterday, end=yesterday + 60)
+    third = await ran(app, dataset)
+    rows = rows_of(app, dataset)
+    assert late.id in {row["event_id"] for row in rows}
+    assert {row["_day"] for row in rows if row["_run_id"] == third.id} == {NOW.date() - DAY}
+    assert third.rows_written == sum(row["_day"] == NOW.date() - DAY for row in rows) == third.rows_deleted + 1
+
+
 async def test_keep_days_drops_the_oldest_day_when_a_new_one_comes(app: HastyApp, world: World) -> None:
     dataset = made(app, "partition", keep_days=4)
     await ran(app, dataset)

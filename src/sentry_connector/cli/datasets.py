@@ -18,6 +18,7 @@ from sentry_connector.cli.output import note, note_days, print_json
 from sentry_connector.cli.progress import shown_progress
 from sentry_connector.cli.tables import print_fields, print_table
 from sentry_connector.datasets.definition import Definition
+from sentry_connector.errors import DatesError
 from sentry_connector.operations import datasets as operations
 from sentry_connector.operations.views import dataset_view, schema_view, stats_view, version_view
 from sentry_connector.reports import catalogue
@@ -240,9 +241,13 @@ def _print(house: App, dataset: DataSet, *, as_json: bool) -> None:
         print_json(view)
     else:
         print_fields(_in_words(view))
-    days = operations.days_now(house, dataset)
-    if days is not None:
-        note(f"A run now reads: {days}")
+    try:
+        days = operations.days_now(house, dataset)
+    except DatesError as error:  # days that were chosen in two ways can cross as time goes on
+        note(f"A run now would fail: {error.message}")
+    else:
+        if days is not None:
+            note(f"A run now reads: {days}")
     if operations.will_lose(dataset):
         note("Replace keeps only the days of its last run: once they have moved on, a run needs --accept-loss.")
 

@@ -16,10 +16,10 @@ import typer
 
 from sentry_connector.cli.output import json_text, note, print_json
 from sentry_connector.cli.tables import print_rows
-from sentry_connector.errors import UnknownName, UsageError
+from sentry_connector.errors import UnknownName, UsageError, nearest
 from sentry_connector.formats.model import Profile, Summary
 from sentry_connector.formats.writer import FORMATS, open_writer
-from sentry_connector.operations.export import STANDARD_OUTPUT, check_output, write
+from sentry_connector.operations.export import STANDARD_OUTPUT, check_output, is_special, write
 
 BINARY = {"parquet", "arrow", "xlsx"}
 """Formats that no terminal can show."""
@@ -69,9 +69,20 @@ class FileOptions:
         return target
 
     def _format(self) -> str:
-        """The given format, else the one that the file's extension names, else JSON Lines."""
+        """The given format, else the one that the file's extension names, else JSON Lines.
+
+        Raises:
+            UnknownName: the extension names no format, which is for its user to clear up.
+        """
+        if self.format_name:
+            return self.format_name
         extension = Path(self.output).suffix.removeprefix(".").lower()
-        return self.format_name or (extension if extension in FORMATS else "jsonl")
+        if not extension or is_special(self.output):
+            return "jsonl"
+        if extension not in FORMATS:
+            offered = ", ".join(nearest(extension, FORMATS) or FORMATS)
+            raise UnknownName("format", extension, remedy=f"Say which with --format: {offered}.")
+        return extension
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ matter. Nothing here changes the table: files that are written are not part of i
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -171,16 +172,34 @@ class Workspace:
 
     def without(self, file: DataFile, marks: Sequence[Mapping[str, str]]) -> DataFile | None:
         """A file with the rows of another but those that carry all values of one of the marks; None where none is left."""
-        names = sorted({name for mark in marks for name in mark})
-        marked = [
-            " AND ".join(f"CAST(m.{quoted(name)} AS VARCHAR) = {literal(value)}" for name, value in mark.items())
-            for mark in marks
-        ]
-        gone = " OR ".join(f"coalesce({one}, false)" for one in marked) or "false"
-        kept = f'SELECT m."#row" FROM {self._rows(file, names)} m WHERE NOT ({gone})'
+        kept = f'SELECT "#row" FROM {self._rows(file, _marked_columns(marks))} WHERE NOT ({_marked(marks)})'
         if not self._one(f"SELECT count(*) FROM ({kept})")[0]:
             return None
         return self.write(f'SELECT * EXCLUDE ("#row") FROM {self._rows(file)} WHERE "#row" IN ({kept})', file)
+
+    def are_equal(
+        self,
+        new: Sequence[DataFile],
+        old: Sequence[DataFile],
+        columns: Sequence[str],
+        marks: Sequence[Mapping[str, str]] | None,
+    ) -> bool:
+        """Whether two groups of files hold the same rows, as far as these columns tell.
+
+        Of the old files only the rows that carry all values of one of the marks count; None counts all.
+        """
+        names = list(dict.fromkeys([*columns, *_marked_columns(marks or ())]))
+        counted = "true" if marks is None else _marked(marks)
+        one, other = (
+            f"SELECT {', '.join(map(quoted, columns))} FROM ({rows})"
+            for rows in (self._together(new, names), f"SELECT * FROM ({self._together(old, names)}) WHERE {counted}")
+        )
+        if self._one(f"SELECT count(*) FROM ({other})")[0] != sum(file.rows for file in new):
+            return False
+        return not self._one(f"SELECT 1 FROM (({one}) EXCEPT ALL ({other})) LIMIT 1")
+
+    def _together(self, files: Sequence[DataFile], names: Sequence[str]) -> str:
+        return " UNION ALL ".join(f"SELECT * FROM {self._rows(file, names)}" for file in files)
 
     def merged(self, files: Sequence[DataFile]) -> DataFile:
         """One file with the rows of several of the same day."""
@@ -227,6 +246,19 @@ class Workspace:
         """The first row, by way of Arrow: DuckDB's own way of giving times to Python needs a package that we do not."""
         rows = self.connection.sql(sql).to_arrow_table()
         return tuple(column[0].as_py() for column in rows.columns) if rows.num_rows else ()
+
+
+def _marked_columns(marks: Sequence[Mapping[str, str]]) -> list[str]:
+    return sorted({name for mark in marks for name in mark})
+
+
+def _marked(marks: Sequence[Mapping[str, str]]) -> str:
+    """The condition that a row carries all values of one of the marks."""
+    each = (
+        " AND ".join(f"CAST({quoted(name)} AS VARCHAR) = {literal(value)}" for name, value in mark.items())
+        for mark in marks
+    )
+    return " OR ".join(f"coalesce({one}, false)" for one in each) or "false"
 
 
 def _list(names: Iterable[str]) -> str:
@@ -338,17 +370,35 @@ def _partition(commit: Commit, staged: list[DataFile], stored: Sequence[DataFile
     if strays:
         raise ValueError(f"Rows are staged for days that the commit does not touch: {strays}.")
     old = [file for file in stored if days.drops(file.day)]
-    emptied = [file for file in stored if file.day in days.whole and not days.drops(file.day)]
+    read_again = [file for file in stored if file.day in days.whole and not days.drops(file.day)]
+    unchanged = _unchanged_days(commit, staged, read_again, space)
+    emptied = [file for file in read_again if file.day not in unchanged]
     kept = [] if commit.read is None else [file for one in emptied if (file := space.without(one, commit.read))]
     growing = [file for file in stored if file.day in days.gaining and not days.drops(file.day)]
     gained = _gained(commit, staged, growing, space)
-    add = [file for file in gained.add if not days.drops(file.day)]
+    add = [file for file in gained.add if not days.drops(file.day) and file.day not in unchanged]
     return Change(
         add=[*add, *kept],
         remove=[*old, *emptied],
         written=_count(add),
         deleted=_count(old) + _count(emptied) - _count(kept),
     )
+
+
+def _unchanged_days(
+    commit: Commit, staged: Sequence[DataFile], stored: Sequence[DataFile], space: Workspace
+) -> set[dt.date | None]:
+    """The days of which the run brings the very rows that the table holds: they need not be written anew."""
+    new, old = _by_day(staged), _by_day(stored)
+    columns = [*commit.key, *_compared(commit)]
+    return {day for day in new.keys() & old.keys() if space.are_equal(new[day], old[day], columns, commit.read)}
+
+
+def _by_day(files: Iterable[DataFile]) -> dict[dt.date | None, list[DataFile]]:
+    days: dict[dt.date | None, list[DataFile]] = {}
+    for file in files:
+        days.setdefault(file.day, []).append(file)
+    return days
 
 
 def _count(files: Iterable[DataFile]) -> int:

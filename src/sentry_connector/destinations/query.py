@@ -79,8 +79,9 @@ def query(
         _lock(connection, [path for one in tables.values() if one.filesystem is None for path in one.files])
         with _sql_errors(connection, sql, tables):
             _refuse_all_but_select(connection, sql)
-            reader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
-            _refuse_equal_names(reader.schema.names)
+            relation = connection.sql(sql)
+            _refuse_equal_names(relation.columns)
+            reader = _storable(relation).to_arrow_reader(BATCH_ROWS)
         yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader))
 
 
@@ -89,6 +90,31 @@ def _refuse_equal_names(names: list[str]) -> None:
     for name, count in Counter(names).items():
         if count > 1:
             raise SqlError(f"The result has {count} columns named {name!r}.", remedy="Name them apart with AS.")
+
+
+_AS_TEXT = {"interval", "time with time zone", "bit", "bignum", "union"}
+"""Types for which files have no form, or that Arrow gives another meaning; their values are text."""
+
+_NESTED = {"list", "array", "struct", "map"}
+
+
+def _storable(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """The rows, with the columns that no file could hold as text, in the engine's words (`3 days`)."""
+    kinds = dict(zip(relation.columns, relation.types, strict=True))
+    if not any(map(_is_as_text, kinds.values())):
+        return relation
+    columns = (
+        f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" if _is_as_text(kind) else quoted(name)
+        for name, kind in kinds.items()
+    )
+    return relation.project(", ".join(columns))
+
+
+def _is_as_text(kind: duckdb.sqltypes.DuckDBPyType) -> bool:
+    inside = [child for _, child in kind.children] if kind.id in _NESTED else []
+    return kind.id in _AS_TEXT or any(
+        _is_as_text(child) for child in inside if isinstance(child, duckdb.sqltypes.DuckDBPyType)
+    )
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

@@ -45,6 +45,7 @@ def create(house: House, definition: Definition, account: str | None) -> DataSet
         UsageError: something does not fit; nothing is stored.
     """
     definition = check(definition)
+    days_now(house, definition)  # dates without a window are refused here, where somebody is there to correct them
     now = house.now()
     return house.store.datasets.add(
         DataSet(
@@ -74,6 +75,8 @@ def edit(house: House, name: str, changes: Changes, account: str | None = None) 
     """
     dataset = house.store.datasets.find(name)
     definition = check(msgspec.structs.replace(definition_of(dataset), **changes))
+    if definition.details != dataset.details:
+        days_now(house, definition)
     account_id = _account_id(house, account) if account else dataset.account_id
     _refuse_strange_rows(house, dataset, definition)
     _refuse_strange_server(house, dataset, account_id)
@@ -165,7 +168,7 @@ def everything(house: House, *, deleted: bool = False) -> Sequence[DataSet]:
     return house.store.datasets.deleted() if deleted else house.store.datasets.list()
 
 
-def days_now(house: House, dataset: DataSet) -> str | None:
+def days_now(house: House, dataset: DataSet | Definition) -> str | None:
     """What the dates of a DataSet would mean for a first run now, in words; None where its report has no dates.
 
     Raises:

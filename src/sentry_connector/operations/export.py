@@ -37,7 +37,7 @@ def check_output(output: str, format_name: str) -> None:
         if format_name in NEEDS_A_FILE and not sys.stdout.buffer.seekable():
             raise UsageError(f"{format_name} cannot be written to a pipe.", remedy=f"Give --output FILE.{format_name}.")
         return
-    if _is_special(output):
+    if is_special(output):
         return
     target = Path(output).resolve()
     if not target.parent.is_dir():
@@ -78,7 +78,7 @@ def _sink(output: str, *, whole: bool) -> Iterator[BinaryIO]:
     if output == STANDARD_OUTPUT:
         yield cast("BinaryIO", _OnTerminal(sys.stdout.buffer)) if sys.stdout.isatty() else sys.stdout.buffer
         sys.stdout.buffer.flush()
-    elif _is_special(output):
+    elif is_special(output):
         with Path(output).open("wb") as stream:
             yield stream
     else:
@@ -91,7 +91,7 @@ def _sink(output: str, *, whole: bool) -> Iterator[BinaryIO]:
             Path(stream.name).replace(target)
 
 
-def _is_special(output: str) -> bool:
+def is_special(output: str) -> bool:
     """Whether the output is there and is no file: a device, a pipe. Nothing may be renamed over it."""
     try:
         return not stat.S_ISREG(Path(output).stat().st_mode) and not Path(output).is_dir()

@@ -15,6 +15,9 @@ from sentry_connector.reports.model import Report
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import Account, DataSet, Run, RunState, Verdict
 
+ACCOUNT_MISSING = "account missing"
+"""The health of a DataSet whose account was deleted: no run can succeed before it has another one."""
+
 
 def report_view(report: Report) -> dict[str, Any]:
     """A report of the catalogue."""
@@ -87,7 +90,7 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
         "timezone": dataset.details.timezone,
         "retry": msgspec.to_builtins(dataset.retry),
         "paused": dataset.paused,
-        "health": health(last),
+        "health": ACCOUNT_MISSING if dataset.account_id and account is None else health(last),
         "rows": table.rows(),
         "columns": len(schema) if schema is not None else 0,
         "version": versions[0].version if versions else None,

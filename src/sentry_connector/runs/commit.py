@@ -62,7 +62,7 @@ def commit_of(
         edge = _edge(retention, now, zone) if retention else _edge_read(prepared, records, now, zone)
         days = _days(dataset, prepared, now=now, edge=edge)
     files = [file for record in records for file in record.files if days is None or days.touches(file.day)]
-    key = key_columns(dataset, report, prepared)
+    key = _with_host(dataset.key or report.key, prepared)
     return Commit(
         epoch=epoch,
         run_id=run_id,
@@ -81,9 +81,12 @@ def commit_of(
     )
 
 
-def key_columns(dataset: DataSet, report: Report, prepared: Prepared) -> tuple[str, ...]:
-    """The columns that tell rows apart; ids are unique within one host only."""
-    key = dataset.key or report.key
+def report_key(report: Report, prepared: Prepared) -> tuple[str, ...]:
+    """The columns that tell Sentry's own rows apart; ids are unique within one host only."""
+    return _with_host(report.key, prepared)
+
+
+def _with_host(key: tuple[str, ...], prepared: Prepared) -> tuple[str, ...]:
     return (*key, "_host") if prepared.key_spans_hosts else key
 
 

@@ -38,7 +38,7 @@ from sentry_connector.extraction.spool import Layout, Spool
 from sentry_connector.redact import Redactor
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.model import Report
-from sentry_connector.runs.commit import commit_of, key_columns, watermark_name
+from sentry_connector.runs.commit import commit_of, report_key, watermark_name
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import Holding, held
 from sentry_connector.runs.log import Log, run_log
@@ -274,7 +274,7 @@ class _Attempt:
         filesystem, root = self.table.location()
         partitioned = self.dataset.update_method is UpdateMethod.PARTITION
         layout = Layout(
-            key=key_columns(self.dataset, self.report, prepared),
+            key=report_key(self.report, prepared),
             day_column=self.report.time_column if partitioned else None,
             timezone=self.dataset.details.timezone,
         )

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from subprocess import PIPE
 
@@ -109,6 +110,15 @@ def test_a_token_is_prompted_for_on_a_terminal(shell: Shell) -> None:
     assert process.returncode == 0, more
     assert json.loads(output)["status"] == "valid"
     assert TOKEN.encode() not in output + said + more
+
+
+def test_what_the_demo_says_to_type_next_works_as_it_is(shell: Shell, tmp_path: Path) -> None:
+    """The program need not be on anybody's path."""
+    program = Path(sys.executable).with_name("sentry-connector")
+    demo = subprocess.run([program, "demo"], cwd=tmp_path, env=shell.env, capture_output=True, text=True, check=True)
+    *_, told = demo.stderr.splitlines()
+    rows = subprocess.run(["sh", "-c", told], cwd=tmp_path, env=shell.env, capture_output=True, text=True, check=True)
+    assert "short_id" in rows.stdout
 
 
 def test_the_installed_module_runs(shell: Shell) -> None:

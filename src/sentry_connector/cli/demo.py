@@ -8,6 +8,7 @@ import datetime as dt
 import os
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ from sentry_connector.sentry.client import Connection
 from sentry_connector.simulator import World, start_in_thread
 
 app = typer_app()
+
+PROGRAM = "sentry-connector"
 
 HOME = Path("demo-home")
 ACCOUNT = "demo"
@@ -203,12 +206,16 @@ def _show(house: App, ends: Sequence[End], folder: Path) -> None:
         print_table_of(reader.schema, reader)
     dataset_runs.tell_reasons(ends)
     note("The data stay. Look at them with")
-    note(
-        f'  SENTRY_CONNECTOR_HOME={_shortest(folder)} uv run sentry-connector query "SELECT * FROM projects_issues LIMIT 5"'
-    )
+    note(f'  SENTRY_CONNECTOR_HOME={_shortest(folder)} {_command()} query "SELECT * FROM projects_issues LIMIT 5"')
 
 
-def _shortest(folder: Path) -> str:
-    """The folder as one would type it here."""
+def _command() -> str:
+    """What one types for this very program; it need not be on the path."""
+    called = Path(sys.argv[0])
+    return _shortest(called) if called.name == PROGRAM else PROGRAM
+
+
+def _shortest(path: Path) -> str:
+    """The path as one would type it here."""
     here = Path.cwd()
-    return shlex.quote(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

@@ -99,3 +99,33 @@ def test_a_request_beside_a_running_one_is_refused_where_only_one_may_run() -> N
             pass
     with limits.admitted("project-events", "user", "user:1", NOW) as headers:
         assert headers["X-Sentry-Rate-Limit-ConcurrentRemaining"] == "0"
+
+
+async def test_windows_can_be_shorter_and_end_within_a_second(world: World, serving: Serving) -> None:
+    world.advance(0.25 - world.time % 1)
+    async with serving(world, limits="sentry.io", window_divisor=10) as sentry:
+        events = await sentry.get(EVENTS)
+        answers = [await sentry.get("organizations/acme/issues/") for _ in range(11)]
+        assert [told.status for told in answers] == [200] * 10 + [429]
+        assert answers[-1].json["detail"].endswith("Limit is 10 requests in 0.1 seconds")
+        reset = float(answers[-1].headers["X-Sentry-Rate-Limit-Reset"])
+        assert reset == pytest.approx(world.time + 0.05)
+        world.advance(reset - world.time + 0.001)
+        assert (await sentry.get("organizations/acme/issues/")).status == 200
+    until = events.headers["X-Sentry-Rate-Limit-Reset"]
+    assert events.headers["X-Sentry-Rate-Limit-ConcurrentLimit"] == "1"
+    assert until.isdigit()
+    assert int(until) % 6 == 0
+
+
+@pytest.mark.parametrize("divisor", [1, 10])
+def test_a_window_holds_what_its_limit_says_however_short_it_is(divisor: int) -> None:
+    limits = Limits(divisor)
+    admitted = 0
+    for tick in range(30_000):
+        try:
+            with limits.admitted("issues", "user", "user:1", NOW + tick / 1000 / divisor):
+                admitted += 1
+        except Refusal:
+            pass
+    assert admitted == 30 * 10

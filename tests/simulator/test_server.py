@@ -9,7 +9,7 @@ import pytest
 from tests.simulator.asking import Asking
 from tests.simulator.conftest import NOW, Serving
 
-from sentry_connector.simulator import TOKEN, World, start_in_thread, ticking
+from sentry_connector.simulator import TOKEN, Simulation, World, start_in_thread, ticking
 from sentry_connector.simulator.server import create_app
 
 EVENTS = "projects/acme/shop/events/"
@@ -26,6 +26,28 @@ async def test_answers_are_compressed_only_on_request(sentry: Asking) -> None:
     assert packed.headers["Content-Encoding"] == "gzip"
     assert "Content-Encoding" not in plain.headers
     assert packed.text == plain.text
+
+
+async def test_compression_can_be_switched_off(world: World, serving: Serving) -> None:
+    async with serving(world, compress=False) as sentry:
+        assert "Content-Encoding" not in (await sentry.get(EVENTS, **{"Accept-Encoding": "gzip"})).headers
+
+
+def counted(simulation: Simulation) -> tuple[int, int, float | None]:
+    return simulation.requests, simulation.refused, simulation.first_request
+
+
+async def test_a_simulation_counts_and_can_forget(world: World, serving: Serving) -> None:
+    async with serving(world, limits="sentry.io") as sentry:
+        assert counted(sentry.simulation) == (0, 0, None)
+        first = world.time
+        for _ in range(61):
+            await sentry.get(EVENTS)
+            world.advance(0.001)
+        assert counted(sentry.simulation) == (61, 1, first)
+        sentry.simulation.forget()
+        assert counted(sentry.simulation) == (0, 0, None)
+        assert (await sentry.get(EVENTS)).headers["X-Sentry-Rate-Limit-Remaining"] == "59"
 
 
 def test_a_ticking_clock_moves_the_world_on() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sentry_connector.simulator.faults import Fault, Faults
 from sentry_connector.simulator.running import InThread, Simulation, running, start_in_thread
+from sentry_connector.simulator.scale import Scale, world_of
 from sentry_connector.simulator.server import create_app, ticking
 from sentry_connector.simulator.tokens import (
     EXPIRED_TOKEN,
@@ -29,10 +30,12 @@ __all__ = [
     "Fault",
     "Faults",
     "InThread",
+    "Scale",
     "Simulation",
     "World",
     "create_app",
     "running",
     "start_in_thread",
     "ticking",
+    "world_of",
 ]

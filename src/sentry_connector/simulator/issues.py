@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from sentry_connector.simulator.call import Answer, Call
 from sentry_connector.simulator.counts import bucket_starts
@@ -44,25 +45,67 @@ SORTS: dict[str, Callable[[Sequence[Event], Issue], float]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An issue with those of its events that lie in the window asked for."""
+class Seen(NamedTuple):
+    """An issue with those of its events that lie in the window asked for; it sorts as Sentry's lists do, the last first."""
 
+    score: float
+    number: int
     issue: Issue
     events: Sequence[Event]
+
+
+_SCORE = attrgetter("score")
+
+
+@dataclass(frozen=True, slots=True)
+class Sparkline:
+    """The counts of a period that rows bear; without a period they bear none.
+
+    Attributes:
+        starts: where its buckets start, unix seconds.
+        width: how long each of them is, seconds.
+        quiet: the points of an issue without events in the period.
+    """
+
+    period: str
+    starts: Sequence[float]
+    width: int
+    quiet: Sequence[Sequence[float]]
+
+    @classmethod
+    def of(cls, call: Call, period: str) -> Sparkline:
+        """The sparkline that ends now."""
+        if not period:
+            return cls(period, (), 1, ())
+        length, width = PERIODS[period]
+        starts: Sequence[float] = bucket_starts(call.now - length + 1, call.now, width)
+        if call.era == "old":
+            starts = [float(start) for start in starts]
+        return cls(period, starts, width, [[start, 0] for start in starts])
+
+    def points(self, one: Issue) -> Sequence[Sequence[float]]:
+        """How many events of the issue fell into each bucket."""
+        if one.last_seen < self.starts[0]:
+            return self.quiet
+        found = Counter(event.time // self.width * self.width for event in between(one.events, self.starts[0], None))
+        return [[start, found[int(start)]] for start in self.starts]
+
+    def stats(self, one: Issue) -> Json:
+        """The field of a row, where there is a period."""
+        return {"stats": {self.period: self.points(one)}} if self.period else {}
 
 
 def organization_issues(call: Call) -> Answer:
     """`O/issues/`: issues with events in the window, which their top-level totals count; whole life in `lifetime`."""
     projects = _projects(call)
     start, end = call.window()
+    tell = _organization_row(call)
     if call.all("group"):
         wanted = set(call.all("group"))
-        found = [Seen(one, one.events) for project in projects for one in project.issues if one.id in wanted]
-        return Answer([_organization_row(call, one) for one in found])
-    seen = (Seen(one, between(one.events, start, end)) for project in projects for one in project.issues)
-    page = _page(call, [one for one in seen if one.events], call.get("sort") or "date")
-    return call.answer(page, lambda one: _organization_row(call, one))
+        found = [one for project in projects for one in project.issues if one.id in wanted]
+        return Answer([tell(one, one.events) for one in found])
+    page = _page(call, projects, call.get("sort") or "date", start, end)
+    return call.answer(page, lambda seen: tell(seen.issue, seen.events))
 
 
 def project_issues(call: Call) -> Answer:
@@ -71,13 +114,13 @@ def project_issues(call: Call) -> Answer:
     period = "24h" if call.get("statsPeriod") is None else call.get("statsPeriod") or ""
     if period not in ("", "24h", "14d"):
         raise refuse(400, "Invalid stats_period. Valid choices are '', '24h', and '14d'")
-    query = call.get("query")
+    query, sparkline = call.get("query"), Sparkline.of(call, period)
     if call.flag("shortIdLookup") and query:
         found = [one for one in project.issues if one.short_id == query.upper()]
         if found:
-            return Answer([issue_row(call, one, one.events) | _sparkline(call, one, period) for one in found])
-    page = _page(call, [Seen(one, one.events) for one in project.issues if one.events], "date")
-    return call.answer(page, lambda one: issue_row(call, one.issue, one.events) | _sparkline(call, one.issue, period))
+            return Answer([issue_row(call, one, one.events) | sparkline.stats(one) for one in found])
+    page = _page(call, [project], "date")
+    return call.answer(page, lambda seen: issue_row(call, seen.issue, seen.events) | sparkline.stats(seen.issue))
 
 
 def issue(call: Call) -> Answer:
@@ -86,7 +129,7 @@ def issue(call: Call) -> Answer:
     reports = sum(report.event.issue is one for report in one.project.feedback)
     extra = {"activity": [], "seenBy": [], "participants": [], "tags": [], "userReportCount": reports}
     row = issue_row(call, one, one.events) | extra | {"firstRelease": None, "lastRelease": None}
-    return Answer(row | {"stats": {period: _points(call, one, period) for period in ("24h", "30d")}})
+    return Answer(row | {"stats": {period: Sparkline.of(call, period).points(one) for period in ("24h", "30d")}})
 
 
 def short_id(call: Call) -> Answer:
@@ -131,20 +174,25 @@ def _projects(call: Call) -> list[Project]:
     return found
 
 
-def _page(call: Call, seen: Sequence[Seen], sort: str) -> Page[Seen]:
-    """One page, its rows by falling score. A status filter works after the page is cut, as Sentry's does."""
+def _page(
+    call: Call, projects: Sequence[Project], sort: str, start: float | None = None, end: float | None = None
+) -> Page[Seen]:
+    """One page of the issues with events in [start, end). A status filter works after the page is cut, as Sentry's does."""
     if sort not in SORTS:
         raise refuse(400, f"Invalid sort: {sort}")
-    query = call.get("query")
+    query, score = call.get("query"), SORTS[sort]
     words, state = _parse(DEFAULT_QUERY if query is None else query)
-
-    def score(one: Seen) -> float:
-        return SORTS[sort](one.events, one.issue)
-
-    found = [one for one in seen if all(_matches(one.issue, word) for word in words)]
-    found.sort(key=lambda one: (score(one), int(one.issue.id)), reverse=True)
-    keep = (lambda one: one.issue.status == state) if state else None
-    return call.paged(by_key, found, score, size=limit(call.get("limit")), keep=keep)
+    found = [
+        Seen(score(events, one), int(one.id), one, events)
+        for project in projects
+        for one in project.issues
+        if (events := between(one.events, start, end))
+    ]
+    if words:
+        found = [seen for seen in found if all(_matches(seen.issue, word) for word in words)]
+    found.sort(reverse=True)
+    keep = (lambda seen: seen.issue.status == state) if state else None
+    return call.paged(by_key, found, _SCORE, size=limit(call.get("limit")), keep=keep)
 
 
 def _parse(query: str) -> tuple[list[str], str | None]:
@@ -175,23 +223,30 @@ def _matches(one: Issue, word: str) -> bool:
 # ---- rows
 
 
-def _organization_row(call: Call, seen: Seen) -> Json:
-    one, collapsed = seen.issue, set(call.all("collapse"))
-    row = issue_row(call, one, seen.events)
-    row |= {"lifetime": _totals(one.events) | {"stats": None}, "filtered": None}
-    row |= {key: EXPANDED[key] for key in call.all("expand") if key in EXPANDED}
-    if "sessions" in call.all("expand"):
-        row["sessionCount"] = 0
-    row |= _sparkline(call, one, _period(call))
-    return _collapse(row, collapsed)
+def _organization_row(call: Call) -> Callable[[Issue, Sequence[Event]], Json]:
+    """How `O/issues/` tells an issue: `expand` adds fields, `collapse` takes some away."""
+    wanted, gone, sparkline = call.all("expand"), _collapsed(call), Sparkline.of(call, _period(call))
+    expanded = {key: EXPANDED[key] for key in wanted if key in EXPANDED}
+    if "sessions" in wanted:
+        expanded["sessionCount"] = 0
+
+    def tell(one: Issue, events: Sequence[Event]) -> Json:
+        row = issue_row(call, one, events)
+        lifetime = {key: row[key] for key in TOTALS} if events is one.events else _totals(one.events)
+        row |= {"lifetime": lifetime | {"stats": None}, "filtered": None, **expanded}
+        row |= sparkline.stats(one)
+        for name in gone:
+            row.pop(name, None)
+        return row
+
+    return tell
 
 
-def _collapse(row: Json, collapsed: set[str]) -> Json:
-    """Leave out what `collapse` names; `stats` and `lifetime` take the totals of the top level with them."""
+def _collapsed(call: Call) -> set[str]:
+    """The fields that `collapse` leaves out; `stats` and `lifetime` take the totals of the top level with them."""
     gone = {"filtered": ("filtered",), "unhandled": ("isUnhandled",), "lifetime": ("lifetime", *TOTALS)}
     gone["stats"] = ("stats", "lifetime", *TOTALS)
-    names = {name for one in collapsed for name in gone.get(one, ())}
-    return {key: value for key, value in row.items() if key not in names}
+    return {name for one in call.all("collapse") for name in gone.get(one, ())}
 
 
 def _period(call: Call) -> str:
@@ -272,14 +327,3 @@ def _totals(events: Sequence[Event]) -> Json:
 
 def _users(events: Sequence[Event]) -> int:
     return len({event.person.identity for event in events if event.person})
-
-
-def _sparkline(call: Call, one: Issue, period: str) -> Json:
-    return {"stats": {period: _points(call, one, period)}} if period else {}
-
-
-def _points(call: Call, one: Issue, period: str) -> list[list[float]]:
-    span, width = PERIODS[period]
-    buckets = bucket_starts(call.now - span + 1, call.now, width)
-    found = Counter(event.time // width * width for event in between(one.events, buckets[0], None))
-    return [[float(bucket) if call.era == "old" else bucket, found[bucket]] for bucket in buckets]

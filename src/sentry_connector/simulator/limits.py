@@ -46,9 +46,11 @@ class Limits:
     """The counters of one server. A refused request counts too, as it does in Sentry.
 
     Attributes:
+        window_divisor: how many times shorter than Sentry's all windows are; what may run at once stays.
         refused: how many requests have got a 429.
     """
 
+    window_divisor: int = 1
     refused: int = 0
     _buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict)
 
@@ -66,38 +68,42 @@ class Limits:
         self._count(bucket, limit, now)
         bucket.running += 1
         try:
-            yield headers(limit, bucket)
+            yield self._headers(limit, bucket)
         finally:
             bucket.running -= 1
 
     def _count(self, bucket: _Bucket, limit: Limit, now: float) -> None:
-        window = int(now // limit.window)
+        window = int(now * self.window_divisor // limit.window)
         if window != bucket.window:
             bucket.window, bucket.used = window, 0
         bucket.used += 1
         if bucket.used > limit.requests:
             self.refused += 1
-            told = f"Limit is {limit.requests} requests in {limit.window} seconds"
+            told = f"Limit is {limit.requests} requests in {self._seconds(limit.window)} seconds"
             raise Refusal.too_many(
-                f"You are attempting to use this endpoint too frequently. {told}", headers(limit, bucket)
+                f"You are attempting to use this endpoint too frequently. {told}", self._headers(limit, bucket)
             )
         if limit.concurrent is not None and bucket.running >= limit.concurrent:
             self.refused += 1
             told = f"Concurrency limit is {limit.concurrent}"
             raise Refusal.too_many(
                 f"You are attempting to go above the allowed concurrency for this endpoint. {told}",
-                headers(limit, bucket),
+                self._headers(limit, bucket),
             )
 
+    def _headers(self, limit: Limit, bucket: _Bucket) -> dict[str, str]:
+        """The X-Sentry-Rate-Limit headers; Reset is the end of the window in unix seconds, with a fraction where it has one."""
+        told = {
+            "Limit": limit.requests,
+            "Remaining": max(0, limit.requests - bucket.used),
+            "Reset": self._seconds((bucket.window + 1) * limit.window),
+        }
+        if limit.concurrent is not None:
+            told["ConcurrentLimit"] = limit.concurrent
+            told["ConcurrentRemaining"] = max(0, limit.concurrent - bucket.running - 1)
+        return {f"X-Sentry-Rate-Limit-{name}": str(value) for name, value in told.items()}
 
-def headers(limit: Limit, bucket: _Bucket) -> dict[str, str]:
-    """The X-Sentry-Rate-Limit headers; Reset is the end of the window in unix seconds."""
-    told = {
-        "Limit": limit.requests,
-        "Remaining": max(0, limit.requests - bucket.used),
-        "Reset": (bucket.window + 1) * limit.window,
-    }
-    if limit.concurrent is not None:
-        told["ConcurrentLimit"] = limit.concurrent
-        told["ConcurrentRemaining"] = max(0, limit.concurrent - bucket.running - 1)
-    return {f"X-Sentry-Rate-Limit-{name}": str(value) for name, value in told.items()}
+    def _seconds(self, unscaled: int) -> float:
+        """A time of the limits' own clock in seconds; a whole number stays one."""
+        whole, rest = divmod(unscaled, self.window_divisor)
+        return unscaled / self.window_divisor if rest else whole

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
+
+_TIME = attrgetter("time")
 
 
 class Outcome(NamedTuple):
@@ -34,8 +37,11 @@ class Person(NamedTuple):
     @property
     def identity(self) -> str:
         """Sentry's tag value: kind and value of the first identity that is present (id, username, email, ip)."""
-        kinds = (("id", self.id), ("username", self.username), ("email", self.email), ("ip", self.ip_address))
-        return next(f"{kind}:{value}" for kind, value in kinds if value)
+        if self.id:
+            return f"id:{self.id}"
+        if self.username:
+            return f"username:{self.username}"
+        return f"email:{self.email}" if self.email else f"ip:{self.ip_address}"
 
 
 @dataclass(slots=True, eq=False)
@@ -83,14 +89,14 @@ class Repository:
 
 @dataclass(slots=True, eq=False)
 class Event:
-    """One event; its texts follow from its number (see `events.py`), so that a hundred thousand of them stay small.
+    """One event; its texts follow from its number (see `events.py`), so that a million of them stay small.
 
     Attributes:
         number: counts up through the world; the seed of the body.
         id: 32 hexadecimal digits.
         time: when it happened, unix seconds; Sentry's lists know it to the second only.
         delay: seconds with a fraction until Sentry received it.
-        slim: the list row as JSON, made when first asked for.
+        slim: the list row as JSON, where it is kept.
     """
 
     number: int
@@ -203,17 +209,27 @@ def event_order(event: Event) -> tuple[int, str]:
     return event.time, event.id
 
 
+def span(events: Sequence[Event], start: float | None, end: float | None) -> range:
+    """The places in a sorted list of the events in [start, end), unix seconds; None = no bound."""
+    if not events:
+        return range(0)
+    low = 0 if start is None or start <= events[0].time else bisect.bisect_left(events, start, key=_TIME)
+    high = len(events) if end is None or events[-1].time < end else bisect.bisect_left(events, end, key=_TIME)
+    return range(low, high)
+
+
 def between(events: Sequence[Event], start: float | None, end: float | None) -> Sequence[Event]:
-    """The events of a sorted list in [start, end), unix seconds; None = no bound."""
-    low = 0 if start is None else bisect.bisect_left(events, start, key=_time)
-    high = len(events) if end is None else bisect.bisect_left(events, end, key=_time)
-    return events if high - low == len(events) else events[low:high]
+    """The events of a sorted list in [start, end), unix seconds; None = no bound. The list itself where it is all of them."""
+    if not events or ((start is None or start <= events[0].time) and (end is None or events[-1].time < end)):
+        return events
+    places = span(events, start, end)
+    return events[places.start : places.stop]
 
 
-def newest_first(events: Sequence[Event], offset: int, count: int) -> Iterator[Event]:
-    """Some events of a sorted list counted from its newest."""
-    stop = len(events) - offset
-    return reversed(events[max(0, stop - count) : max(0, stop)])
+def newest_first(events: Sequence[Event], places: range, offset: int, count: int) -> Sequence[Event]:
+    """Some of the events at these places of a sorted list, counted from the newest of them."""
+    stop = max(places.start, places.stop - offset)
+    return events[max(places.start, stop - count) : stop][::-1]
 
 
 def base32(number: int) -> str:
@@ -224,7 +240,3 @@ def base32(number: int) -> str:
         number, rest = divmod(number, 32)
         digits = alphabet[rest] + digits
     return digits or "0"
-
-
-def _time(event: Event) -> int:
-    return event.time

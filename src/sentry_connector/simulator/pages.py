@@ -150,27 +150,27 @@ def by_key(
         size: rows a page.
         keep: drops rows after the page is cut, as Sentry's status filters do: pages get short or empty, not last.
     """
-    falling = [-key(row) for row in rows]
-    start = bisect.bisect_left(falling, -cursor.value) if cursor.value else len(rows) * cursor.is_prev
+    start = _first_at(rows, key, cursor.value) if cursor.value else len(rows) * cursor.is_prev
     place = start + cursor.offset
     low = max(place - size, 0) if cursor.is_prev else min(place, len(rows))
     high = min(low + size, len(rows))
     found = [row for row in rows[low:high] if keep is None or keep(row)]
     if not rows:
         return Page(found, Cursor(cursor.value, cursor.offset, is_prev=True), False, cursor, False, 0)
-    before, after = _key_at(falling, low), _key_at(falling, high)
+    before, after = key(rows[min(low, len(rows) - 1)]), key(rows[min(high, len(rows) - 1)])
     return Page(
         found,
-        Cursor(-before, low - bisect.bisect_left(falling, before), is_prev=True),
+        Cursor(before, low - _first_at(rows, key, before), is_prev=True),
         low > 0,
-        Cursor(-after, high - bisect.bisect_left(falling, after)),
+        Cursor(after, high - _first_at(rows, key, after)),
         high < len(rows),
         len(rows),
     )
 
 
-def _key_at(falling: Sequence[float], place: int) -> float:
-    return falling[min(place, len(falling) - 1)]
+def _first_at(rows: Sequence[Row], key: Callable[[Row], float], value: float) -> int:
+    """The first place in rows of falling keys whose key is no more than the value."""
+    return bisect.bisect_left(rows, -value, key=lambda row: -key(row))
 
 
 def _whole(text: str | None, name: str) -> int:

@@ -128,11 +128,12 @@ def _organization(world: World, slug: str, size: Size, region: str) -> Organizat
             )
         )
     if slug == "acme":
-        organization.repositories = _repositories(size.repositories, born)
+        organization.repositories = repositories_of(size.repositories, born)
     return organization
 
 
-def _repositories(count: int, born: float) -> list[Repository]:
+def repositories_of(count: int, born: float) -> list[Repository]:
+    """So many repositories, and one that was deleted."""
     active = [
         Repository(
             str(n), f"acme/{texts.PEOPLE[n % len(texts.PEOPLE)]}-{n:03}", "integrations:github", "active", born + n
@@ -174,10 +175,10 @@ def _fill(world: World, project: Project, plot: Plot, size: Size, random: Random
     ]
     if not issues:
         return
-    people = _people(size.people, random)
+    people = people_of(size.people, random)
     span = size.days * DAY
     times = sorted(int(world.time - 1 - random.random() * span) for _ in range(count))
-    for time, issue in zip(times, _spread(issues, count, random), strict=True):
+    for time, issue in zip(times, spread(issues, count, random), strict=True):
         world.append_event(issue, time, random.choice(people))
     project.outcomes = refused(times, random)
 
@@ -223,7 +224,7 @@ def _short(title: str) -> str:
     return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 3] + "..."
 
 
-def _people(count: int, random: Random) -> Sequence[Person | None]:
+def people_of(count: int, random: Random) -> Sequence[Person | None]:
     """People known by id, by user name only, by email only, by address only, and nobody."""
     people: list[Person | None] = [None]
     for number in range(1, count + 1):
@@ -240,9 +241,9 @@ def _people(count: int, random: Random) -> Sequence[Person | None]:
     return people
 
 
-def _spread(issues: list[Issue], count: int, random: Random) -> list[Issue]:
-    """Which issue each event belongs to: each issue at least once, the first ones more often."""
-    chosen = [*issues, *(issues[int(random.random() ** 2 * len(issues))] for _ in range(count - len(issues)))]
+def spread(issues: Sequence[Issue], count: int, random: Random, *, skew: float = 2) -> list[Issue]:
+    """Which issue each event belongs to: each issue at least once, the first ones the more often the larger the skew."""
+    chosen = [*issues, *(issues[int(random.random() ** skew * len(issues))] for _ in range(count - len(issues)))]
     random.shuffle(chosen)
     return chosen
 

@@ -46,6 +46,16 @@ class Simulation:
         """How many requests have got a 429 by the limits."""
         return sum(server.limits.refused for server in self.servers if server.limits)
 
+    @property
+    def first_request(self) -> float | None:
+        """When the first request came in, by the servers' clock; None = there was none."""
+        return min((server.first_request for server in self.servers if server.first_request is not None), default=None)
+
+    def forget(self) -> None:
+        """Be as if nothing had been asked yet."""
+        for server in self.servers:
+            server.forget()
+
 
 @contextlib.asynccontextmanager
 async def running(world: World, *, host: str = HOST, port: int = 0, **options: Any) -> AsyncIterator[Simulation]:

@@ -95,7 +95,12 @@ def ticking(world: World, tick: Callable[[], float] = time.monotonic) -> Callabl
 
 @dataclass(kw_only=True, slots=True)
 class Server:
-    """One host of a simulated Sentry; the arguments are those of `create_app`."""
+    """One host of a simulated Sentry; the arguments are those of `create_app`.
+
+    Attributes:
+        requests: how many have come in.
+        first_request: when the first of them did, by the clock; None = there was none.
+    """
 
     world: World
     tokens: Mapping[str, Access]
@@ -108,13 +113,23 @@ class Server:
     urls: Mapping[str, str]
     link_url: str | None
     drift: int
+    compress: bool
     requests: int = 0
+    first_request: float | None = None
+
+    def forget(self) -> None:
+        """Be as if nothing had been asked yet: the counters begin anew, and so do the limits' windows."""
+        self.requests, self.first_request = 0, None
+        if self.limits is not None:
+            self.limits = Limits(self.limits.window_divisor)
 
     def routed(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The web handler of a route."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             self.requests += 1
+            if self.first_request is None:
+                self.first_request = self.clock()
             fault = self.faults.strike(request.path_qs) if self.faults else None
             reply = await self._reply(request, route, fault)
             reply.headers["Date"] = formatdate(self.clock(), usegmt=True)
@@ -132,8 +147,8 @@ class Server:
                 self._drift(request)
                 answer = route.handler(self._call(request, access, fault))
         except Refusal as refusal:
-            return _packed(request, refusal.status, refusal.body, headers | refusal.headers)
-        return _packed(request, 200, answer.body, headers | answer.headers)
+            return self._packed(request, refusal.status, refusal.body, headers | refusal.headers)
+        return self._packed(request, 200, answer.body, headers | answer.headers)
 
     def _access(self, request: web.Request, route: Route) -> Access:
         header = request.headers.get("Authorization")
@@ -166,6 +181,15 @@ class Server:
             shift=SHIFT if fault is Fault.SHIFTED else 0,
         )
 
+    def _packed(self, request: web.Request, status: int, body: Any, headers: dict[str, str]) -> Reply:
+        """The answer as bytes, compressed where the client asks for it."""
+        headers = {"Content-Type": "application/json", "Vary": "Accept-Encoding"} | headers
+        content = msgspec.json.encode(body)
+        wanted = self.compress and "gzip" in request.headers.get("Accept-Encoding", "")
+        if wanted and len(content) > WORTH_COMPRESSING:
+            return Reply(status, gzip.compress(content, compresslevel=1), headers | {"Content-Encoding": "gzip"})
+        return Reply(status, content, headers)
+
 
 SERVER = web.AppKey("server", Server)
 
@@ -175,6 +199,7 @@ def create_app(
     *,
     tokens: Mapping[str, Access] = TOKENS,
     limits: Literal["sentry.io", "none"] = "none",
+    window_divisor: int = 1,
     latency_ms: float = 0,
     faults: Faults | None = None,
     clock: Callable[[], float] | None = None,
@@ -183,6 +208,7 @@ def create_app(
     urls: Mapping[str, str] | None = None,
     link_url: str | None = None,
     drift: int = 0,
+    compress: bool = True,
 ) -> web.Application:
     """A simulated Sentry as a web application.
 
@@ -190,6 +216,7 @@ def create_app(
         world: what there is.
         tokens: which tokens are known, and what they may.
         limits: `sentry.io` counts requests and answers 429 as sentry.io does; `none`, as self-hosted: no headers.
+        window_divisor: how many times shorter than sentry.io's the windows of the limits are, for tests that cannot wait.
         latency_ms: how long each request takes, milliseconds.
         faults: what goes wrong; None = nothing.
         clock: gives unix seconds for the Date header, the limits and default windows; default `ticking(world)`.
@@ -198,11 +225,12 @@ def create_app(
         urls: base URLs of the regions' hosts; default this very host.
         link_url: base URL in Link headers, where another than this host's is wanted.
         drift: how many events arrive before each further page of any list.
+        compress: whether answers are compressed for clients that ask for it.
     """
     server = Server(
         world=world,
         tokens=tokens,
-        limits=Limits() if limits == "sentry.io" else None,
+        limits=Limits(window_divisor) if limits == "sentry.io" else None,
         latency=latency_ms / 1000,
         faults=faults,
         clock=clock or ticking(world),
@@ -211,6 +239,7 @@ def create_app(
         urls={} if urls is None else urls,
         link_url=link_url,
         drift=drift,
+        compress=compress,
     )
     app = web.Application()
     app[SERVER] = server
@@ -228,12 +257,3 @@ def _routes(server: Server) -> Iterator[web.RouteDef]:
 async def _unknown_route(_request: web.Request) -> web.Response:
     """What a server of 2019 says about a path that it does not have: nothing at all, and calls it HTML (9.1.2, seen)."""
     return web.Response(status=404, content_type="text/html")
-
-
-def _packed(request: web.Request, status: int, body: Any, headers: dict[str, str]) -> Reply:
-    """The answer as bytes, compressed where the client asks for it."""
-    headers = {"Content-Type": "application/json", "Vary": "Accept-Encoding"} | headers
-    content = msgspec.json.encode(body)
-    if "gzip" in request.headers.get("Accept-Encoding", "") and len(content) > WORTH_COMPRESSING:
-        return Reply(status, gzip.compress(content, compresslevel=1), headers | {"Content-Encoding": "gzip"})
-    return Reply(status, content, headers)

@@ -13,7 +13,7 @@ import msgspec
 from sentry_connector.simulator.call import Answer, Call
 from sentry_connector.simulator.events import detail, environment, full, iso, message, old_event, slim_json, tags
 from sentry_connector.simulator.issues import issue_row
-from sentry_connector.simulator.model import Event, Feedback, Person, between, newest_first
+from sentry_connector.simulator.model import Event, Feedback, Person, between, newest_first, span
 from sentry_connector.simulator.pages import FULL_PER_PAGE, by_key, by_page_number, by_row_number, per_page
 from sentry_connector.simulator.refusals import refuse
 
@@ -26,24 +26,27 @@ FEEDBACK_STATES = ("unresolved", "")
 
 def project_events(call: Call) -> Answer:
     """`P/events/`: error events, newest first; `query` is a part of the message, `environment` is not read."""
-    events: Sequence[Event] = between(call.project().events, *_window(call))
+    events, window = call.project().events, _window(call)
     words = (call.get("query") or "").lower()
     if words:
-        events = [event for event in events if words in message(event).lower()]
-    return _events(call, events)
+        return _events(call, [event for event in between(events, *window) if words in message(event).lower()])
+    return _events(call, events, span(events, *window))
 
 
 def issue_events(call: Call) -> Answer:
     """`O/issues/{id}/events/`: newest first; an event id as `query` is a direct hit without a Link header."""
-    issue, query = call.issue(), call.get("query") or ""
-    hit = next((event for event in issue.events if event.id == query), None)
+    issue, query, environments = call.issue(), call.get("query") or "", call.all("environment")
+    hit = next((event for event in issue.events if event.id == query), None) if query else None
     if hit is not None:
         return Answer([_row(call)(hit)], {"X-Sentry-Direct-Hit": "1"})
-    places = call.all("environment")
+    window = _window(call)
+    if not (environments or query or call.flag("sample")):
+        return _events(call, issue.events, span(issue.events, *window))
+    words = query.split()
     events = [
         event
-        for event in between(issue.events, *_window(call))
-        if (not places or environment(event) in places) and all(_matches(event, word) for word in query.split())
+        for event in between(issue.events, *window)
+        if (not environments or environment(event) in environments) and all(_matches(event, word) for word in words)
     ]
     if call.flag("sample"):
         events.sort(key=lambda event: event.id)
@@ -111,20 +114,22 @@ def _window(call: Call) -> tuple[float | None, float | None]:
     return (None, None) if call.era == "old" else call.window()
 
 
-def _events(call: Call, events: Sequence[Event]) -> Answer:
+def _events(call: Call, events: Sequence[Event], places: range | None = None) -> Answer:
+    """A page of the events at these places of a sorted list, by default of all."""
+    places = range(len(events)) if places is None else places
     if call.era == "old":
-        falling = list(reversed(events))
+        falling = newest_first(events, places, 0, len(places))
         return call.answer(call.paged(by_key, falling, lambda event: event.time * 1000), old_event)
     size = min(per_page(call.get("per_page")), FULL_PER_PAGE) if call.flag("full") else None
-    page = call.paged(by_row_number, _fetch(call, events), size=size, shift=call.shift)
+    page = call.paged(by_row_number, _fetch(call, events, places), size=size, shift=call.shift)
     return call.answer(page, _row(call))
 
 
-def _fetch(call: Call, events: Sequence[Event]) -> Callable[[int, int], Sequence[Event]]:
+def _fetch(call: Call, events: Sequence[Event], places: range) -> Callable[[int, int], Sequence[Event]]:
     """Rows by their number from the newest; `sample` has sorted them already."""
     if call.flag("sample"):
         return lambda offset, count: events[offset : offset + count]
-    return lambda offset, count: list(newest_first(events, offset, count))
+    return lambda offset, count: newest_first(events, places, offset, count)
 
 
 def _row(call: Call) -> Callable[[Event], Any]:

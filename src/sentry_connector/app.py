@@ -10,14 +10,16 @@ import datetime as dt
 import os
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from sentry_connector.errors import TokenMissing
 from sentry_connector.runs.house import House
-from sentry_connector.sentry.budget import Clock, Observer, SystemClock
+from sentry_connector.sentry.budget import Budgets, Observer
 from sentry_connector.sentry.client import Connection, SentryClient
+from sentry_connector.sentry.server_clock import Clock, SystemClock
 from sentry_connector.settings import Settings, from_environment
 from sentry_connector.store.private_files import private_directory
 
@@ -75,6 +77,11 @@ class App(House):
 
         return DeltaDestination(self.settings.storage)
 
+    @cached_property
+    def budgets(self) -> Budgets:
+        """How fast each Sentry may be asked; all clients of this process share them."""
+        return Budgets(self.clock, concurrency=self.settings.concurrency)
+
     @property
     def logs(self) -> Path:
         """The folder of the runs' logs."""
@@ -89,7 +96,8 @@ class App(House):
         sealed = self.store.accounts.sealed_token(account.id)
         if sealed is None:
             raise TokenMissing(f"The account {account.name!r} has no token.")
-        return self.with_token(account.url, self.vault.open(sealed, account.id, account.url))
+        token = self.vault.open(sealed, account.id, account.url)
+        return replace(self.with_token(account.url, token), identity=account.identity)
 
     def with_token(self, url: str, token: str) -> Connection:
         """How to reach Sentry with a token that is not stored."""
@@ -105,7 +113,7 @@ class App(House):
 
     def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:
         """A client for that connection, to be entered with `async with`."""
-        return SentryClient(connection, clock=self.clock, rng=self.rng, observer=observer)
+        return SentryClient(connection, clock=self.clock, rng=self.rng, observer=observer, budgets=self.budgets)
 
 
 def app(env: Mapping[str, str] | None = None) -> App:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # only named here, and some of them load large libraries
     from sentry_connector.destinations.delta import DeltaDestination
-    from sentry_connector.sentry.budget import Clock, Observer
+    from sentry_connector.sentry.budget import Observer
     from sentry_connector.sentry.client import Connection, SentryClient
+    from sentry_connector.sentry.server_clock import Clock
     from sentry_connector.settings import Settings
     from sentry_connector.store.records import Account
     from sentry_connector.store.store import Store

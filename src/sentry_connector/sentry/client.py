@@ -1,4 +1,4 @@
-"""The only module that speaks HTTP: GETs to Sentry's API, each answered by a whole page or by an error of `errors.py`.
+"""Asks Sentry's API, within the budget: each GET is answered by a whole page or by an error of `errors.py`.
 
 The token is bound to an origin (scheme, host, port). Redirects are never followed, links are never followed (only their
 cursor is read), and a request to an origin that is not trusted ends before anything is sent. Trusted are the account's
@@ -7,18 +7,12 @@ own origin and the regions that Sentry named for it; see `SentryClient.trust`.
 
 from __future__ import annotations
 
+import hashlib
 import random
-import socket
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
-
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
-from yarl import URL
 
 from sentry_connector import __version__
 from sentry_connector.errors import (
@@ -26,17 +20,17 @@ from sentry_connector.errors import (
     CursorLoop,
     HostUnknown,
     NotSentry,
-    ProxyFailed,
     RateLimited,
     SentryUnreachable,
-    TlsFailed,
     TokenMissing,
     TokenNotForHost,
     UsageError,
 )
-from sentry_connector.sentry.address import Origin, is_blocked, is_loopback, normalise_url, origin
-from sentry_connector.sentry.budget import Budget, Clock, Observer, SystemClock
-from sentry_connector.sentry.inflate import ACCEPTED, Body
+from sentry_connector.sentry.address import Origin, is_loopback, normalise_url, origin
+from sentry_connector.sentry.budget import Budget, Budgets, Observer, Place, check_patience
+from sentry_connector.sentry.inflate import ACCEPTED
+from sentry_connector.sentry.server_clock import Clock, SystemClock
+from sentry_connector.sentry.transport import HttpTransport, Reply, Transport
 from sentry_connector.sentry.wire import Request, error_for, next_cursor
 
 USER_AGENT = f"sentry-connector/{__version__}"
@@ -44,6 +38,8 @@ LONGEST_BACKOFF = 10.0
 """Seconds; the cap that Sentry's own command line uses."""
 FEW_ATTEMPTS = 2
 """Old servers answer 500, and always will, where an endpoint needs a service that they do not have."""
+FREE_RETRIES = 100
+"""Retries of a client beyond one to every two requests."""
 MOST_EMPTY_PAGES = 100
 MOST_PAGES = 1_000_000
 SHORT = 64
@@ -66,10 +62,12 @@ class Connection:
         total_timeout: seconds for one attempt, from connecting to the last byte.
         attempts: tries of one request; waits that Sentry's rate limit tells do not count.
         max_wait: seconds that one request may wait for rate limits.
+        identity: the user or the integration behind the token, by which Sentry counts; None where it is not known.
     """
 
     url: str
     token: str = field(repr=False)
+    identity: str | None = None
     ca_file: str | None = None
     proxy: str | None = field(default=None, repr=False)
     max_answer_bytes: int = 64 * 2**20
@@ -80,12 +78,20 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One page: `body` is decompressed, JSON by its first and last byte; `next_cursor` is None at a list's end."""
+    """One page.
+
+    Attributes:
+        body: decompressed; JSON by its first and last byte.
+        next_cursor: None at a list's end.
+        request: what was asked.
+        coding, packed: the body as it came over the line, and how it is compressed.
+    """
 
     body: bytes
     next_cursor: str | None
     request: Request
-    status: int
+    coding: str = ""
+    packed: bytes = field(default=b"", repr=False)
 
     @property
     def is_empty(self) -> bool:
@@ -100,6 +106,7 @@ class Usage:
     Attributes:
         requests: attempts sent. retries: those after the first. rate_limited: answers 429.
         waited_seconds: before retries and for rate limits. bytes: decompressed bodies.
+        answering_seconds: from sending to the last byte, over all attempts that were answered.
     """
 
     requests: int = 0
@@ -107,6 +114,13 @@ class Usage:
     rate_limited: int = 0
     waited_seconds: float = 0.0
     bytes: int = 0
+    answered: int = 0
+    answering_seconds: float = 0.0
+
+    @property
+    def latency(self) -> float | None:
+        """Mean seconds that an answer took; None before the first one."""
+        return self.answering_seconds / self.answered if self.answered else None
 
 
 class SentryClient:
@@ -117,6 +131,8 @@ class SentryClient:
         clock: time; waits go through it.
         rng: randomness of the back-off.
         observer: told of every wait: reason, seconds.
+        budgets: those of the process; None = budgets of this client alone.
+        transport: how requests travel; None = by HTTP.
 
     Raises:
         UsageError: the URL, the proxy or the CA file cannot be used.
@@ -130,38 +146,35 @@ class SentryClient:
         clock: Clock | None = None,
         rng: random.Random | None = None,
         observer: Observer | None = None,
+        budgets: Budgets | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self.base_url = normalise_url(connection.url)
         self.usage = Usage()
         self._connection = connection
+        self._identity = connection.identity or hashlib.sha256(connection.token.strip().encode()).hexdigest()
         self._headers = _headers(connection.token)
-        self._tls = _tls_context(connection.ca_file)
-        self._proxy = _proxy_url(connection.proxy)
         self._clock = clock or SystemClock()
         self._rng = rng or random.Random()  # noqa: S311  # spreads retries, guards nothing
         self._observer = observer
+        self._budgets = budgets or Budgets(self._clock)
         self._trusted: set[Origin] = {origin(self.base_url)}
         self._spoke_json: set[Origin] = set()
-        self._budgets: dict[Origin, Budget] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self._transport = transport or HttpTransport(
+            ca_file=connection.ca_file,
+            proxy=connection.proxy,
+            most_bytes=connection.max_answer_bytes,
+            total_timeout=connection.total_timeout,
+        )
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls, resolver=_GuardedResolver()),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._connection.total_timeout),
-            auto_decompress=False,
-            trust_env=False,
-            proxy=self._proxy,
-        )
+        await self._transport.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session:
-            await self._session.close()
-            self._session = None
+        await self._transport.close()
 
     def trust(self, url: str | None) -> str:
         """The base URL to use for a region that Sentry itself named (`links.regionUrl`), which is trusted from now on.
@@ -183,12 +196,7 @@ class SentryClient:
 
     def budget(self, url: str) -> Budget:
         """The budget of the host that a base URL names."""
-        place = origin(url)
-        if place not in self._budgets:
-            self._budgets[place] = Budget(
-                place[1], clock=self._clock, max_wait=self._connection.max_wait, observer=self._waits
-            )
-        return self._budgets[place]
+        return self._budgets.of(origin(url), self._identity)
 
     async def get(self, request: Request) -> Answer:
         """Ask until there is an answer, or an error that asking again does not cure.
@@ -222,7 +230,7 @@ class SentryClient:
                     failures += 1
                     if failures >= self._attempts(error, request) or not self._may_help(error, request):
                         raise
-                    await budget.wait("retry", self._backoff(failures, error))
+                    await self._pause(self._backoff(failures, error))
                 self.usage.retries += 1
 
     async def pages(self, request: Request, *, start_cursor: str | None = None) -> AsyncIterator[Answer]:
@@ -248,39 +256,44 @@ class SentryClient:
 
     async def _attempt(self, request: Request, budget: Budget) -> Answer:
         """One request, within the budget."""
-        async with budget.slot(request.family):
+        async with budget.slot(request.family, max_wait=self._connection.max_wait, observer=self._waits) as place:
             self.usage.requests += 1
-            status, headers, body = await self._exchange(request)
-            closed_for = budget.learn(request.family, status, headers)
-        self.usage.bytes += len(body)
-        if status == 200:  # noqa: PLR2004  # HTTP's own number
-            return self._answer(request, headers, body)
-        error = error_for(status, _without(self._connection.token, headers), self._redacted(body), request)
+            reply = await self._exchange(request, budget)
+            closed_for = place.learn(reply.status, reply.headers)
+            self._measure(reply, place)
+        if reply.status == 200:  # noqa: PLR2004  # HTTP's own number
+            return self._answer(request, reply)
+        error = error_for(
+            reply.status, _without(self._connection.token, reply.headers), self._redacted(reply.body), request
+        )
         if isinstance(error, RateLimited):
             self.usage.rate_limited += 1
             error.data["closed_for"] = closed_for
         raise error
 
-    async def _exchange(self, request: Request) -> tuple[int, dict[str, str], bytes]:
-        """Send the request; status, headers with names in lower case, decompressed body."""
-        if self._session is None:
-            raise RuntimeError("SentryClient is used outside of `async with`.")
-        url = URL(request.url, encoded=True)
+    async def _exchange(self, request: Request, budget: Budget) -> Reply:
+        """Send the request; what comes of it says how the host is."""
         try:
-            async with self._session.get(url, headers=self._headers, allow_redirects=False) as response:
-                body = Body(response.headers.get("Content-Encoding", ""), self._connection.max_answer_bytes)
-                async for chunk in response.content.iter_any():
-                    body.feed(chunk)
-                return response.status, _joined(response), body.finish()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            # `from None`: the library's texts may hold the proxy's password.
-            raise _connection_error(error, url.host or "", proxied=self._proxy is not None) from None
+            reply = await self._transport.get(request.url, self._headers)
+        except (ConnectorError, OSError):
+            budget.breaker.failed()
+            raise
+        if reply.status >= 500:  # noqa: PLR2004  # HTTP's own number
+            budget.breaker.failed()
+        else:
+            budget.breaker.answered()
+        return reply
 
-    def _answer(self, request: Request, headers: Mapping[str, str], body: bytes) -> Answer:
-        body = body.removeprefix(_BOM)
+    def _measure(self, reply: Reply, place: Place) -> None:
+        self.usage.bytes += len(reply.body)
+        self.usage.answered += 1
+        self.usage.answering_seconds += self._clock.monotonic() - place.sent
+
+    def _answer(self, request: Request, reply: Reply) -> Answer:
+        body = reply.body.removeprefix(_BOM)
         _check_json(body, request)
         self._spoke_json.add(origin(request.base_url))
-        return Answer(body, next_cursor(headers.get("link")), request, 200)
+        return Answer(body, next_cursor(reply.headers.get("link")), request, reply.coding, reply.packed)
 
     def _attempts(self, error: ConnectorError, request: Request) -> int:
         """How often to try; less where trying again seldom helps.
@@ -292,13 +305,28 @@ class SentryClient:
         return min(FEW_ATTEMPTS, self._connection.attempts) if seldom else self._connection.attempts
 
     def _may_help(self, error: ConnectorError, request: Request) -> bool:
-        """Whether asking again may help; a page that is not Sentry's is a passing trouble where the host is Sentry."""
+        """Whether asking again may help; a page that is not Sentry's is a passing trouble where the host is Sentry.
+
+        A server that fails most of the time is not asked without end: a run has a budget of retries.
+        """
+        if self.usage.retries > FREE_RETRIES + self.usage.requests // 2:
+            return False
         return error.retryable or (isinstance(error, NotSentry) and origin(request.base_url) in self._spoke_json)
 
     def _backoff(self, failures: int, error: ConnectorError) -> float:
         """Seconds before the next attempt: full jitter under 1, 2, 4 … 10, and never less than the server told."""
         jittered = self._rng.uniform(0, min(LONGEST_BACKOFF, 2.0 ** (failures - 1)))
         return max(jittered, error.data.get("retry_after") or 0.0)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait before the next attempt.
+
+        Raises:
+            RateLimited: longer than the run's patience.
+        """
+        check_patience(seconds, self._connection.max_wait)
+        self._waits("retry", seconds)
+        await self._clock.sleep(seconds)
 
     def _waits(self, reason: str, seconds: float) -> None:
         self.usage.waited_seconds += seconds
@@ -308,62 +336,6 @@ class SentryClient:
     def _redacted(self, body: bytes) -> bytes:
         """An error's body without the token, should a server echo it."""
         return body.replace(self._connection.token.strip().encode(), b"[secret]")
-
-
-class _GuardedResolver(AbstractResolver):
-    """Resolves a name once and refuses the addresses of `is_blocked`; the connection is made to what was checked."""
-
-    def __init__(self) -> None:
-        self._resolver = ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await self._resolver.resolve(host, port, family)
-        if any(is_blocked(result["host"]) for result in found):
-            raise BlockedAddressError
-        return found
-
-    async def close(self) -> None:
-        await self._resolver.close()
-
-
-class BlockedAddressError(OSError):
-    """A host's name leads to an address that requests must not be led to."""
-
-
-_MEANINGS: tuple[tuple[type[Exception], type[ConnectorError], str], ...] = (
-    (aiohttp.ClientHttpProxyError, ProxyFailed, "The proxy refuses to connect to {host} ({status})."),
-    (aiohttp.ClientProxyConnectionError, ProxyFailed, "The proxy cannot be reached{reason}."),
-    (aiohttp.ClientConnectorDNSError, HostUnknown, "{host} has no address."),
-    (aiohttp.ClientConnectorCertificateError, TlsFailed, "The certificate of {host} is refused{reason}."),
-    (aiohttp.ClientSSLError, TlsFailed, "No TLS connection to {host} comes about{reason}."),
-    (ssl.SSLError, TlsFailed, "No TLS connection to {host} comes about{reason}."),
-    (aiohttp.InvalidURL, UsageError, "{host} is not a host that can be asked."),
-    (TimeoutError, SentryUnreachable, "{host} did not answer in time."),
-    (aiohttp.ClientPayloadError, SentryUnreachable, "The answer of {host} broke off."),
-    (aiohttp.ClientResponseError, NotSentry, "{host} does not answer in HTTP."),
-    (Exception, SentryUnreachable, "The connection to {host} failed{reason}."),
-)
-"""What the HTTP library's errors mean, the most specific first."""
-
-
-def _connection_error(error: Exception, host: str, *, proxied: bool) -> ConnectorError:
-    """Our error for the HTTP library's, by class."""
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        if isinstance(error.os_error, BlockedAddressError):
-            return UsageError(f"{'The proxy' if proxied else host} has an address that requests must not be led to.")
-        if proxied:  # behind a proxy only the proxy's name is resolved here
-            return ProxyFailed("The proxy's name has no address.")
-    meaning, sentence = next((meaning, text) for kind, meaning, text in _MEANINGS if isinstance(error, kind))
-    return meaning(sentence.format(host=host, reason=_reason(error), status=getattr(error, "status", "")), host=host)
-
-
-def _reason(error: Exception) -> str:
-    """The words of OpenSSL or the operating system for an error, which hold nothing of ours; empty without."""
-    source = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
-    words = (getattr(source, name, None) for name in ("verify_message", "reason", "strerror"))
-    return next((f": {text}" for text in words if isinstance(text, str) and text), "")
 
 
 def _check_json(body: bytes, request: Request) -> None:
@@ -378,11 +350,6 @@ def _check_json(body: bytes, request: Request) -> None:
         raise NotSentry(f"What {origin(request.base_url)[1]} answers about {request.about} is not Sentry's API.")
     if start in _CLOSING and body.rstrip(_WHITE_SPACE)[-1:] != _CLOSING[start]:
         raise SentryUnreachable(f"The answer about {request.about} broke off.")
-
-
-def _joined(response: aiohttp.ClientResponse) -> dict[str, str]:
-    """The headers with names in lower case; equal ones (several Link headers) as one."""
-    return {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
 
 
 def _without(token: str, headers: Mapping[str, str]) -> dict[str, str]:
@@ -407,32 +374,6 @@ def _headers(token: str) -> dict[str, str]:
         "Accept-Encoding": ACCEPTED,
         "User-Agent": USER_AGENT,
     }
-
-
-def _tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Verification is always on; `ca_file` adds authorities."""
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(ca_file)
-        except ssl.SSLError:
-            raise UsageError(f"The CA file {ca_file} holds no certificates in PEM form.") from None
-        except OSError as error:
-            raise UsageError(f"The CA file {ca_file} cannot be read: {error.strerror}.") from None
-    return context
-
-
-def _proxy_url(text: str | None) -> URL | None:
-    """The proxy's URL; its text is never repeated, since it may hold a password."""
-    if not text:
-        return None
-    try:
-        url = URL(text if "://" in text else f"http://{text}")
-    except ValueError:
-        url = URL()
-    if url.scheme not in {"http", "https"} or not url.host or is_blocked(url.host):
-        raise UsageError("The proxy is not an address such as http://proxy.example.com:3128.")
-    return url
 
 
 def _is_region(account: Origin, region: Origin) -> bool:

@@ -24,9 +24,9 @@ from sentry_connector.errors import (
     TokenRejected,
 )
 from sentry_connector.sentry.address import normalise_url, origin
-from sentry_connector.sentry.budget import Clock, SystemClock
 from sentry_connector.sentry.client import Connection, SentryClient
 from sentry_connector.sentry.directory import Directory, Identity
+from sentry_connector.sentry.server_clock import Clock, SystemClock
 from sentry_connector.sentry.wire import clean
 
 LARGEST_SKEW = 60.0

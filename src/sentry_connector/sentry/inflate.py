@@ -32,15 +32,18 @@ class Body:
         coding: the answer's Content-Encoding.
         most: cap on the decoded size, in bytes.
 
+    Attributes:
+        coding: in lower case; empty where the answer is not compressed.
+
     Raises:
         MalformedAnswer: a coding that was not asked for.
     """
 
     def __init__(self, coding: str, most: int) -> None:
-        self._coding = coding.strip().lower()
-        if self._coding not in {"", "identity", "gzip", "x-gzip", "deflate"}:
+        self.coding = coding.strip().lower().replace("identity", "")
+        if self.coding not in {"", "gzip", "x-gzip", "deflate"}:
             raise MalformedAnswer("The answer is in a content coding that was not asked for.")
-        self._plain = self._coding in {"", "identity"}
+        self._packed: list[bytes] = []
         self._most = most
         self._size = 0
         self._chunks: list[bytes] = []
@@ -53,9 +56,10 @@ class Body:
             AnswerTooLarge: the decoded answer exceeds the cap.
             SentryUnreachable: the chunk is no such coding; asking again may help.
         """
-        if self._plain:
+        if not self.coding:
             self._keep(chunk)
             return
+        self._packed.append(chunk)
         while chunk:
             chunk = self._inflate(chunk)
 
@@ -69,6 +73,10 @@ class Body:
             raise SentryUnreachable("Sentry's answer broke off within its compressed body.")
         return b"".join(self._chunks)
 
+    def packed(self) -> bytes:
+        """The answer as it came over the line."""
+        return b"".join(self._packed if self.coding else self._chunks)
+
     def _inflate(self, chunk: bytes) -> bytes:
         """Decode what fits under the cap and give back what is left of the chunk."""
         if self._inflater is None or self._inflater.eof:  # gzip may consist of several members
@@ -81,7 +89,7 @@ class Body:
 
     def _window_bits(self, chunk: bytes) -> int:
         """`deflate` means zlib's format, but some servers send it raw; zlib's first byte has 8 in its lower half."""
-        raw = self._coding == "deflate" and chunk[0] & 0x0F != zlib.DEFLATED
+        raw = self.coding == "deflate" and chunk[0] & 0x0F != zlib.DEFLATED
         return _RAW_DEFLATE if raw else _GZIP_OR_ZLIB
 
     def _keep(self, decoded: bytes) -> None:
@@ -91,3 +99,14 @@ class Body:
                 f"Sentry's answer exceeds {self._most / 2**20:.0f} MiB after decompression.", most=self._most
             )
         self._chunks.append(decoded)
+
+
+def inflated(packed: bytes, coding: str, most: int) -> bytes:
+    """A whole answer, decoded under a cap.
+
+    Raises:
+        As `Body`.
+    """
+    body = Body(coding, most)
+    body.feed(packed)
+    return body.finish()

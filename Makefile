@@ -35,8 +35,12 @@ test: setup  ## the tests; of the expensive families a fixed, counted sample
 test-long: setup  ## all tests, with the expensive families whole
 	$(RUN) pytest
 
-bench: setup  ## speed and memory, into bench/results.json and a table
-	$(RUN) python -m bench
+bench: setup bench/.venv/.ready  ## speed and memory beside other readers, into bench/results.json and a table (GROUPS="W1 W3")
+	$(RUN) python -m bench $(GROUPS)
+
+bench/.venv/.ready: pyproject.toml uv.lock
+	@UV_PROJECT_ENVIRONMENT=bench/.venv $(UV) sync --locked --quiet --only-group bench
+	@touch bench/.venv/.ready
 
 acceptance: setup  ## all reports from the Sentry at SENTRY_URL; with TRUTH=file compared row by row
 	@$(RUN) python -m tools.acceptance $(if $(TRUTH),--truth $(TRUTH))
@@ -45,4 +49,4 @@ docs: setup  ## write the generated pages under docs/
 	$(RUN) python -m tools.docs
 
 clean:  ## remove the environment, caches and the demo's data
-	rm -rf .venv .uv demo-home .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv bench/.venv .uv demo-home .mypy_cache .ruff_cache .pytest_cache .hypothesis

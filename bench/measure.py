@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -97,20 +98,25 @@ def run(*arguments: object, environment: Mapping[str, str] | None = None, python
     """Run Python with these arguments (`-m`, module, …) to its end. Its time and memory are those of its children, too.
 
     Raises:
-        RuntimeError: it failed; what it has to say stands on standard error.
+        RuntimeError: it failed; with what it had to say.
     """
     command = [python, *map(str, arguments)]
-    at, began = time.time(), time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_with(environment)) as process:  # noqa: S603  # our own command
-        output = process.stdout.read() if process.stdout else ""
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command[1:4])} … ended with {process.returncode}: {output}")
+    with tempfile.TemporaryFile("w+") as said:
+        at, began = time.time(), time.perf_counter()
+        with subprocess.Popen(  # noqa: S603  # our own command
+            command, stdout=subprocess.PIPE, stderr=said, text=True, env=_with(environment)
+        ) as process:
+            output = process.stdout.read() if process.stdout else ""
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - began
+        if process.returncode:
+            said.seek(0)
+            raise RuntimeError(f"{' '.join(command[1:4])} … ended with {process.returncode}: {output}\n{said.read()}")
     return Process(
         output=output,
         began=at,
-        seconds=time.perf_counter() - began,
+        seconds=seconds,
         cpu_seconds=used.ru_utime + used.ru_stime,
         peak_mib=used.ru_maxrss * BYTES_PER_MAXRSS / 2**20,
     )

@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.fs as pafs
+import pyarrow.parquet as pq
 
 from bench import pages
 from sentry_connector.destinations.delta import Delta
 from sentry_connector.destinations.model import Commit, StagedFile, UpdateMethod
 from sentry_connector.extraction.decode import Decoder
 from sentry_connector.extraction.schema import TIMESTAMP, arrow_schema
-from sentry_connector.extraction.spool import Layout, Spool
 from sentry_connector.reports import catalogue
 
 REPORT = catalogue.find("project-events")
-SLICE = "bench"
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+FOLDER = "staged-{epoch}"
+"""Where the files of an epoch lie below the table's root."""
 
 
-def spool(root: str, epoch: int) -> Spool:
-    """Where the files of a run lie."""
-    return Spool(
-        filesystem=pafs.LocalFileSystem(),
-        root=root,
-        epoch=epoch,
-        nonce=SLICE,
-        schema=arrow_schema(REPORT),
-        layout=Layout(key=REPORT.key),
-    )
+def stage(root: str, epoch: int, chunks: Iterable[pa.Table]) -> None:
+    """Write a file of each chunk into the table's folder, as a run leaves them there before its commit."""
+    folder = Path(root, FOLDER.format(epoch=epoch))
+    folder.mkdir(parents=True)
+    for number, chunk in enumerate(chunks):
+        pq.write_table(chunk, folder / f"{number:05}.parquet", compression="zstd", coerce_timestamps="us")
 
 
 def samples() -> pa.Table:
@@ -56,19 +53,21 @@ def events(of: pa.Table, numbers: Sequence[int], epoch: int) -> pa.Table:
 
 
 def commit_of(table: Delta, epoch: int, method: str) -> Commit:
-    """The commit of what is staged for the epoch.
-
-    Raises:
-        ValueError: nothing is staged.
-    """
-    record = spool(table.location()[1], epoch).record(SLICE)
-    if record is None:
-        raise ValueError(f"Nothing is staged for epoch {epoch}.")
+    """The commit of what is staged for the epoch."""
+    root = Path(table.location()[1])
+    files = sorted((root / FOLDER.format(epoch=epoch)).iterdir())
     return Commit(
         epoch=epoch,
         run_id=f"bench-{epoch}",
         method=UpdateMethod(method),
-        files=[StagedFile(path=file.path, rows=file.rows, bytes=file.bytes) for file in record.files],
+        files=[
+            StagedFile(
+                path=str(file.relative_to(root)),
+                rows=pq.read_metadata(file).num_rows,
+                bytes=file.stat().st_size,
+            )
+            for file in files
+        ],
         schema=arrow_schema(REPORT),
         key=REPORT.key,
         compared=tuple(column.name for column in REPORT.columns if not column.noise and column.name not in REPORT.key),

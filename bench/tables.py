@@ -1,6 +1,6 @@
 """DataSets of events: appends, upserts and a query.
 
-`python -m bench.tables stage FOLDER EPOCH FIRST COUNT STEP` writes the files of a run as the spool does,
+`python -m bench.tables stage FOLDER EPOCH FIRST COUNT STEP` writes the files of a run,
 `… commit FOLDER EPOCH METHOD` commits them, `… query FOLDER` reads the table. Each is a process of its own, so that making
 rows does not count as memory of committing them.
 """
@@ -17,7 +17,7 @@ from typing import Any
 from bench.measure import Result, run
 
 CHANGED = 1000
-CHUNK_ROWS = 5000
+CHUNK_ROWS = 50_000
 QUERIES = 5
 QUERY = "SELECT * FROM events ORDER BY date_created DESC LIMIT 100"
 
@@ -53,12 +53,11 @@ def stage(folder: str, epoch: int, first: int, count: int, step: int) -> None:
     from bench import rows  # noqa: PLC0415  # the measuring process must stay small
 
     samples = rows.samples()
-    writer = rows.spool(f"{folder}/events", epoch).writer(rows.SLICE, rows.SLICE)
-    for start in range(0, count, CHUNK_ROWS):
-        numbers = range(first + start * step, first + min(start + CHUNK_ROWS, count) * step, step)
-        for batch in rows.events(samples, numbers, epoch).combine_chunks().to_batches():
-            writer.add(batch)
-    writer.finish()
+    chunks = (
+        range(first + start * step, first + min(start + CHUNK_ROWS, count) * step, step)
+        for start in range(0, count, CHUNK_ROWS)
+    )
+    rows.stage(f"{folder}/events", epoch, (rows.events(samples, numbers, epoch) for numbers in chunks))
 
 
 def commit(folder: str, epoch: int, method: str) -> dict[str, float]:

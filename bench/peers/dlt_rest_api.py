@@ -1,6 +1,7 @@
 """The same rows by dlt's `rest_api` source into DuckDB, as a careful engineer would write it.
 
-- One resource for each project's list, so that `parallelized` has lists to read at once; their rows share a table.
+- Lists of projects hang from the list of projects, and `parallelized` reads several of them at once. Events have a resource for
+  each project, since each project needs an incremental state of its own; their rows share a table.
 - A paginator of its own: Sentry's Link header always names a next page, and `results` says whether there is one.
 - Events never change: they are appended, incrementally by their time. What changes is merged by its key.
 - Nothing is unnested, and the files between the steps are Parquet.
@@ -15,13 +16,14 @@ import datetime as dt
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from bench.peers.work import Listing, Work, done, from_command_line
+from bench.peers.work import LISTINGS, Listing, Work, done, from_command_line
 
 CONNECTIONS = "25"
+PARENT = LISTINGS["organization-projects"].table
 EARLIEST = "2008-05-08T00:00:00Z"
 SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
@@ -94,40 +96,49 @@ def main() -> None:
 
 
 def source_of(work: Work) -> Any:
-    """The source: a resource for each list."""
+    """The source: the lists, and the list of projects that some of them hang from, loaded only where it is wanted itself."""
     client: dict[str, Any] = {"base_url": work.url, "auth": {"type": "bearer", "token": work.token}}
     if work.limits:
         client["session"] = session = Session(raise_for_status=False)
         session.mount(work.url, Patience(pool_maxsize=int(CONNECTIONS)))
     resources = [one for listing in work.listings for one in _resources(work, listing)]
+    if not any(one["name"] == PARENT for one in resources) and any("include_from_parent" in one for one in resources):
+        (parent,) = _resources(work, LISTINGS["organization-projects"])
+        resources.insert(0, {**parent, "selected": False})
     config = {"client": {**client, "paginator": LinkPaginator()}, "resources": resources}
     return rest_api_source(config, name="sentry", max_table_nesting=0, parallelized=True)
 
 
 def _resources(work: Work, listing: Listing) -> Iterator[dict[str, Any]]:
-    for project in work.projects if listing.by_project else ("",):
-        path, params = listing.asked(work.organization, project)
-        endpoint: dict[str, Any] = {"path": path, "params": params, "data_selector": "$"}
-        resource: dict[str, Any] = {
-            "name": f"{listing.table}_{project}".strip("_").replace("-", "_"),
-            "table_name": listing.table,
-            "primary_key": list(listing.key),
-            "write_disposition": "merge",
-            "endpoint": endpoint,
-        }
-        if listing.time:
-            # Sentry wants both ends of a window or none.
-            endpoint["params"] = {**params, "start": "{incremental.start_value}", "end": _now()}
-            endpoint["incremental"] = {"cursor_path": listing.time, "initial_value": EARLIEST}
-            resource["write_disposition"] = "append"
-        if "project" in listing.key:
-            resource["processing_steps"] = [{"map": _naming(project)}]
-        yield resource
+    if listing.time:
+        yield from (_incremental(work, listing, project) for project in work.projects)
+        return
+    resource = _resource(work, listing, f"{{resources.{PARENT}.slug}}")
+    if listing.by_project:
+        resource["include_from_parent"] = ["slug"]
+        resource["parallelized"] = True
+        resource["primary_key"] = [f"_{PARENT}_slug" if field == "project" else field for field in listing.key]
+    yield resource
 
 
-def _naming(project: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Puts the project into rows that do not name it. A function of one parameter: dlt fills a second one by itself."""
-    return lambda row: {**row, "project": project}
+def _incremental(work: Work, listing: Listing, project: str) -> dict[str, Any]:
+    resource = _resource(work, listing, project)
+    endpoint = resource["endpoint"]
+    # Sentry wants both ends of a window or none.
+    endpoint["params"] |= {"start": "{incremental.start_value}", "end": _now()}
+    endpoint["incremental"] = {"cursor_path": listing.time, "initial_value": EARLIEST}
+    return {**resource, "name": f"{listing.table}_{project.replace('-', '_')}", "write_disposition": "append"}
+
+
+def _resource(work: Work, listing: Listing, project: str) -> dict[str, Any]:
+    path, params = listing.asked(work.organization, project)
+    return {
+        "name": listing.table,
+        "table_name": listing.table,
+        "primary_key": list(listing.key),
+        "write_disposition": "merge",
+        "endpoint": {"path": path, "params": params, "data_selector": "$"},
+    }
 
 
 def _now() -> str:

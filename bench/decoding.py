@@ -17,7 +17,7 @@ def results() -> Iterator[Result]:
     """Pages of 100 events, the fast way and the lenient way."""
     done = run("-m", "bench.decoding")
     for name, figures in done.said.items():
-        yield Result(name=f"decode: {name}", **figures)
+        yield Result(name=f"decode: {name}", runs=RUNS, **figures)
 
 
 def main() -> None:

@@ -6,14 +6,15 @@ starts sooner and stays smaller without them.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from sentry_connector.errors import TokenMissing
 from sentry_connector.runs.house import House
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from sentry_connector.store.vault import Vault
 
 
+Value = TypeVar("Value")
+
+
 class App(House):
     """The connector as it runs on this machine."""
 
@@ -41,6 +45,10 @@ class App(House):
     def now(self) -> dt.datetime:
         """The present, UTC."""
         return dt.datetime.now(dt.UTC)
+
+    async def aside(self, work: Callable[[], Value]) -> Value:
+        """Do blocking work in a thread."""
+        return await asyncio.to_thread(work)
 
     @cached_property
     def store(self) -> Store:

@@ -35,6 +35,7 @@ def test_the_demo_asks_the_sentry_of_the_environment(shell: Shell, sentry: Simul
     assert sentry.requests > before
     assert {run["verdict"] for run in runs} == {"COMPLETE"}
     assert len(runs) == 16
+    assert all(run["rows_read"] for run in runs), "it shows a project that has something to show"
 
 
 def test_the_demo_empties_nobodys_folder(shell: Shell, tmp_path: Path) -> None:

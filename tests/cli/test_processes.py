@@ -17,9 +17,11 @@ from tests.cli.shell import Shell
 
 
 @pytest.mark.parametrize("extra", [(), ("--format", "csv")])
-def test_a_reader_that_has_enough_is_no_error(shell: Shell, extra: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_enough_is_no_error(shell: Shell, extra: tuple[str, ...], unbuffered: str) -> None:
+    """Without a buffer of Python's own a write may take a part only, as here where the reader goes in its midst."""
     call = ("pull", "project-events-entries", "--organization", "acme", "--project", "*", *extra)
-    process = shell.process(*call, stdout=PIPE, stderr=PIPE)
+    process = shell.with_env(PYTHONUNBUFFERED=unbuffered).process(*call, stdout=PIPE, stderr=PIPE)
     assert process.stdout is not None
     assert process.stdout.read(10)
     process.stdout.close()

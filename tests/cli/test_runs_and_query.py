@@ -58,6 +58,12 @@ def test_rows_go_to_files_in_every_format(projects: Shell, tmp_path: Path) -> No
     assert csv.splitlines()[:2] == ['"slug"', '"api"']
 
 
+def test_a_table_without_rows_says_so(projects: Shell) -> None:
+    """Rows of many columns stand below one another: without any of them there would be nothing to see at all."""
+    assert "No rows." in projects.ok("query", "SELECT * FROM my_projects LIMIT 0").stderr
+    assert projects.ok("query", "SELECT slug FROM my_projects LIMIT 1").stderr == ""
+
+
 def test_a_long_table_says_that_it_is_cut(projects: Shell) -> None:
     result = projects.ok("query", "SELECT * FROM range(1500)")
     assert len(result.stdout.splitlines()) == 1001

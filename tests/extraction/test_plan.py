@@ -125,11 +125,11 @@ def test_bodies_are_asked_for_ten_at_a_time() -> None:
 
 
 def test_a_window_is_sent_in_whole_seconds_that_hold_it() -> None:
-    """Rows of the last second before a cut are asked for; what lies past the cut is dropped later."""
+    """Rows of the last second before a cut are asked for, and a second before the start; what lies outside is dropped later."""
     report = catalogue.find("project-events")
     cut = Window(start=dt.datetime(2026, 3, 9, tzinfo=dt.UTC), end=NOW, read_end=NOW.replace(microsecond=250_000))
     params = params_of(report, span=cut)
-    assert (params["start"], params["end"]) == ("2026-03-09T00:00:00", "2026-03-10T12:34:57")
+    assert (params["start"], params["end"]) == ("2026-03-08T23:59:59", "2026-03-10T12:34:57")
 
 
 def test_everything_is_asked_for_with_a_start_before_all_events() -> None:

@@ -14,8 +14,10 @@ from sentry_connector.errors import NotFound
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.read import Extraction, Reader
+from sentry_connector.extraction.reading import Session
 from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.extraction.spool import Layout, Spool
+from sentry_connector.extraction.ways import cheapest
 from sentry_connector.operations.pull import pull
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.details import DateRange, Details, SinceLastRun
@@ -51,14 +53,15 @@ async def read(
         filesystem=pafs.LocalFileSystem(),
         root=str(folder),
         epoch=1,
-        nonce="n",
+        attempt="1",
         schema=arrow_schema(report),
         layout=Layout(key=report.key),
     )
     connection = Connection(url=url, token=facts.pop("token", TOKEN))
+    choose = facts.pop("choose", cheapest)
     async with SentryClient(connection, clock=HastyClock()) as client:
         prepared = await prepare(report, details, client, now=NOW, settle=dt.timedelta(seconds=60), **facts)
-        reader = Reader(
+        session = Session(
             client=client,
             report=report,
             details=details,
@@ -66,9 +69,11 @@ async def read(
             run_id="r",
             clock=lambda: NOW,
             progress=Progress(),
+            surveys=prepared.surveys,
         )
-        extraction = await reader.read(prepared.slices)
-    rows = [row for record in extraction.records for batch in spool.batches(record) for row in batch.to_pylist()]
+        extraction = await Reader(session=session, choose=choose).read(prepared.slices)
+    files = await spool.staged({record.slice_id for record in extraction.records})
+    rows = [row for batch in spool.batches(files) for row in batch.to_pylist()]
     return prepared, extraction, rows
 
 

@@ -50,13 +50,17 @@ class HastyApp(StandingApp):
 
 @dataclass
 class Broken(Faults):
-    """A server that fails for ever on every request whose path contains `path`; None = it is well."""
+    """A server that fails for ever on every request whose path contains `path`, but for the first `spared`; None = it is well."""
 
     rate: float = 0.0
     path: str | None = None
+    spared: int = 0
 
     def strike(self, target: str) -> Fault | None:
-        return Fault.INTERNAL_ERROR if self.path is not None and self.path in target else None
+        if self.path is None or self.path not in target:
+            return None
+        self.spared -= 1
+        return Fault.INTERNAL_ERROR if self.spared < 0 else None
 
 
 def small_world(**size: Any) -> World:

@@ -19,6 +19,7 @@ from sentry_connector.operations import datasets
 from sentry_connector.simulator import TOKEN
 from tests.parts import NOW, StandingApp
 
+SLICES_AT_ONCE = 2
 ROOT = Path(__file__).parents[2]
 
 
@@ -42,7 +43,7 @@ def start(home: Path, url: str, name: str, at_look: int = 0, send: int = signal.
 
 
 def main(home: str, url: str, name: str, at_look: str, send: str) -> None:
-    with MortalApp(Path(home), url, TOKEN, SENTRY_CONNECTOR_CONCURRENCY="2") as app:
+    with MortalApp(Path(home), url, TOKEN, SENTRY_CONNECTOR_CONCURRENCY=str(SLICES_AT_ONCE)) as app:
         app.looks_left, app.signal = int(at_look), int(send)
         try:
             run = asyncio.run(datasets.run(app, name, progress=Progress()))

@@ -102,13 +102,12 @@ async def test_a_retention_that_somebody_states_is_relied_on(tmp_path: Path, sen
     assert min(days) < (NOW - 49 * DAY).date()  # type: ignore[type-var,operator]
 
 
-def test_a_row_without_a_time_has_no_day_to_lie_in(tmp_path: Path) -> None:
+async def test_a_row_without_a_time_has_no_day_to_lie_in(tmp_path: Path) -> None:
     schema = pa.schema([("event_id", pa.string()), ("date_created", pa.timestamp("us", "UTC"))])
     layout = Layout(key=("event_id",), day_column="date_created")
     spool = Spool(
-        filesystem=pafs.LocalFileSystem(), root=str(tmp_path), epoch=1, schema=schema, layout=layout, nonce="n"
+        filesystem=pafs.LocalFileSystem(), root=str(tmp_path), epoch=1, schema=schema, layout=layout, attempt="1"
     )
-    writer = spool.writer("slice", "project:1")
-    writer.add(pa.RecordBatch.from_pylist([{"event_id": "a", "date_created": NOW}, {"event_id": "b"}], schema=schema))
+    rows = pa.RecordBatch.from_pylist([{"event_id": "a", "date_created": NOW}, {"event_id": "b"}], schema=schema)
     with pytest.raises(KeyViolated, match="date_created"):
-        writer.finish()
+        await spool.writer("slice", "project:1").add(rows)

@@ -76,7 +76,7 @@ async def test_a_run_whose_second_page_never_comes_leaves_table_versions_and_wat
     before = state(app, dataset)
     world.add_events("acme", "shop", 250)
     pass_time(app, world)
-    faults.path = "cursor="
+    faults.path, faults.spared = EVENTS_OF_SHOP, 1
     run = await ran(app, dataset, Verdict.FAILED)
     assert run.error is not None
     assert (run.error.name, run.error.code, run.table_version) == ("sentry.unavailable", 20, None)

@@ -55,9 +55,9 @@ async def ask(script: Script, clock: VirtualClock | None = None, **changes: obje
         return await client.get(request_to(client)), client
 
 
-async def read_pages(script: Script, **pages: object) -> list[bytes]:
+async def read_pages(script: Script) -> list[bytes]:
     async with serving(script) as port, client_of(port) as client:
-        return [answer.body async for answer in client.pages(request_to(client), **pages)]  # type: ignore[arg-type]
+        return [answer.body async for answer in client.pages(request_to(client))]
 
 
 # --- one request ------------------------------------------------------------------------------------------------------
@@ -282,12 +282,6 @@ async def test_pages_are_read_until_sentry_says_that_there_is_no_next_one() -> N
     )
     assert await read_pages(script) == [b"[1]", b"[]", b"[3]"]
     assert [request.query.get("cursor") for request in script.seen] == [None, "100:1:0", "100:2:0"]
-
-
-async def test_pages_start_at_a_given_cursor() -> None:
-    script = Script(page("[3]", Link=link("100:3:0", results=False)))
-    await read_pages(script, start_cursor="100:2:0")
-    assert script.seen[0].query["cursor"] == "100:2:0"
 
 
 @pytest.mark.parametrize("period", [1, 2, 3, 5])

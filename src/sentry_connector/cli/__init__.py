@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 
@@ -10,6 +11,11 @@ def main() -> None:
     # A name or a text of Sentry's that the terminal's encoding lacks must not end a command.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # they are TextIOWrapper here
+    if isinstance(sys.stdout.buffer, io.RawIOBase):
+        # PYTHONUNBUFFERED takes the buffer away, and a stream without one may write a part of what it is given, without a word.
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(sys.stdout.buffer), encoding=sys.stdout.encoding, errors="backslashreplace"
+        )
     from sentry_connector.cli.root import app  # noqa: PLC0415  # the package is imported by each of its modules
 
     app()

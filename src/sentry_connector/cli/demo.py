@@ -141,17 +141,15 @@ def _fresh(home: Path | None) -> Path:
 
 
 async def _choices(house: App, connection: Connection, *, everything: bool) -> Details:
-    """What the reports are asked about, in all menus."""
+    """What the reports are asked about, in all menus: everything, or the last week of a project that has something to show."""
     chosen = Details(organizations=(ALL,), projects=(ALL,), teams=(ALL,))
     if not everything:
         organizations = await _first(house, connection, "organizations", ())
-        chosen = Details(
-            organizations=organizations,
-            projects=await _first(house, connection, "projects", organizations),
-            teams=await _first(house, connection, "teams", organizations),
-            duration=LAST_WEEK,
-        )
-    return msgspec.structs.replace(chosen, issue=await _some_issue(house, connection, chosen))
+        teams = await _first(house, connection, "teams", organizations)
+        chosen = Details(organizations=organizations, projects=(ALL,), teams=teams, duration=LAST_WEEK)
+    issue = await _some_issue(house, connection, chosen)
+    projects = chosen.projects if everything else (f"{issue['organization']}/{issue['project']}",)
+    return msgspec.structs.replace(chosen, projects=projects, issue=issue["issue_id"])
 
 
 async def _first(house: App, connection: Connection, menu: str, organizations: tuple[str, ...]) -> tuple[str, ...]:
@@ -166,17 +164,19 @@ async def _first(house: App, connection: Connection, menu: str, organizations: t
     return (offered[0].value,)
 
 
-async def _some_issue(house: App, connection: Connection, chosen: Details) -> str:
-    """The most recent issue of a project.
+async def _some_issue(house: App, connection: Connection, chosen: Details) -> dict[str, str]:
+    """A recent issue of the chosen projects, else any.
 
     Raises:
         NotFound: there is none.
     """
     report = catalogue.find("projects-issues")
-    details = _details(report, msgspec.structs.replace(chosen, duration=AllAvailable()))
-    async with pull(report, details, connection, house, progress=Progress(), limit=1) as pulled:
-        for batch in pulled.batches():
-            return str(batch.column("issue_id")[0].as_py())
+    for duration in dict.fromkeys((chosen.duration or AllAvailable(), AllAvailable())):
+        details = _details(report, msgspec.structs.replace(chosen, duration=duration))
+        async with pull(report, details, connection, house, progress=Progress(), limit=1) as pulled:
+            for batch in pulled.batches():
+                row: dict[str, str] = batch.to_pylist()[0]
+                return row
     raise NotFound("The projects have no issues, so that there is nothing to show.", kind="issue")
 
 

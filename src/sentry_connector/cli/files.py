@@ -126,7 +126,10 @@ class Target:
 def print_table_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
     """The rows as a table on standard output; those beyond a thousand are left out, and that is told."""
     every = (list(row.values()) for batch in batches for row in batch.to_pylist())
-    print_rows(schema.names, list(itertools.islice(every, MOST_ROWS)))
+    rows = list(itertools.islice(every, MOST_ROWS))
+    print_rows(schema.names, rows)
+    if not rows:
+        note("No rows.")
     if next(every, None) is not None:
         note(f"These are the first {MOST_ROWS} rows; --format jsonl gives all.")
 

@@ -44,12 +44,12 @@ def note_days(windows: Sequence[str]) -> None:
 
 def print_line(text: str) -> None:
     """A line on standard output."""
-    print(visible(text))  # noqa: T201  # the command line prints
+    print(visible(text), flush=True)  # noqa: T201  # the command line prints
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """A JSON value on standard output; times are ISO 8601 with `Z`. Without `indent` it is one line."""
-    print(json_text(value, indent=indent))  # noqa: T201  # the command line prints
+    print(json_text(value, indent=indent), flush=True)  # noqa: T201  # the command line prints
 
 
 def json_text(value: Any, *, indent: int | None = 2) -> str:

@@ -7,6 +7,7 @@ new fields, so that the next page is fast again. Both ways end in the same struc
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import itertools
 from collections import Counter
@@ -23,7 +24,7 @@ from sentry_connector.extraction import tree
 from sentry_connector.extraction.cast import cast
 from sentry_connector.extraction.lenient import strip
 from sentry_connector.extraction.schema import arrow_schema
-from sentry_connector.reports.model import Column, Report, Shape
+from sentry_connector.reports.model import Column, ColumnType, Report, Shape
 
 ENTRY = "@entry"
 INDEX = "@index"
@@ -69,13 +70,17 @@ class Decoded:
         rows: how many rows the page held, before anything was dropped.
         drift: path → how many rows had something there that the catalogue does not know or that did not fit. After
             `MOST_NAMED` paths, whatever else is unexpected counts as `OTHERS`.
-        newest: the latest time in the page, before anything was dropped; None where the report has no time.
+        newest, oldest: the latest and the earliest time in the page, before anything was dropped; None where the report has
+            no time.
+        items: what tells the items of this slice apart, where an independent figure counts them; None elsewhere.
     """
 
     batch: pa.RecordBatch
     rows: int
     drift: Counter[str] = field(default_factory=Counter)
     newest: dt.datetime | None = None
+    oldest: dt.datetime | None = None
+    items: tuple[Any, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -113,7 +118,7 @@ class Decoder:
         try:
             items = self._items(body)
             self._check_owner(items, context)
-            return self._rows(items, context)
+            return dataclasses.replace(self._rows(items, context), items=self._counted(items, context))
         except RecursionError as error:
             raise MalformedAnswer("An item of Sentry's answer is nested too deep to be read.") from error
 
@@ -179,8 +184,20 @@ class Decoder:
                 rows.extras.setdefault(row, {})[path] = value
                 drift[path] += 1
         batch = self._batch(arrays, rows, context)
-        newest = pc.max(batch[self.report.time_column]).as_py() if self.report.time_column else None
-        return Decoded(batch=self._kept(batch, rows, context), rows=rows.count, drift=drift, newest=newest)
+        newest, oldest = _span(batch[self.report.time_column]) if self.report.time_column else (None, None)
+        kept = self._kept(batch, rows, context)
+        return Decoded(batch=kept, rows=rows.count, drift=drift, newest=newest, oldest=oldest)
+
+    def _counted(self, items: _Items, context: Context) -> tuple[Any, ...] | None:
+        """What tells the items of the slice apart; an event without entries gives no row and is an item all the same."""
+        if self.report.figures is None or self.report.time_column is None:
+            return None
+        times, _ = cast(
+            ColumnType.TIMESTAMP, _column_values(self.report.column(self.report.time_column), items, context)
+        )
+        inside = _inside(times, context)
+        names = items.get(tree.split(self.report.figures.item))
+        return tuple(names if inside is None else itertools.compress(names, inside.to_pylist()))
 
     def _drift(self, extras: Extras) -> Counter[str]:
         return Counter(name for extra in extras.values() for name in dict.fromkeys(map(self._drift_name, extra)))
@@ -202,20 +219,12 @@ class Decoder:
 
     def _kept(self, batch: pa.RecordBatch, rows: _Items, context: Context) -> pa.RecordBatch:
         """The rows of this slice: inside the window, and of the owner."""
-        keep: list[pa.Array] = []
-        if self.report.time_column is not None:
-            times = batch[self.report.time_column]
-            if context.start is not None:
-                keep.append(pc.greater_equal(times, pa.scalar(context.start, times.type)))
-            if context.end is not None:
-                keep.append(pc.less(times, pa.scalar(context.end, times.type)))
+        keep = None if self.report.time_column is None else _inside(batch[self.report.time_column], context)
         if context.owner is not None:
             source, wanted = context.owner
-            keep.append(pa.array([str(value) == wanted for value in rows.get(tree.split(source))], pa.bool_()))
-        for mask in keep[1:]:
-            keep[0] = pc.and_(keep[0], mask)
-        # A row without a time cannot be shown to be outside: it is kept, and the key check decides about it.
-        return batch.filter(pc.fill_null(keep[0], True)) if keep else batch
+            own = pa.array([str(value) == wanted for value in rows.get(tree.split(source))], pa.bool_())
+            keep = own if keep is None else pc.and_(keep, own)
+        return batch if keep is None or pc.all(keep, min_count=0).as_py() else batch.filter(keep)
 
     def _exploded(self, items: _Items) -> _Items:
         """One row per element of each event's `entries`, in the order in which the server shows them."""
@@ -266,6 +275,26 @@ def _entries(text: str | None) -> list[_Entry]:
         return _ENTRIES_DECODER.decode(text) or []
     except msgspec.DecodeError as error:
         raise MalformedAnswer("An event's entries are not a list of objects with a type.") from error
+
+
+def _span(times: pa.Array) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """The latest and the earliest of some times."""
+    both = pc.min_max(times)
+    return both["max"].as_py(), both["min"].as_py()
+
+
+def _inside(times: pa.Array, context: Context) -> pa.Array | None:
+    """Which times lie in the window; None where it has no bounds.
+
+    What has no time cannot be shown to be outside: it is kept, and the key check decides about it.
+    """
+    inside = None
+    if context.start is not None:
+        inside = pc.greater_equal(times, pa.scalar(context.start, times.type))
+    if context.end is not None:
+        before = pc.less(times, pa.scalar(context.end, times.type))
+        inside = before if inside is None else pc.and_(inside, before)
+    return None if inside is None else pc.fill_null(inside, True)
 
 
 def _column_values(column: Column, rows: _Items, context: Context) -> Sequence[Any]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from sentry_connector.extraction.survey import Span, Survey, split
 from sentry_connector.reports import windows
 from sentry_connector.reports.details import Details, Window
 from sentry_connector.reports.model import Endpoint, Grain, Paging, Report, Shape, WindowParams
@@ -24,8 +25,8 @@ MOST_BUCKETS = 4000
 """Buckets that one request for counts asks for. Above 10,000 the server silently answers zeros."""
 
 
-Span = tuple[dt.datetime | None, dt.datetime]
-"""From where to where is read; no start = as far back as Sentry goes."""
+SLICE_ROWS = 50_000
+"""Rows that a slice is expected to hold at the most, where it is known beforehand."""
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,20 +36,30 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
         id: stable name, the same whenever the same run is planned again; safe as a file name.
         scope: what it is about.
         window: which time; None where the report has no dates.
-        span: the part of the window that is read: some of its buckets, for counts.
+        span: the part of the window that is read.
+        rows: expected, by an independent figure; None where there is none.
     """
 
     id: str
     scope: Scope
     window: Window | None = None
     span: Span | None = None
+    rows: int | None = None
 
 
 class Alternative(msgspec.Struct, frozen=True, kw_only=True):
-    """One way to read a slice: requests whose answers belong together (one, but for a team's counts), and their endpoint."""
+    """One way to read a slice: requests whose answers belong together (one, but for a team's counts), and their endpoint.
+
+    Where the endpoint is asked once for each item of a list, the request is the list's.
+    """
 
     endpoint: Endpoint
     requests: tuple[Request, ...]
+
+    @property
+    def listed(self) -> Endpoint:
+        """The endpoint that the requests are for."""
+        return self.endpoint.each.items if self.endpoint.each else self.endpoint
 
     def on_trial(self, trial: bool) -> Alternative:  # noqa: FBT001  # it reads as a sentence
         """The same way, where another one is left to try if the server does not know it (`trial`), or not."""
@@ -56,29 +67,48 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, requests=requests)
 
 
-def plan(report: Report, details: Details, scopes: Sequence[Scope], spans: Mapping[str, Window]) -> tuple[Slice, ...]:
-    """The slices of a run, in the order of the scopes.
+def plan(
+    report: Report,
+    details: Details,
+    scopes: Sequence[Scope],
+    spans: Mapping[str, Window],
+    surveys: Mapping[str, Survey] | None = None,
+) -> tuple[Slice, ...]:
+    """The slices of a run, in the order of the scopes, newest windows first.
 
     Args:
         report: what is pulled.
         details: the chosen values, checked.
         scopes: what the values stand for, resolved.
         spans: scope id → window; empty where the report has no dates.
+        surveys: scope id → where its rows lie, for scopes of which that is known.
     """
     slices: list[Slice] = []
     for scope in scopes:
-        window = spans.get(scope.id)
+        window, survey = spans.get(scope.id), (surveys or {}).get(scope.id)
         if window is None:
             slices.append(_slice(report, details, scope, None, None))
         elif report.shape is Shape.POINTS:
             aligned, buckets = _buckets(window, RESOLUTIONS[details.resolution or "1h"])
             slices += [_slice(report, details, scope, aligned, span) for span in buckets]
-        else:
+        elif survey is None:
             slices.append(_slice(report, details, scope, window, (window.start, window.read_end)))
+        else:
+            slices += [
+                _slice(report, details, scope, window, span, survey.between(span))
+                for span in split((window.start, window.read_end), survey, SLICE_ROWS)
+            ]
     return tuple(slices)
 
 
-def _slice(report: Report, details: Details, scope: Scope, window: Window | None, span: Span | None) -> Slice:
+def _slice(
+    report: Report,
+    details: Details,
+    scope: Scope,
+    window: Window | None,
+    span: Span | None,
+    rows: int | None = None,
+) -> Slice:
     """A slice whose name tells it from those of another window, of other details and of another version of the catalogue.
 
     So a run that goes on never takes what was read for something else.
@@ -87,7 +117,7 @@ def _slice(report: Report, details: Details, scope: Scope, window: Window | None
     content = msgspec.json.encode([report.slug, details, columns, scope.url, span])
     mark = hashlib.blake2b(content, digest_size=6).hexdigest()
     name = scope.id.replace(":", "-").replace("@", "")
-    return Slice(id=f"{name}-{mark}", scope=scope, window=window, span=span)
+    return Slice(id=f"{name}-{mark}", scope=scope, window=window, span=span, rows=rows)
 
 
 def _buckets(window: Window, width: int) -> tuple[Window, list[Span]]:
@@ -104,15 +134,44 @@ def alternatives(report: Report, details: Details, one: Slice) -> tuple[Alternat
     """The ways to read a slice, best first: those endpoints of the report whose placeholders the scope can fill."""
     endpoints = report.bodies if details.bodies and report.bodies else report.endpoints
     usable = [endpoint for endpoint in endpoints if _fillable(endpoint, report, details, one.scope)]
-    return tuple(
-        Alternative(
-            endpoint=endpoint,
-            requests=tuple(
-                _request(report, endpoint, one, values) for values in _request_values(report, details, one.scope)
-            ),
-        )
-        for endpoint in usable
+    return tuple(alternative(endpoint, report, details, one) for endpoint in usable)
+
+
+def alternative(endpoint: Endpoint, report: Report, details: Details, one: Slice) -> Alternative:
+    """How a slice is read by an endpoint of its report."""
+    asked = endpoint.each.items if endpoint.each else endpoint
+    requests = (_request(report, asked, one, values) for values in _request_values(report, details, one.scope))
+    return Alternative(endpoint=endpoint, requests=tuple(requests))
+
+
+def request_for_item(
+    endpoint: Endpoint, report: Report, details: Details, one: Slice, item: str, span: Span
+) -> Request:
+    """The request to an endpoint for one item of the list that fills its placeholder, within a span."""
+    if endpoint.each is None:
+        raise ValueError(f"{endpoint.path} is not asked for each item of a list")
+    values = context_values(details, one.scope) | {endpoint.each.fills: item}
+    return _request(report, endpoint, msgspec.structs.replace(one, span=span), values)
+
+
+def request_for_figures(report: Report, details: Details, scope: Scope, start: int, end: int) -> Request:
+    """The request for a scope's hourly counts from `start` to `end`, unix seconds.
+
+    Raises:
+        ValueError: the report has no independent figures.
+    """
+    if report.figures is None:
+        raise ValueError(f"{report.slug} has no independent figures")
+    span = dt.datetime.fromtimestamp(start, dt.UTC), dt.datetime.fromtimestamp(end, dt.UTC)
+    return _request(
+        report, report.figures.endpoint, Slice(id="figures", scope=scope, span=span), context_values(details, scope)
     )
+
+
+def within(request: Request, endpoint: Endpoint, span: Span) -> Request:
+    """The same request for another span."""
+    kept = tuple(pair for pair in request.params if pair[0] not in {"start", "end", "cursor"})
+    return dataclasses.replace(request, params=(*kept, *_start_and_end(endpoint, span)))
 
 
 def context_values(details: Details, scope: Scope) -> dict[str, str | None]:
@@ -170,14 +229,22 @@ def _request(report: Report, endpoint: Endpoint, one: Slice, values: Mapping[str
 def _window_params(endpoint: Endpoint, one: Slice) -> list[tuple[str, str]]:
     if one.span is None or endpoint.window is WindowParams.NONE:
         return []
-    start, end = one.span
-    if endpoint.window is WindowParams.SINCE_UNTIL:
-        # The series contains the bucket of `until`, so that one second less keeps the next bucket out.
-        return [("since", str(_seconds(start))), ("until", str(_seconds(end) - 1))]
-    first = f"{start:%Y-%m-%dT%H:%M:%S}" if start is not None else endpoint.open_start
+    if endpoint.window is WindowParams.START_END:
+        return _start_and_end(endpoint, one.span)
+    # The series contains the bucket of `until`, so that one second less keeps the next bucket out.
+    return [("since", str(_seconds(one.span[0]))), ("until", str(_seconds(one.span[1]) - 1))]
+
+
+def _start_and_end(endpoint: Endpoint, span: Span) -> list[tuple[str, str]]:
+    """The window in whole seconds, rounded so that nothing is left out: rows outside are dropped by us.
+
+    It begins a second early: no row depends on whether a server counts the first instant in.
+    """
+    start, end = span
+    first = f"{start - dt.timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}" if start is not None else endpoint.open_start
     if first is None:
         return []
-    last = end + dt.timedelta(microseconds=999_999)  # whole seconds, rounded up: rows past the end are dropped by us
+    last = end + dt.timedelta(microseconds=999_999)
     return [("start", first), ("end", f"{last:%Y-%m-%dT%H:%M:%S}")]
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
-from sentry_connector.extraction.incomplete import Incomplete
-from sentry_connector.extraction.plan import RESOLUTIONS, Slice, plan
+from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY, Incomplete
+from sentry_connector.extraction.lists import together
+from sentry_connector.extraction.plan import RESOLUTIONS, Slice, plan, request_for_figures
+from sentry_connector.extraction.reading import points_of
 from sentry_connector.extraction.scopes import resolve as resolve_scopes
+from sentry_connector.extraction.survey import Survey, hours_of
 from sentry_connector.reports import windows
 from sentry_connector.reports.details import Details, SinceLastRun, Window
 from sentry_connector.reports.model import Report, Shape
@@ -33,12 +36,14 @@ class Prepared:
         scopes: what the details stand for.
         spans: scope id → window; empty where the report has no dates.
         slices: the units of reading, in order.
+        surveys: scope id → where its rows lie in time, as far as Sentry tells it.
         incomplete: choices that stand for nothing (any more), while others do.
     """
 
     scopes: tuple[Scope, ...]
     spans: Mapping[str, Window]
     slices: tuple[Slice, ...]
+    surveys: Mapping[str, Survey] = field(default_factory=dict)
     incomplete: tuple[Incomplete, ...] = ()
 
     @property
@@ -57,6 +62,7 @@ async def prepare(
     watermark: Watermark = lambda _scope: None,
     whole_days: bool = False,
     strict: bool = False,
+    surveys: Mapping[str, Survey] | None = None,
 ) -> Prepared:
     """Resolve the details and plan the run; Sentry is asked only for the lists that the menus need.
 
@@ -67,7 +73,7 @@ async def prepare(
         settle: reading stops this long before now.
         watermark: where the last run ended, for Since Last Successful Run.
         whole_days: one window for all scopes, starting at the start of a day, since days are replaced whole.
-
+        surveys: what an earlier attempt found out, so that the slices are the same; None asks Sentry.
         strict: one of several named choices that stands for nothing is an error, as somebody is there to correct it.
 
     Raises:
@@ -82,12 +88,46 @@ async def prepare(
             if one.named:
                 raise one.error
     spans = _spans(report, details, resolved.scopes, now=now, settle=settle, watermark=watermark, whole_days=whole_days)
-    slices = plan(report, details, resolved.scopes, spans)
+    if surveys is None:
+        surveys = await _surveyed(report, details, client, resolved.scopes, spans)
+    slices = plan(report, details, resolved.scopes, spans, surveys)
     gone = tuple(
         Incomplete(scope=None, label=one.label, reason=one.error.message, error=one.error.name)
         for one in resolved.unresolved
     )
-    return Prepared(scopes=resolved.scopes, spans=spans, slices=slices, incomplete=gone)
+    return Prepared(scopes=resolved.scopes, spans=spans, slices=slices, surveys=surveys, incomplete=gone)
+
+
+async def _surveyed(
+    report: Report, details: Details, client: SentryClient, scopes: Sequence[Scope], spans: Mapping[str, Window]
+) -> dict[str, Survey]:
+    """Where the rows of each scope lie in time; a scope of which Sentry does not tell is left out.
+
+    What came since the last run is mostly a page or two: nothing is asked about it beforehand.
+    """
+    wanted = [scope for scope in scopes if scope.id in spans and not _goes_on(details, spans[scope.id])]
+    if report.figures is None:
+        return {}
+    found = await together(_survey(report, details, client, scope, spans[scope.id]) for scope in wanted)
+    return {scope.id: survey for scope, survey in zip(wanted, found, strict=True) if survey is not None}
+
+
+async def _survey(
+    report: Report, details: Details, client: SentryClient, scope: Scope, window: Window
+) -> Survey | None:
+    start, end = hours_of(window)
+    if start >= end:
+        return None
+    try:
+        answer = await client.get(request_for_figures(report, details, scope, start, end))
+        return Survey.of(dict(points_of(answer.body)), start, end)
+    except ONE_SCOPE_ONLY:
+        return None
+
+
+def _goes_on(details: Details, window: Window) -> bool:
+    """Whether a window begins where the last run ended."""
+    return isinstance(details.duration, SinceLastRun) and window.start is not None
 
 
 def window_of(

@@ -16,6 +16,7 @@ class Progress:
         listener: called with this record; shows it, or does nothing.
         slices, slices_done, slices_failed: how many there are, and how far.
         rows, pages: read and kept so far.
+        expected_rows: how many there will be, by an independent figure; 0 where there is none.
         requests, bytes, waited_seconds: asked of Sentry so far.
         waiting: why nothing moves right now, with the seconds it will take; None while things move.
     """
@@ -25,15 +26,16 @@ class Progress:
     slices_done: int = 0
     slices_failed: int = 0
     rows: int = 0
+    expected_rows: int = 0
     pages: int = 0
     requests: int = 0
     bytes: int = 0
     waited_seconds: float = 0.0
     waiting: tuple[str, float] | None = None
 
-    def plan(self, slices: int) -> None:
-        """So many slices are to be read."""
-        self.slices = slices
+    def plan(self, slices: int, expected_rows: int = 0) -> None:
+        """So many slices are to be read, with about so many rows."""
+        self.slices, self.expected_rows = slices, expected_rows
         self._tell()
 
     def page(self, rows: int, usage: Usage) -> None:

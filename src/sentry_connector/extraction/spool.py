@@ -1,18 +1,24 @@
-"""Finished slices as Parquet files, lying where the table's files lie.
+"""What a run has read, lying where the table's files lie, so that a run that was killed goes on where it was.
 
-A slice is done when its manifest is there and its files have the size and hash that the manifest names. The manifest is the only
-record of progress: a killed run that starts again reads the slices that have none.
+Rows are gathered into parts, and each part is written as Parquet files, which the commit names as they are. A slice is finished
+when all its rows are in parts that are whole; the manifest says which slices are, and with which size and hash a file is whole.
+Answers whose rows are not in a part yet are in the journal: whoever goes on with the run asks for none of them again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+import itertools
+import os
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -21,13 +27,19 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from sentry_connector.errors import KeyViolated, disk_error
+from sentry_connector.extraction import journal
+from sentry_connector.extraction.journal import Journal, Kept, Note, PagesRef
+from sentry_connector.extraction.survey import Survey
 
 PART_ROWS = 50_000
 PART_BYTES = 16 * 1024 * 1024
-"""A slice that grows beyond either is written in parts, so that memory does not grow with the slice."""
+"""A part is written when it has grown to either, so that memory does not grow with the run."""
 
 BATCH_ROWS = 8192
 """Rows that are read back at a time."""
+
+Value = TypeVar("Value")
+Key = tuple[Any, ...]
 
 
 def staged_path(epoch: int, name: str, day: dt.date | None = None) -> str:
@@ -35,47 +47,74 @@ def staged_path(epoch: int, name: str, day: dt.date | None = None) -> str:
     return f"e{epoch:08d}/{name}.parquet" if day is None else f"_day={day}/e{epoch:08d}-{name}.parquet"
 
 
-def manifest_path(epoch: int, slice_id: str) -> str:
-    """Where a slice's manifest lies below the table's root."""
-    return f"_spool/{epoch:08d}/{slice_id}.json"
+def spool_folder(epoch: int) -> str:
+    """Where manifests and journals lie below the table's root."""
+    return f"_spool/{epoch:08d}"
+
+
+class Segment(msgspec.Struct, frozen=True, array_like=True):
+    """Rows of one slice that follow one another in a file. `void`: they do not count; the slice was read anew."""
+
+    slice_id: str
+    rows: int
+    void: bool = False
 
 
 class SpoolFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One Parquet file: its path below the table's root, and what proves that it is whole."""
+    """One Parquet file: its path below the table's root, what proves that it is whole, and whose rows are in it."""
 
     path: str
     rows: int
     bytes: int
     sha256: str
     day: dt.date | None = None
+    segments: tuple[Segment, ...] = ()
 
 
 class SliceRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The manifest of a finished slice.
+    """What is known of a finished slice.
 
     Attributes:
         slice_id, scope_id: which slice.
-        files: its rows.
-        rows_read: rows that Sentry sent for it, before the window and doubled keys took theirs.
+        rows: that it gives to the table.
+        rows_read: that Sentry sent for it, before the window and doubled keys took theirs.
         pages: pages read.
         drift: path → rows with something there that the catalogue does not know or that did not fit.
         warnings: sentences for the run's record.
         limited: reading stopped at the number of rows that was asked for.
+        found, counted: items of the slice, and how many there are by an independent figure; None where there is none.
+        oldest: the earliest time of its rows; None where they have none.
     """
 
     slice_id: str
     scope_id: str
-    files: tuple[SpoolFile, ...] = ()
+    rows: int = 0
     rows_read: int = 0
     pages: int = 0
     drift: dict[str, int] = {}
     warnings: tuple[str, ...] = ()
     limited: bool = False
+    found: int | None = None
+    counted: int | None = None
+    oldest: dt.datetime | None = None
 
-    @property
-    def rows(self) -> int:
-        """Rows that the slice gives to the table."""
-        return sum(file.rows for file in self.files)
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The record of progress of one attempt; what earlier attempts brought, it has taken over.
+
+    Attributes:
+        surveys: scope id → where its rows lie in time; all attempts share it, so that their slices are the same.
+        pages: the journal's files.
+        files: the parts' files.
+        finished: slices of which all rows are in the files.
+        superseded: file → keys whose rows in it do not count, since the same row was read again later.
+    """
+
+    surveys: dict[str, Survey] = {}
+    pages: tuple[PagesRef, ...] = ()
+    files: tuple[SpoolFile, ...] = ()
+    finished: tuple[SliceRecord, ...] = ()
+    superseded: dict[str, list[Key]] = {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +122,7 @@ class Layout:
     """How rows lie in files.
 
     Attributes:
-        key: columns that tell rows apart; of doubled rows the one read last stays. Empty keeps all.
+        key: columns that tell the rows of a slice apart; of doubled rows the one read last stays. Empty keeps all.
         day_column, timezone: where the table is partitioned by day: the time column, and the zone that days are counted in.
     """
 
@@ -92,9 +131,28 @@ class Layout:
     timezone: str = "UTC"
 
 
-@dataclass(frozen=True, kw_only=True)
+async def at_once(work: Callable[[], Value]) -> Value:
+    """Do the work here and now."""
+    return work()
+
+
+Aside = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""How blocking work is done while others go on: in a thread, or here and now."""
+
+
+@dataclass
+class Chunk:
+    """The rows of a page until they are in a part; afterwards only their keys, and the part's number."""
+
+    slice_id: str
+    batch: pa.RecordBatch | None
+    keys: list[Key]
+    part: int | None = None
+
+
+@dataclass(kw_only=True)
 class Spool:
-    """The staged files of one run (one epoch) in one table's folder.
+    """The staged rows of one attempt at a run (one epoch) in one table's folder.
 
     Attributes:
         filesystem: the disk or the object store.
@@ -102,8 +160,10 @@ class Spool:
         epoch: the run's.
         schema: the columns.
         layout: how rows lie in files.
-        nonce: a word that no other attempt has. It stands in every file's name, so that an attempt which was thought dead cannot
-            write over a file that another one has committed.
+        attempt: a name that sorts after that of all earlier attempts and that no other one has. It stands in every file's name,
+            so that an attempt which was thought dead cannot write over a file that another one has committed.
+        aside: how parts are written.
+        keeps_answers: whether there is a journal; an object store, to which nothing can be appended, has none.
     """
 
     filesystem: pafs.FileSystem
@@ -111,37 +171,218 @@ class Spool:
     epoch: int
     schema: pa.Schema
     layout: Layout
-    nonce: str
+    attempt: str
+    aside: Aside = at_once
+    keeps_answers: bool = True
+    _manifest: Manifest = field(init=False, default_factory=Manifest)
+    _journal: Journal | None = field(init=False, default=None)
+    _finished: dict[str, SliceRecord] = field(init=False, default_factory=dict)
+    _unsealed: list[SliceRecord] = field(init=False, default_factory=list)
+    _chunks: list[Chunk] = field(init=False, default_factory=list)
+    _rows: int = field(init=False, default=0)
+    _bytes: int = field(init=False, default=0)
+    _parts: list[list[SpoolFile]] = field(init=False, default_factory=list)
+    _superseded: dict[int, set[Key]] = field(init=False, default_factory=dict)
+    _voids: list[tuple[str, int]] = field(init=False, default_factory=list)
+    _writers: dict[str, SliceWriter] = field(init=False, default_factory=dict)
+    _turn: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
+
+    def open(self) -> None:
+        """Take over what earlier attempts have read, as far as it is whole."""
+        before = self._latest_manifest()
+        whole = tuple(file for file in before.files if self._is_whole(file))
+        broken = {segment.slice_id for file in before.files if file not in whole for segment in file.segments}
+        finished = {one.slice_id: one for one in before.finished if one.slice_id not in broken}
+        files = tuple(_voided(file, finished) for file in whole)
+        self._finished = finished
+        self._parts = [[file] for file in files]
+        numbers = {file.path: number for number, file in enumerate(files)}
+        self._superseded = {
+            numbers[path]: set(map(tuple, keys)) for path, keys in before.superseded.items() if path in numbers
+        }
+        if self.keeps_answers and isinstance(self.filesystem, pafs.LocalFileSystem):
+            self._journal = Journal(Path(self._absolute(spool_folder(self.epoch))), self.attempt, before.pages)
+        self._manifest = msgspec.structs.replace(before, files=files, finished=tuple(finished.values()))
+        self._save_manifest()
+
+    @property
+    def surveys(self) -> dict[str, Survey]:
+        """Scope id → where its rows lie in time, as the first attempt found it."""
+        return self._manifest.surveys
+
+    def keep_surveys(self, surveys: dict[str, Survey]) -> None:
+        """All attempts cut the run into slices by these."""
+        self._manifest = msgspec.structs.replace(self._manifest, surveys=surveys)
+        self._save_manifest()
 
     def record(self, slice_id: str) -> SliceRecord | None:
-        """The manifest of a slice whose files are all whole; None where it must be read (again)."""
-        path = self._absolute(manifest_path(self.epoch, slice_id))
-        if self.filesystem.get_file_info(path).type is not pafs.FileType.File:
-            return None
-        with self.filesystem.open_input_stream(path) as stream:
-            content = stream.read()
-        try:
-            record = msgspec.json.decode(content, type=SliceRecord)
-        except msgspec.DecodeError:  # cut off by a loss of power
-            return None
-        return record if all(self._is_whole(file) for file in record.files) else None
+        """What is known of a slice that is finished; None where it must be read."""
+        return self._finished.get(slice_id)
+
+    # ---- answers
+
+    def recall(self, slice_id: str, key: str) -> Kept | None:
+        """The answer that an earlier attempt got to a question of a slice that it did not finish."""
+        return None if self._journal is None else self._journal.recall(slice_id, key)
+
+    def keep(self, note: Note, packed: bytes) -> None:
+        """Keep an answer until its slice is finished."""
+        if self._journal is not None:
+            self._journal.keep(note, packed)
+
+    # ---- rows
 
     def writer(self, slice_id: str, scope_id: str) -> SliceWriter:
-        """A writer for one slice, which starts with nothing."""
-        return SliceWriter(self, slice_id, scope_id)
+        """A writer for one slice; what an earlier writer of the slice was given does not count any more."""
+        former = self._writers.pop(slice_id, None)
+        if former is not None:
+            self._void(slice_id)
+        writer = self._writers[slice_id] = SliceWriter(self, slice_id, scope_id)
+        return writer
 
-    def batches(self, record: SliceRecord) -> Iterator[pa.RecordBatch]:
-        """The rows of a finished slice, a batch at a time.
+    async def flush(self) -> None:
+        """Write the gathered rows as a part; from here on the slices that ended before are finished for other attempts too."""
+        async with self._turn:
+            chunks, ended = self._chunks, self._unsealed
+            if not chunks and not ended:
+                return
+            self._chunks, self._unsealed, self._rows, self._bytes = [], [], 0, 0
+            number = len(self._parts)
+            self._parts.append([])
+            taken = [(chunk.slice_id, chunk.batch) for chunk in chunks if chunk.batch is not None]
+            for chunk in chunks:
+                chunk.batch, chunk.part = None, number
+            files = await self.aside(lambda: self._write_part(number, taken))
+            meanwhile = {slice_id for slice_id, parts in self._voids if number < parts}
+            self._parts[number] = [_without(file, meanwhile) for file in files]
+            self._seal(ended)
+
+    async def staged(self, wanted: Collection[str]) -> tuple[SpoolFile, ...]:
+        """The files with the rows of these slices and no others. All slices have ended; the spool takes no more rows."""
+        await self.flush()
+        if self._journal is not None:
+            self._journal.close()
+        kept = []
+        for number, part in enumerate(list(self._parts)):
+            for file in part:
+                superseded = self._superseded.get(number, set())
+                kept.append(await self.aside(partial(self._only, file, wanted, superseded)))
+        return tuple(file for file in kept if file is not None)
+
+    def batches(self, files: Sequence[SpoolFile]) -> Iterator[pa.RecordBatch]:
+        """The rows of files, a batch at a time.
 
         One thread reads: several decode all columns at once, each into buffers of its own (40 MiB more at the peak).
         """
-        for file in record.files:
+        for file in files:
             with pq.ParquetFile(self._absolute(file.path), filesystem=self.filesystem) as parquet:
                 yield from parquet.iter_batches(BATCH_ROWS, use_threads=False)
             _give_back()
 
-    def write(self, table: pa.Table, path: str, day: dt.date | None = None) -> SpoolFile:
-        """Write one file of the slice and say what proves it."""
+    # ---- for the writers
+
+    def take(self, chunk: Chunk) -> bool:
+        """Gather the rows of a page; whether there are enough for a part."""
+        if chunk.batch is not None and chunk.batch.num_rows:
+            self._chunks.append(chunk)
+            self._rows += chunk.batch.num_rows
+            self._bytes += chunk.batch.nbytes
+        return self._rows >= PART_ROWS or self._bytes >= PART_BYTES
+
+    def end(self, record: SliceRecord) -> None:
+        """A slice has ended; it is finished when all its rows are in parts."""
+        del self._writers[record.slice_id]
+        self._finished[record.slice_id] = record
+        self._unsealed.append(record)
+
+    def supersede(self, part: int, keys: set[Key]) -> None:
+        """Rows with these keys in a part do not count any more."""
+        self._superseded.setdefault(part, set()).update(keys)
+
+    # ---- inside
+
+    def _void(self, slice_id: str) -> None:
+        """Rows of this slice do not count any more."""
+        self._chunks = [chunk for chunk in self._chunks if chunk.slice_id != slice_id]
+        self._parts = [[_without(file, {slice_id}) for file in part] for part in self._parts]
+        self._voids.append((slice_id, len(self._parts)))
+
+    def _seal(self, ended: list[SliceRecord]) -> None:
+        """Write the manifest: from here on these slices are finished for whoever goes on with the run."""
+        done = (*self._manifest.finished, *ended)
+        self._manifest = msgspec.structs.replace(
+            self._manifest,
+            files=tuple(file for part in self._parts for file in part),
+            finished=done,
+            superseded={
+                file.path: sorted(keys) for number, keys in self._superseded.items() for file in self._parts[number]
+            },
+        )
+        if self._journal is not None:
+            self._journal.forget(record.slice_id for record in ended)
+        self._save_manifest()
+
+    def _save_manifest(self) -> None:
+        pages = self._journal.files if self._journal is not None else ()
+        content = msgspec.json.encode(msgspec.structs.replace(self._manifest, pages=pages))
+        path = self._absolute(f"{spool_folder(self.epoch)}/{self.attempt}.json")
+        with _disk_errors(self.root):
+            self.filesystem.create_dir(path.rpartition("/")[0], recursive=True)
+            with self.filesystem.open_output_stream(f"{path}.tmp") as stream:
+                stream.write(content)
+            self.filesystem.move(f"{path}.tmp", path)
+
+    def _latest_manifest(self) -> Manifest:
+        """The manifest of the latest attempt before this one, with the answers that it got after it was written."""
+        folder = self._absolute(spool_folder(self.epoch))
+        selector = pafs.FileSelector(folder, allow_not_found=True)
+        names = [info.base_name for info in self.filesystem.get_file_info(selector)]
+        earlier = sorted(
+            (name.removesuffix(".json") for name in names if name.endswith(".json") and name < f"{self.attempt}.json"),
+            reverse=True,
+        )
+        for attempt in earlier:
+            with contextlib.suppress(msgspec.DecodeError, OSError):  # cut off by a loss of power
+                with self.filesystem.open_input_stream(f"{folder}/{attempt}.json") as stream:
+                    found = msgspec.json.decode(stream.read(), type=Manifest)
+                return msgspec.structs.replace(found, pages=self._pages_of(folder, attempt, found))
+        return Manifest()
+
+    def _pages_of(self, folder: str, attempt: str, manifest: Manifest) -> tuple[PagesRef, ...]:
+        if not isinstance(self.filesystem, pafs.LocalFileSystem):
+            return ()
+        own = journal.files_of(Path(folder), attempt)
+        names = {ref.name for ref in own}
+        return (*(ref for ref in manifest.pages if ref.name not in names), *own)
+
+    def _write_part(self, number: int, chunks: Sequence[tuple[str, pa.RecordBatch]]) -> list[SpoolFile]:
+        """One file, or one for each day."""
+        if not chunks:
+            return []
+        table = pa.Table.from_batches([batch for _, batch in chunks], self.schema)
+        owners = [slice_id for slice_id, _ in chunks]
+        column = self.layout.day_column
+        if column is None:
+            segments = _segments(owners, [batch.num_rows for _, batch in chunks])
+            return [self._write(table, self._path(number, None), None, segments)]
+        places = pa.array(
+            itertools.chain.from_iterable([place] * batch.num_rows for place, (_, batch) in enumerate(chunks))
+        )
+        days = days_of(table[column], self.layout.timezone)
+        files = []
+        for day in pc.unique(days).to_pylist():
+            mask = pc.equal(days, day)
+            counts = pc.value_counts(places.filter(mask.combine_chunks()))
+            here = {one["values"]: one["counts"] for one in counts.to_pylist()}
+            segments = _segments([owners[place] for place in sorted(here)], [here[place] for place in sorted(here)])
+            files.append(self._write(table.filter(mask), self._path(number, day), day, segments))
+        return files
+
+    def _path(self, number: int, day: dt.date | None) -> str:
+        return staged_path(self.epoch, f"{self.attempt}-{number:05d}", day)
+
+    def _write(self, table: pa.Table, path: str, day: dt.date | None, segments: tuple[Segment, ...]) -> SpoolFile:
+        """Write one file and say what proves it."""
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd", coerce_timestamps="us")
         content = sink.getvalue()
@@ -150,24 +391,42 @@ class Spool:
             self.filesystem.create_dir(absolute.rpartition("/")[0], recursive=True)
             with self.filesystem.open_output_stream(absolute) as stream:
                 stream.write(content)
+            self._sync(absolute)
         _give_back()
-        return SpoolFile(
-            path=path, rows=table.num_rows, bytes=content.size, sha256=hashlib.sha256(content).hexdigest(), day=day
+        digest = hashlib.sha256(content).hexdigest()
+        return SpoolFile(path=path, rows=table.num_rows, bytes=content.size, sha256=digest, day=day, segments=segments)
+
+    def _sync(self, absolute: str) -> None:
+        """A commit must never be on the disk before the rows that it names are."""
+        if isinstance(self.filesystem, pafs.LocalFileSystem):
+            descriptor = os.open(absolute, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _only(self, file: SpoolFile, wanted: Collection[str], superseded: Collection[Key]) -> SpoolFile | None:
+        """A file with the rows of these slices alone; the file itself where it holds no others."""
+        counted = [not segment.void and segment.slice_id in wanted for segment in file.segments]
+        if all(counted) and not superseded:
+            return file
+        if not any(counted):
+            return None
+        table = pq.read_table(self._absolute(file.path), filesystem=self.filesystem, partitioning=None)
+        mask = list(
+            itertools.chain.from_iterable(
+                [keep] * segment.rows for keep, segment in zip(counted, file.segments, strict=True)
+            )
         )
-
-    def read(self, path: str) -> pa.Table:
-        """The rows of one staged file."""
-        return pq.read_table(self._absolute(path), filesystem=self.filesystem, partitioning=None)
-
-    def seal(self, record: SliceRecord) -> None:
-        """Write the manifest: from here on the slice is done."""
-        path = self._absolute(manifest_path(self.epoch, record.slice_id))
-        beside = f"{path}.tmp"
-        with _disk_errors(self.root):
-            self.filesystem.create_dir(path.rpartition("/")[0], recursive=True)
-            with self.filesystem.open_output_stream(beside) as stream:
-                stream.write(msgspec.json.encode(record))
-            self.filesystem.move(beside, path)
+        if superseded:
+            keys = keys_of(table, self.layout.key)
+            mask = [keep and key not in superseded for keep, key in zip(mask, keys, strict=True)]
+        kept = table.filter(pa.array(mask, pa.bool_()))
+        if not kept.num_rows:
+            return None
+        name = file.path.rpartition("/")[2].removesuffix(".parquet")
+        path = f"{file.path.rpartition('/')[0]}/{name}-kept-by-{self.attempt}.parquet"
+        return self._write(kept, path, file.day, ())
 
     def _absolute(self, path: str) -> str:
         return f"{self.root}/{path}"
@@ -198,93 +457,70 @@ class _Reader(io.RawIOBase):
 
 @dataclass
 class SliceWriter:
-    """Takes the rows of one slice page by page and leaves files without doubled keys."""
+    """Takes the rows of one slice page by page; of rows with the same key the one read last stays."""
 
     spool: Spool
     slice_id: str
     scope_id: str
-    _batches: list[pa.RecordBatch] = field(default_factory=list)
-    _bytes: int = 0
-    _rows: int = 0
-    _parts: list[SpoolFile] = field(default_factory=list)
-    _part_of: dict[bytes, int] = field(default_factory=dict)
-    _superseded: dict[int, set[bytes]] = field(default_factory=dict)
-    _number: int = 0
+    rows: int = 0
+    _seen: set[Key] = field(default_factory=set)
+    _chunks: list[Chunk] = field(default_factory=list)
 
-    def add(self, batch: pa.RecordBatch) -> None:
+    async def add(self, batch: pa.RecordBatch) -> None:
         """Take the rows of a page.
 
         Raises:
             KeyViolated: a row of a partitioned table has no time, and so no day.
+            DiskFull, DestinationRefused: a part could not be written.
         """
-        self._batches.append(batch)
-        self._bytes += batch.nbytes
-        self._rows += batch.num_rows
-        if self._rows >= PART_ROWS or self._bytes >= PART_BYTES:
-            self._flush()
+        self._refuse_rows_without_a_day(batch)
+        keys: list[Key] = []
+        if self.spool.layout.key:
+            batch, keys = self._last_of_each(batch, keys_of(batch, self.spool.layout.key))
+            self._supersede(self._seen.intersection(keys))
+            self._seen.update(key for key in keys if None not in key)
+        chunk = Chunk(self.slice_id, batch, keys)
+        self._chunks.append(chunk)
+        self.rows += batch.num_rows
+        if self.spool.take(chunk):
+            await self.spool.flush()
 
     def finish(self, **facts: Any) -> SliceRecord:
-        """Write what is left, then the manifest; `facts` are the other fields of `SliceRecord`."""
-        self._flush()
-        files = [file for number, part in enumerate(self._parts) for file in self._without_superseded(number, part)]
-        record = SliceRecord(slice_id=self.slice_id, scope_id=self.scope_id, files=tuple(files), **facts)
-        self.spool.seal(record)
+        """No more rows come; `facts` are the other fields of `SliceRecord`."""
+        record = SliceRecord(slice_id=self.slice_id, scope_id=self.scope_id, rows=self.rows, **facts)
+        self.spool.end(record)
         return record
 
-    def _flush(self) -> None:
-        if not self._rows:
-            self._batches.clear()
-            return
-        table = pa.Table.from_batches(self._batches, self.spool.schema)
-        self._batches, self._bytes, self._rows = [], 0, 0
-        if self.spool.layout.key:
-            table = self._last_of_each_key(table)
-        for day, rows in self._by_day(table):
-            number = len(self._parts)
-            self._parts.append(self.spool.write(rows, self._path(day), day))
-            if self.spool.layout.key:
-                self._remember(keys_of(rows, self.spool.layout.key), number)
+    def _last_of_each(self, batch: pa.RecordBatch, keys: list[Key]) -> tuple[pa.RecordBatch, list[Key]]:
+        """The page without the earlier ones of rows that are in it twice; a key with a null is no key."""
+        last = {key if None not in key else (place,): place for place, key in enumerate(keys)}
+        if len(last) == len(keys):
+            return batch, keys
+        places = sorted(last.values())
+        return batch.take(pa.array(places)), [keys[place] for place in places]
 
-    def _path(self, day: dt.date | None) -> str:
-        self._number += 1
-        return staged_path(self.spool.epoch, f"{self.slice_id}-{self.spool.nonce}-{self._number:04d}", day)
-
-    def _last_of_each_key(self, table: pa.Table) -> pa.Table:
-        keys = keys_of(table, self.spool.layout.key)
-        last = {key if key is not None else row: row for row, key in enumerate(keys)}
-        return table if len(last) == table.num_rows else table.take(pa.array(sorted(last.values())))
-
-    def _remember(self, keys: Sequence[bytes | None], number: int) -> None:
-        """Of a key that an earlier part holds, the earlier row is superseded."""
-        for key in keys:
-            if key is None:
+    def _supersede(self, doubled: set[Key]) -> None:
+        """Take back the rows with these keys that earlier pages brought."""
+        for chunk in self._chunks if doubled else ():
+            here = doubled.intersection(chunk.keys)
+            if not here:
                 continue
-            earlier = self._part_of.get(key)
-            if earlier is not None:
-                self._superseded.setdefault(earlier, set()).add(key)
-            self._part_of[key] = number
+            self.rows -= len(here)
+            if chunk.batch is None:
+                self.spool.supersede(chunk.part or 0, here)
+            else:
+                keep = [key not in here for key in chunk.keys]
+                chunk.batch = chunk.batch.filter(pa.array(keep, pa.bool_()))
+            chunk.keys = [key for key in chunk.keys if key not in here]
 
-    def _without_superseded(self, number: int, part: SpoolFile) -> list[SpoolFile]:
-        doubled = self._superseded.get(number)
-        if not doubled:
-            return [part]
-        table = self.spool.read(part.path)
-        keep = [key not in doubled for key in keys_of(table, self.spool.layout.key)]
-        kept = table.filter(pa.array(keep))
-        return [self.spool.write(kept, self._path(part.day), part.day)] if kept.num_rows else []
-
-    def _by_day(self, table: pa.Table) -> list[tuple[dt.date | None, pa.Table]]:
+    def _refuse_rows_without_a_day(self, batch: pa.RecordBatch) -> None:
         column = self.spool.layout.day_column
-        if column is None:
-            return [(None, table)]
-        if table[column].null_count:
+        if column is not None and batch[column].null_count:
             raise KeyViolated(
-                f"{table[column].null_count} rows have no {column}, and so no day to lie in.",
+                f"{batch[column].null_count} rows have no {column}, and so no day to lie in.",
                 remedy="Choose another update method: only Partition needs the day.",
                 column=column,
             )
-        days = days_of(table[column], self.spool.layout.timezone)
-        return [(day.as_py(), table.filter(pc.equal(days, day))) for day in pc.unique(days)]
 
 
 @contextlib.contextmanager
@@ -300,18 +536,40 @@ def _give_back() -> None:
     pa.default_memory_pool().release_unused()
 
 
+def _segments(owners: Sequence[str], rows: Sequence[int]) -> tuple[Segment, ...]:
+    """Which rows of a file belong to which slice, in their order."""
+    found: list[Segment] = []
+    for slice_id, count in zip(owners, rows, strict=True):
+        if found and found[-1].slice_id == slice_id:
+            found[-1] = Segment(slice_id, found[-1].rows + count)
+        else:
+            found.append(Segment(slice_id, count))
+    return tuple(found)
+
+
+def _voided(file: SpoolFile, finished: Collection[str]) -> SpoolFile:
+    """The file, where only the rows of finished slices count: what an attempt left unfinished is read from the journal."""
+    segments = tuple(
+        msgspec.structs.replace(segment, void=segment.void or segment.slice_id not in finished)
+        for segment in file.segments
+    )
+    return msgspec.structs.replace(file, segments=segments)
+
+
+def _without(file: SpoolFile, slices: Collection[str]) -> SpoolFile:
+    """The file, where the rows of these slices do not count."""
+    segments = tuple(
+        msgspec.structs.replace(segment, void=segment.void or segment.slice_id in slices) for segment in file.segments
+    )
+    return msgspec.structs.replace(file, segments=segments)
+
+
 def days_of(times: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
     """The calendar day of each time in that zone."""
     local = pc.local_timestamp(times.cast(pa.timestamp("us", tz=timezone)))
     return local.cast(pa.date32(), safe=False)
 
 
-def keys_of(table: pa.Table, key: Sequence[str]) -> list[bytes | None]:
-    """One digest per row that is equal where the key's columns are equal; None where one of them is null."""
-    columns = [table[name].to_pylist() for name in key]
-    return [None if None in values else _digest(values) for values in zip(*columns, strict=True)]
-
-
-def _digest(values: tuple[Any, ...]) -> bytes:
-    text = "\x1f".join(map(repr, values))
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def keys_of(table: pa.Table | pa.RecordBatch, key: Sequence[str]) -> list[Key]:
+    """The key of each row."""
+    return list(zip(*(table[name].to_pylist() for name in key), strict=True))

@@ -17,9 +17,11 @@ from sentry_connector.extraction.incomplete import Incomplete
 from sentry_connector.extraction.plan import alternatives
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.extraction.read import Extraction, Reader
+from sentry_connector.extraction.read import Choose, Reader
+from sentry_connector.extraction.reading import Session
 from sentry_connector.extraction.schema import arrow_schema
-from sentry_connector.extraction.spool import Layout, Spool
+from sentry_connector.extraction.spool import Layout, Spool, SpoolFile
+from sentry_connector.extraction.ways import cheapest
 from sentry_connector.reports import menus, windows
 from sentry_connector.reports.details import Details
 from sentry_connector.reports.model import Report
@@ -58,15 +60,14 @@ class Pulled:
     warnings: tuple[str, ...]
     limited: bool
     _spool: Spool
-    _extraction: Extraction
+    _files: tuple[SpoolFile, ...]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, a part at a time; memory does not grow with their number."""
         left = self.rows
-        for record in self._extraction.records:
-            for batch in self._spool.batches(record):
-                yield batch.slice(0, left)
-                left -= min(batch.num_rows, left)
+        for batch in self._spool.batches(self._files):
+            yield batch.slice(0, left)
+            left -= min(batch.num_rows, left)
 
 
 @contextlib.asynccontextmanager
@@ -97,6 +98,7 @@ async def pull_into(
     progress: Progress,
     limit: int | None = None,
     on_windows: OnWindows | None = None,
+    choose: Choose = cheapest,
 ) -> Pulled:
     """Read a report into files in a folder.
 
@@ -109,6 +111,7 @@ async def pull_into(
         progress: told of every page.
         limit: stop after so many rows; the pull then counts as complete, "limited by request".
         on_windows: told the resolved dates before anything is read.
+        choose: picks among equal ways to the rows.
 
     Raises:
         UsageError: the details are wrong.
@@ -116,13 +119,13 @@ async def pull_into(
     """
     details = menus.check(report, details, storing=False)
     now = house.now()
-    spool = _spool(report, folder)
+    spool = _spool(report, folder, house)
     async with house.client(connection, progress.wait) as client:
         try:
-            prepared = await _prepared(report, details, client, house, now)
+            prepared = await _prepared(report, details, client, house, now, look=limit is None)
             if on_windows is not None:
                 on_windows(_described(prepared, details))
-            reader = Reader(
+            session = Session(
                 client=client,
                 report=report,
                 details=details,
@@ -130,22 +133,24 @@ async def pull_into(
                 run_id=f"pull@{now:%Y%m%dT%H%M%SZ}",
                 clock=house.now,
                 progress=progress,
-                concurrency=house.settings.concurrency,
+                surveys=prepared.surveys,
                 row_limit=limit,
             )
+            reader = Reader(session=session, concurrency=house.settings.concurrency, choose=choose)
             extraction = await reader.read(prepared.slices)
+            files = await spool.staged({record.slice_id for record in extraction.records})
         finally:
             progress.used(client.usage)
     return Pulled(
         report=report,
         schema=spool.schema,
-        rows=min(sum(record.rows for record in extraction.records), sys.maxsize if limit is None else limit),
+        rows=min(sum(file.rows for file in files), sys.maxsize if limit is None else limit),
         windows=_described(prepared, details),
         incomplete=(*prepared.incomplete, *extraction.incomplete),
         warnings=(*extraction.warnings, *drift_warnings(extraction)),
         limited=any(record.limited for record in extraction.records),
         _spool=spool,
-        _extraction=extraction,
+        _files=files,
     )
 
 
@@ -174,19 +179,24 @@ async def explain(report: Report, details: Details, connection: Connection, hous
     return Explained(windows=_described(prepared, details), slices=tuple(first))
 
 
-async def _prepared(report: Report, details: Details, client: SentryClient, house: House, now: dt.datetime) -> Prepared:
+async def _prepared(
+    report: Report, details: Details, client: SentryClient, house: House, now: dt.datetime, *, look: bool = True
+) -> Prepared:
+    """As `prepare`; `look`: ask where the rows lie, which a few rows are not worth."""
     settle = dt.timedelta(seconds=house.settings.settle)
-    return await prepare(report, details, client, now=now, settle=settle, strict=True)
+    return await prepare(report, details, client, now=now, settle=settle, strict=True, surveys=None if look else {})
 
 
-def _spool(report: Report, folder: Path) -> Spool:
+def _spool(report: Report, folder: Path, house: House) -> Spool:
     return Spool(
         filesystem=pafs.LocalFileSystem(),
         root=str(folder),
         epoch=EPOCH,
-        nonce="pull",
+        attempt="pull",
         schema=arrow_schema(report),
         layout=Layout(key=report.key),
+        aside=house.aside,
+        keeps_answers=False,
     )
 
 

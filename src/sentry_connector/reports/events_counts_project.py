@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sentry_connector.reports.model import Endpoint, Grain, Menu, Need, Paging, Report, Shape, WindowParams
 from sentry_connector.reports.shared_columns import ORGANIZATION, OUTCOMES_NOTE, POINT, POINT_NOTES, PROJECT
 
@@ -25,6 +27,9 @@ ENDPOINT = Endpoint(
     window=WindowParams.SINCE_UNTIL,
     family="project-stats",
 )
+
+STORED_BY_HOUR = replace(ENDPOINT, params=(("stat", "generated"), ("resolution", "1h")))
+"""How many events of a project are stored, hour by hour: what the lists of events should give."""
 
 REPORT = Report(
     slug="events-counts-project",

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from sentry_connector.reports.model import Endpoint, Grain, Menu, Need, Report, WindowParams
-from sentry_connector.reports.project_events import BODIES_NOTE, EARLIEST, full
+from sentry_connector.reports.event_lists import OF_ISSUE, full
+from sentry_connector.reports.model import Grain, Menu, Need, Report
+from sentry_connector.reports.project_events import BODIES_NOTE
 from sentry_connector.reports.shared_columns import EVENT_LEFT_OUT, EVENTS
-
-_ORGANIZATION_FORM = Endpoint(
-    path="/organizations/{organization}/issues/{issue}/events/",
-    window=WindowParams.START_END,
-    open_start=EARLIEST,
-)
-# Older servers know only the form without an organization; a region's host of sentry.io may not route it.
-ENDPOINTS = (_ORGANIZATION_FORM, replace(_ORGANIZATION_FORM, path="/issues/{issue}/events/"))
 
 REPORT = Report(
     slug="issues-events",
@@ -22,8 +13,8 @@ REPORT = Report(
     about="Events of an issue, one row per event.",
     scope="event:read",
     grain=Grain.ISSUE,
-    endpoints=ENDPOINTS,
-    bodies=tuple(full(endpoint) for endpoint in ENDPOINTS),
+    endpoints=OF_ISSUE,
+    bodies=tuple(full(endpoint) for endpoint in OF_ISSUE),
     menus={Menu.ISSUE: Need.REQUIRED, Menu.DATES: Need.OPTIONAL},
     columns=EVENTS,
     key=("project_id", "event_id"),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sentry_connector.reports.issues_events import ENDPOINTS
+from sentry_connector.reports.event_lists import OF_ISSUE, full
 from sentry_connector.reports.model import Grain, Menu, Need, Report, Shape
-from sentry_connector.reports.project_events import full
 from sentry_connector.reports.project_events_entries import ENTRIES_NOTES
 from sentry_connector.reports.shared_columns import ENTRIES, entries_left_out
 
@@ -15,7 +14,7 @@ REPORT = Report(
     scope="event:read",
     grain=Grain.ISSUE,
     shape=Shape.ENTRIES,
-    endpoints=tuple(full(endpoint) for endpoint in ENDPOINTS),
+    endpoints=tuple(full(endpoint) for endpoint in OF_ISSUE),
     menus={Menu.ISSUE: Need.REQUIRED, Menu.DATES: Need.OPTIONAL},
     columns=ENTRIES,
     key=("project_id", "event_id", "entry_index"),

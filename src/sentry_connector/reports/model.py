@@ -108,6 +108,41 @@ class WindowParams(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Each:
+    """A list whose items each fill a placeholder of another endpoint: the issues of a project, for the events of each of them.
+
+    Attributes:
+        items: the list.
+        fills: the placeholder.
+        id: path of the item's value for it.
+        rows, first, last: paths of how many rows the other endpoint gives for the item within the window, and of their
+            earliest and latest time. Only the order of reading follows from them.
+    """
+
+    items: Endpoint
+    fills: str
+    id: str
+    rows: str
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figures:
+    """An independent count of a report's items, hour by hour: windows are split by it, and what was read is checked.
+
+    Attributes:
+        endpoint: a series of `[unix seconds, count]`, which is told `since` and `until`.
+        percent: how far the items of a window may differ from it; 0 = not at all.
+        item: path of what tells items apart.
+    """
+
+    endpoint: Endpoint
+    percent: float
+    item: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
     """One way to ask Sentry for a report.
 
@@ -123,6 +158,8 @@ class Endpoint:
             endpoints that answer more than was asked.
         partial: what the endpoint's answer lacks, as a sentence for the run's record. Such an endpoint is asked only where the
             token is refused the ones before it.
+        each: the list that fills a placeholder which the slice does not know; the endpoint is then asked once for each item.
+        equal: other endpoints that give the same rows; the cheapest is taken.
     """
 
     path: str
@@ -134,6 +171,8 @@ class Endpoint:
     family: str = "default"
     owner: tuple[str, str] | None = None
     partial: str | None = None
+    each: Each | None = None
+    equal: tuple[Endpoint, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,6 +197,7 @@ class Report:
         time_column: the column that dates apply to.
         immutable_time: the time of a row never changes, so that days can be replaced whole (Partition).
         replace_together: key columns whose rows are replaced as a group (the entries of an event).
+        figures: an independent count of the items; None where Sentry has none.
         item_owner: (path in the item, field of `Scope`): an item whose value is there and differs makes the answer malformed.
         left_out: documented fields of the answer that are no column, each with the reason.
         notes: what a user should know, one sentence each; they stand on the report's page.
@@ -181,6 +221,7 @@ class Report:
     time_column: str | None = None
     immutable_time: bool = False
     replace_together: tuple[str, ...] = ()
+    figures: Figures | None = None
     item_owner: tuple[str, str] | None = None
     left_out: dict[str, str]
     notes: tuple[str, ...] = ()

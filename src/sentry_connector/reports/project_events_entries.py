@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sentry_connector.reports.event_lists import BODIES_OF_PROJECT, FIGURES
 from sentry_connector.reports.model import Grain, Menu, Need, Report, Shape
-from sentry_connector.reports.project_events import ENDPOINT, full
 from sentry_connector.reports.shared_columns import ENTRIES, entries_left_out
 
 ENTRIES_NOTES = (
@@ -19,13 +19,14 @@ REPORT = Report(
     scope="project:read",
     grain=Grain.PROJECT,
     shape=Shape.ENTRIES,
-    endpoints=(full(ENDPOINT),),
+    endpoints=(BODIES_OF_PROJECT,),
     menus={Menu.PROJECTS: Need.REQUIRED, Menu.DATES: Need.OPTIONAL},
     columns=ENTRIES,
     key=("project_id", "event_id", "entry_index"),
     time_column="date_created",
     immutable_time=True,
     replace_together=("project_id", "event_id"),
+    figures=FIGURES,
     item_owner=("projectID", "project_id"),
     left_out=entries_left_out(),
     notes=ENTRIES_NOTES,

@@ -18,11 +18,10 @@ from sentry_connector.reports.model import (
     text,
     timestamp,
 )
-from sentry_connector.reports.project_events import EARLIEST
-from sentry_connector.reports.shared_columns import ORGANIZATION
+from sentry_connector.reports.shared_columns import EARLIEST, ORGANIZATION
 
 # An empty query asks for all statuses; without it Sentry lists unresolved issues only.
-_ORGANIZATION_LIST = Endpoint(
+ORGANIZATION_LIST = Endpoint(
     path="/organizations/{organization}/issues/",
     params=(("query", ""), ("project", "{project_id}"), ("sort", "date")),
     paging=Paging.LIMIT,
@@ -30,7 +29,7 @@ _ORGANIZATION_LIST = Endpoint(
     open_start=EARLIEST,
     family="org-issues",
 )
-_PROJECT_LIST = Endpoint(
+PROJECT_LIST = Endpoint(
     path="/projects/{organization}/{project}/issues/",
     params=(("query", ""), ("statsPeriod", "")),  # an empty period: no sparkline is computed
     paging=Paging.LIMIT,
@@ -45,7 +44,7 @@ REPORT = Report(
     about="Issues of a project, of every status, one row per issue.",
     scope="event:read",
     grain=Grain.PROJECT,
-    endpoints=(_ORGANIZATION_LIST, _PROJECT_LIST),
+    endpoints=(ORGANIZATION_LIST, PROJECT_LIST),
     menus={Menu.ORGANIZATIONS: Need.REQUIRED, Menu.PROJECTS: Need.REQUIRED, Menu.DATES: Need.OPTIONAL},
     columns=(
         *ORGANIZATION,

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from sentry_connector.reports.model import Column, boolean, integer, json, optional, text, timestamp
 
+EARLIEST = "2008-05-08T00:00:00"
+"""A start before every event. Sentry clamps it to its retention; without a start some lists stop at 90 days."""
+
 ORGANIZATION = (
     text("organization", "Slug of the organization, as it is now.", context="organization"),
     text("organization_id", "Id of the organization; stays when the slug changes.", context="organization_id"),

@@ -33,6 +33,7 @@ def commit_of(
     report: Report,
     prepared: Prepared,
     extraction: Extraction,
+    files: Sequence[SpoolFile],
     *,
     run_id: str,
     epoch: int,
@@ -46,6 +47,7 @@ def commit_of(
     Args:
         dataset, report: what is kept up to date.
         prepared, extraction: what was to be read, and what was.
+        files: the rows of the scopes that are whole.
         run_id, epoch: the run.
         schema: of the staged files.
         now: the run's instant.
@@ -53,15 +55,15 @@ def commit_of(
         known: names of the watermarks that the table has.
     """
     incomplete = (*prepared.incomplete, *extraction.incomplete)
-    unread = {one.scope for one in incomplete if one.scope is not None}
+    unread = unread_scopes(prepared, extraction)
     method = dataset.update_method
-    records = [record for record in extraction.records if record.scope_id not in unread]
     days = None
     if method is UpdateMethod.PARTITION:
         zone = dataset.details.timezone
-        edge = _edge(retention, now, zone) if retention else _edge_read(prepared, records, now, zone)
+        whole = [record for record in extraction.records if record.scope_id not in unread]
+        edge = _edge(retention, now, zone) if retention else _edge_read(prepared, whole, now, zone)
         days = _days(dataset, prepared, now=now, edge=edge)
-    files = [file for record in records for file in record.files if days is None or days.touches(file.day)]
+    files = [file for file in files if days is None or days.touches(file.day)]
     key = _with_host(dataset.key or report.key, prepared)
     return Commit(
         epoch=epoch,
@@ -79,6 +81,11 @@ def commit_of(
         skip_stored=method is UpdateMethod.APPEND and isinstance(dataset.details.duration, SinceLastRun),
         keep_when_empty=dataset.keep_when_empty,
     )
+
+
+def unread_scopes(prepared: Prepared, extraction: Extraction) -> set[str]:
+    """Ids of the scopes that are not whole."""
+    return {one.scope for one in (*prepared.incomplete, *extraction.incomplete) if one.scope is not None}
 
 
 def report_key(report: Report, prepared: Prepared) -> tuple[str, ...]:
@@ -141,8 +148,9 @@ def _edge_read(prepared: Prepared, records: Sequence[SliceRecord], now: dt.datet
     organization = {scope.id: (scope.url, scope.organization) for scope in prepared.scopes}
     oldest = dict.fromkeys(organization.values(), _edge(SHORTEST_RETENTION, now, timezone))
     for record in records:
-        one = organization[record.scope_id]
-        oldest[one] = min([oldest[one], *(file.day for file in record.files if file.day is not None)])
+        if record.oldest is not None:
+            one = organization[record.scope_id]
+            oldest[one] = min(oldest[one], record.oldest.astimezone(windows.zone(timezone)).date())
     return max([_edge(LONGEST_RETENTION, now, timezone), *oldest.values()])
 
 

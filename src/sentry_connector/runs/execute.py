@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import errno
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -33,16 +33,18 @@ from sentry_connector.errors import (
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.read import Extraction, Reader
+from sentry_connector.extraction.reading import Session
 from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.extraction.spool import Layout, Spool
 from sentry_connector.redact import Redactor
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.model import Report
-from sentry_connector.runs.commit import commit_of, report_key, watermark_name
+from sentry_connector.runs.commit import commit_of, report_key, unread_scopes, watermark_name
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import Holding, held
 from sentry_connector.runs.log import Log, run_log
 from sentry_connector.runs.outcome import Outcome, drift_warnings
+from sentry_connector.sentry.client import SentryClient
 from sentry_connector.store.records import Account, AccountStatus, DataSet, Missing, Problem, Run, RunState, Verdict
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -197,34 +199,46 @@ class _Attempt:
             raise TableChanged(f"A later run has committed to {self.dataset.name!r} meanwhile; this one is overtaken.")
         connection = self.house.connection(account_of(self.dataset, self.house))
         known = self.table.watermarks()
+        spool = self._spool()
         async with self.house.client(connection, self.progress.wait) as client:
             try:
-                prepared = await prepare(
-                    self.report,
-                    self.dataset.details,
-                    client,
-                    now=instant_of(self.run),
-                    settle=dt.timedelta(seconds=self.house.settings.settle),
-                    watermark=lambda scope: _instant(known.get(watermark_name(scope, self.dataset.details))),
-                    whole_days=self.dataset.update_method is UpdateMethod.PARTITION,
-                )
-                self._keep_windows(prepared)
-                self._refuse_loss(prepared)
-                spool = self._spool(prepared)
-                reader = Reader(
-                    client=client,
-                    report=self.report,
-                    details=self.dataset.details,
-                    spool=spool,
-                    run_id=self.run.id,
-                    clock=self.house.now,
-                    progress=self.progress,
-                    concurrency=self.house.settings.concurrency,
-                )
-                extraction = await reader.read(prepared.slices)
+                prepared = await self._prepared(client, spool, known)
+                extraction = await self._read(client, spool, prepared)
             finally:
                 self.progress.used(client.usage)
         return await self._commit(prepared, extraction, spool, known)
+
+    async def _prepared(self, client: SentryClient, spool: Spool, known: Mapping[str, int]) -> Prepared:
+        """What the run is going to read; where an earlier attempt found that out, the same."""
+        prepared = await prepare(
+            self.report,
+            self.dataset.details,
+            client,
+            now=instant_of(self.run),
+            settle=dt.timedelta(seconds=self.house.settings.settle),
+            watermark=lambda scope: _instant(known.get(watermark_name(scope, self.dataset.details))),
+            whole_days=self.dataset.update_method is UpdateMethod.PARTITION,
+            surveys=spool.surveys or None,
+        )
+        self._keep_windows(prepared)
+        self._refuse_loss(prepared)
+        if prepared.surveys and not spool.surveys:
+            spool.keep_surveys(dict(prepared.surveys))
+        spool.layout = self._layout(prepared)
+        return prepared
+
+    async def _read(self, client: SentryClient, spool: Spool, prepared: Prepared) -> Extraction:
+        session = Session(
+            client=client,
+            report=self.report,
+            details=self.dataset.details,
+            spool=spool,
+            run_id=self.run.id,
+            clock=self.house.now,
+            progress=self.progress,
+            surveys=prepared.surveys,
+        )
+        return await Reader(session=session, concurrency=self.house.settings.concurrency).read(prepared.slices)
 
     async def _commit(
         self, prepared: Prepared, extraction: Extraction, spool: Spool, known: Collection[str]
@@ -239,11 +253,14 @@ class _Attempt:
         )
         if incomplete and self.dataset.update_method is UpdateMethod.REPLACE:
             return outcome
+        unread = unread_scopes(prepared, extraction)
+        whole = {record.slice_id for record in extraction.records if record.scope_id not in unread}
         commit = commit_of(
             self.dataset,
             self.report,
             prepared,
             extraction,
+            await spool.staged(whole),
             run_id=self.run.id,
             epoch=self.epoch,
             schema=spool.schema,
@@ -270,21 +287,27 @@ class _Attempt:
             return (f"The table was not tidied up after the commit; the next run will try again: {error}",)
         return ()
 
-    def _spool(self, prepared: Prepared) -> Spool:
+    def _spool(self) -> Spool:
+        """Where the run's rows are staged, with what earlier attempts left there."""
         filesystem, root = self.table.location()
-        partitioned = self.dataset.update_method is UpdateMethod.PARTITION
-        layout = Layout(
-            key=report_key(self.report, prepared),
-            day_column=self.report.time_column if partitioned else None,
-            timezone=self.dataset.details.timezone,
-        )
-        return Spool(
+        spool = Spool(
             filesystem=filesystem,
             root=root,
             epoch=self.epoch,
-            nonce=f"{self.house.rng.getrandbits(48):012x}",
+            attempt=f"{self.holding.lease.epoch:08d}-{self.house.rng.getrandbits(48):012x}",
             schema=arrow_schema(self.report),
-            layout=layout,
+            layout=Layout(),
+            aside=self.house.aside,
+        )
+        spool.open()
+        return spool
+
+    def _layout(self, prepared: Prepared) -> Layout:
+        partitioned = self.dataset.update_method is UpdateMethod.PARTITION
+        return Layout(
+            key=report_key(self.report, prepared),
+            day_column=self.report.time_column if partitioned else None,
+            timezone=self.dataset.details.timezone,
         )
 
     def _keep_windows(self, prepared: Prepared) -> None:

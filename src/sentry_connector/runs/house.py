@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:  # only named here, and some of them load large libraries
     from sentry_connector.destinations.delta import DeltaDestination
@@ -18,6 +19,9 @@ if TYPE_CHECKING:  # only named here, and some of them load large libraries
     from sentry_connector.store.vault import Vault
 
 
+Value = TypeVar("Value")
+
+
 class House(Protocol):
     """What the use cases stand on."""
 
@@ -27,6 +31,9 @@ class House(Protocol):
 
     def now(self) -> dt.datetime:
         """The present, UTC."""
+
+    async def aside(self, work: Callable[[], Value]) -> Value:
+        """Do blocking work while others go on."""
 
     @property
     def store(self) -> Store:

@@ -51,7 +51,7 @@ class Holding:
             LeaseLost: somebody else has it now; nothing was done.
         """
         self.renew()
-        thread = asyncio.ensure_future(asyncio.to_thread(work))
+        thread = asyncio.ensure_future(self.house.aside(work))
         try:
             return await asyncio.shield(thread)
         except asyncio.CancelledError:

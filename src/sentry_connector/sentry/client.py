@@ -17,7 +17,6 @@ from typing import Self
 from sentry_connector import __version__
 from sentry_connector.errors import (
     ConnectorError,
-    CursorLoop,
     HostUnknown,
     NotSentry,
     RateLimited,
@@ -31,7 +30,7 @@ from sentry_connector.sentry.budget import Budget, Budgets, Observer, Place, che
 from sentry_connector.sentry.inflate import ACCEPTED
 from sentry_connector.sentry.server_clock import Clock, SystemClock
 from sentry_connector.sentry.transport import HttpTransport, Reply, Transport
-from sentry_connector.sentry.wire import Request, error_for, next_cursor
+from sentry_connector.sentry.wire import Request, Walk, error_for, next_cursor
 
 USER_AGENT = f"sentry-connector/{__version__}"
 LONGEST_BACKOFF = 10.0
@@ -40,8 +39,6 @@ FEW_ATTEMPTS = 2
 """Old servers answer 500, and always will, where an endpoint needs a service that they do not have."""
 FREE_RETRIES = 100
 """Retries of a client beyond one to every two requests."""
-MOST_EMPTY_PAGES = 100
-MOST_PAGES = 1_000_000
 SHORT = 64
 """Bytes that an empty list may take; longer pages are not looked through."""
 _BOM = b"\xef\xbb\xbf"
@@ -233,26 +230,20 @@ class SentryClient:
                     await self._pause(self._backoff(failures, error))
                 self.usage.retries += 1
 
-    async def pages(self, request: Request, *, start_cursor: str | None = None) -> AsyncIterator[Answer]:
-        """The pages of a list, from the first or from a cursor, until Sentry says that there is no next one.
-
-        Empty pages with a next one are passed on: lists that are filtered after the query have them.
+    async def pages(self, request: Request) -> AsyncIterator[Answer]:
+        """The pages of a list until Sentry says that there is no next one; empty ones too.
 
         Raises:
-            CursorLoop: a next cursor was asked for before, 100 empty pages in a row, or a million pages.
+            CursorLoop: there is no end.
             ConnectorError: as `get`.
         """
-        cursor, seen, empty = start_cursor, {start_cursor}, 0
-        for _ in range(MOST_PAGES):
+        walk, cursor = Walk(request.about), None
+        while True:
             answer = await self.get(request if cursor is None else request.with_cursor(cursor))
             yield answer
-            cursor, empty = answer.next_cursor, empty + 1 if answer.is_empty else 0
+            cursor = walk.next(answer.next_cursor, is_empty=answer.is_empty)
             if cursor is None:
                 return
-            if cursor in seen or empty >= MOST_EMPTY_PAGES:
-                break
-            seen.add(cursor)
-        raise CursorLoop(f"Paging through {request.about} finds no end.", cursor=cursor)
 
     async def _attempt(self, request: Request, budget: Budget) -> Answer:
         """One request, within the budget."""

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urljoin, urlsplit
 
@@ -15,6 +16,7 @@ import msgspec
 from sentry_connector.errors import (
     AccessDenied,
     ConnectorError,
+    CursorLoop,
     MalformedAnswer,
     NotFound,
     NotSentry,
@@ -30,9 +32,12 @@ from sentry_connector.errors import (
 from sentry_connector.sentry.address import Origin, has_control, is_blocked, normalise_url, origin
 
 __all__ = [
+    "CursorKind",
     "Request",
+    "Walk",
     "api_path",
     "clean",
+    "cursor_kind",
     "error_for",
     "http_date",
     "is_blocked",
@@ -43,6 +48,8 @@ __all__ = [
 ]
 
 API = "/api/0"
+MOST_EMPTY_PAGES = 100
+MOST_PAGES = 1_000_000
 LONGEST_QUOTE = 300
 """Characters of a server's text that an error message may hold."""
 
@@ -127,6 +134,61 @@ def next_cursor(link_header: str | None) -> str | None:
         if "next" in attributes.get("rel", "").lower().split():
             return _cursor_of(target, attributes)
     raise MalformedAnswer("Sentry's Link header names no next page, not even an empty one.")
+
+
+class CursorKind(Enum):
+    """What a list's cursors count.
+
+    The cursor is `value:offset:is_prev` in every case; Sentry's paginators differ in what value and offset are
+    (`sentry/api/paginator.py`).
+    """
+
+    ROWS = "rows"  # 0:{rows before the page}:0
+    PAGES = "pages"  # {rows of a page}:{pages before this one}:0
+    KEYS = "keys"  # {key of the last row}:{rows of the same key before}:0; anything else that is not understood
+
+
+def cursor_kind(cursor: str, rows: int) -> CursorKind:
+    """What the first page's next cursor tells about its list.
+
+    Args:
+        cursor: of the second page.
+        rows: asked for in a page.
+    """
+    match = re.fullmatch(r"(\d+)(?:\.0*)?:(\d+):0", cursor, re.ASCII)
+    value, offset = (int(match[1]), int(match[2])) if match else (-1, -1)
+    if (value, offset) == (0, rows):
+        return CursorKind.ROWS
+    return CursorKind.PAGES if (value, offset) == (rows, 1) else CursorKind.KEYS
+
+
+class Walk:
+    """A way through the pages of a list, which has an end.
+
+    Args:
+        about: what the list is about, for the error.
+    """
+
+    def __init__(self, about: str) -> None:
+        self._about = about
+        self._seen: set[str | None] = {None}
+        self._empty = 0
+
+    def next(self, cursor: str | None, *, is_empty: bool) -> str | None:
+        """The cursor of the page after this one, None at the end.
+
+        Empty pages with a next one are no end: lists that are filtered after the query have them.
+
+        Raises:
+            CursorLoop: the way comes back to where it was, or there are 100 empty pages in a row, or a million pages.
+        """
+        self._empty = self._empty + 1 if is_empty else 0
+        if cursor is None:
+            return None
+        if cursor in self._seen or self._empty >= MOST_EMPTY_PAGES or len(self._seen) > MOST_PAGES:
+            raise CursorLoop(f"Paging through {self._about} finds no end.", cursor=cursor)
+        self._seen.add(cursor)
+        return cursor
 
 
 def _cursor_of(target: str, attributes: Mapping[str, str]) -> str | None:

@@ -44,6 +44,7 @@ bench/.venv/.ready: pyproject.toml uv.lock
 
 acceptance: setup  ## all reports from the Sentry at SENTRY_URL; with TRUTH=file compared row by row
 	@$(RUN) python -m tools.acceptance $(if $(TRUTH),--truth $(TRUTH))
+	@$(RUN) python -m tools.acceptance $(if $(TRUTH),--truth $(TRUTH)) --other-ways
 
 docs: setup  ## write the generated pages under docs/
 	$(RUN) python -m tools.docs

@@ -15,6 +15,8 @@ import pyarrow as pa
 from sentry_connector.app import App, app
 from sentry_connector.errors import RunIncomplete
 from sentry_connector.extraction.progress import Progress
+from sentry_connector.extraction.read import Choose
+from sentry_connector.extraction.ways import cheapest
 from sentry_connector.operations.pull import FOLDER_PREFIX, Pulled, pull_into
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.details import Details
@@ -123,6 +125,7 @@ def pull(
     with_bodies: bool = False,
     limit: int | None = None,
     allow_incomplete: bool = False,
+    choose: Choose = cheapest,
 ) -> Pull:
     """Read one report and answer its rows.
 
@@ -142,6 +145,7 @@ def pull(
         with_bodies: events with their full bodies.
         limit: stop after so many rows.
         allow_incomplete: answer what could be read where something is missing, instead of raising.
+        choose: picks among equal ways to the same rows, by the rows that are expected and the server's pace.
 
     Raises:
         UsageError: an argument is wrong; nothing was asked of Sentry.
@@ -174,7 +178,9 @@ def pull(
     folder = tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX)
     try:
         pulled = run_to_end(
-            lambda: pull_into(Path(folder.name), found, details, connection, house, progress=Progress(), limit=limit)
+            lambda: pull_into(
+                Path(folder.name), found, details, connection, house, progress=Progress(), limit=limit, choose=choose
+            )
         )
     except BaseException:
         folder.cleanup()

@@ -13,7 +13,6 @@ import pyarrow as pa
 from sentry_connector.extraction.decode import Decoded
 from sentry_connector.extraction.lists import Listing, Page, whole
 from sentry_connector.extraction.plan import within
-from sentry_connector.extraction.spool import keys_of
 from sentry_connector.extraction.survey import Span
 from sentry_connector.reports.model import Endpoint, WindowParams
 from sentry_connector.sentry.client import Answer
@@ -126,7 +125,7 @@ def read(
         span=span,
         newest_first=newest_first,
         steady=steady,
-        keys=lambda page: keys_of(page.batch, ["id"]),
+        rows=lambda page: zip(*(page.batch[name].to_pylist() for name in ("id", "at")), strict=True),
         now=lambda: at(now),
         moved=warnings.append,
     )

@@ -1,4 +1,4 @@
-"""Runs of DataSets from the command line: which, one after the other, and what to say and exit with in the end."""
+"""Runs of DataSets from the command line: which, several at a time, and what to say and exit with in the end."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from typing import Any
 
 from sentry_connector.app import App
 from sentry_connector.cli.output import note
-from sentry_connector.cli.progress import shown_progress
+from sentry_connector.cli.progress import progress_bars
 from sentry_connector.cli.tables import print_table
 from sentry_connector.errors import ConnectorError, RunIncomplete, UsageError
+from sentry_connector.extraction.lists import together
+from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets as operations
 from sentry_connector.operations.views import run_view
 from sentry_connector.reports import windows
 from sentry_connector.store.records import DataSet, Run, Verdict
+
+RUNS_AT_ONCE = 4
+"""DataSets that are run at the same time; they share the budget of what may be asked of Sentry."""
 
 COLUMNS = ("rows_read", "rows_written", "rows_updated", "rows_deleted", "requests")
 
@@ -54,12 +59,26 @@ def choose(house: App, names: Sequence[str], *, every: bool) -> list[DataSet]:
     return list({dataset.id: dataset for dataset in chosen}.values())
 
 
-def run(house: App, dataset: DataSet, wait_lock: float) -> End:
-    """Run one DataSet to its end; that it could not begin is an end too, so that the others still run."""
+def run_all(house: App, chosen: Sequence[DataSet], wait_lock: float) -> list[End]:
+    """Run DataSets, several at a time; that one could not begin is an end too, so that the others still run."""
+    return asyncio.run(_run_all(house, chosen, wait_lock))
+
+
+async def _run_all(house: App, chosen: Sequence[DataSet], wait_lock: float) -> list[End]:
+    room = asyncio.Semaphore(RUNS_AT_ONCE)
+    with progress_bars() as begin:
+
+        async def one(dataset: DataSet) -> End:
+            async with room:
+                return await _run(house, dataset, begin(dataset.name), wait_lock)
+
+        return await together(one(dataset) for dataset in chosen)
+
+
+async def _run(house: App, dataset: DataSet, progress: Progress, wait_lock: float) -> End:
     began = house.clock.monotonic()
     try:
-        with shown_progress(dataset.name) as progress:
-            done = asyncio.run(operations.run(house, dataset.slug, progress=progress, wait_lock=wait_lock))
+        done = await operations.run(house, dataset.slug, progress=progress, wait_lock=wait_lock)
     except ConnectorError as error:
         view: dict[str, Any] = {"dataset": dataset.name, "verdict": None, "error": error.as_dict()}
         return End(dataset=dataset.name, view=view, seconds=0.0, code=error.exit_code, failed=True)

@@ -109,14 +109,14 @@ def run(
     wait_lock: WaitLock = "0s",
     as_json: AsJson = False,
 ) -> None:
-    """Run DataSets now, one after the other, and wait for their end; a run that was interrupted goes on.
+    """Run DataSets now, several at a time, and wait for their end; a run that was interrupted goes on.
 
     The exit code is that of the most severe end: a failure, then INCOMPLETE (40), then COMPLETE (0).
     """
     patience = seconds("--wait-lock", wait_lock)
     with connector() as house:
         chosen = dataset_runs.choose(house, names or [], every=every)
-        ends = [dataset_runs.run(house, dataset, patience) for dataset in chosen]
+        ends = dataset_runs.run_all(house, chosen, patience)
     if as_json:
         print_json([end.view for end in ends])
     else:

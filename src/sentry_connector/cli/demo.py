@@ -99,7 +99,7 @@ def demo(
         connection = house.connection(account)
         chosen = asyncio.run(_choices(house, connection, everything=source.everything))
         made = [datasets.create(house, _definition(report, chosen), ACCOUNT) for report in catalogue.CATALOGUE]
-        ends = [dataset_runs.run(house, dataset, 0) for dataset in made]
+        ends = dataset_runs.run_all(house, made, 0)
         if as_json:
             print_json([end.view for end in ends])
         else:

@@ -110,7 +110,7 @@ class Journal:
             DiskFull, DestinationRefused: it could not be written.
         """
         head = msgspec.msgpack.encode(note)
-        frame = _FRAME.pack(len(head), len(packed), zlib.crc32(packed, zlib.crc32(head)))
+        frame = _FRAME.pack(len(head), len(packed), _checksum(head, packed))
         size = len(frame) + len(head) + len(packed)
         try:
             generation = self._writing()
@@ -176,6 +176,11 @@ def _whole_bytes(path: Path) -> int:
     return end
 
 
+def _checksum(head: bytes, packed: bytes) -> int:
+    """Over both, and over how long each of them is."""
+    return zlib.crc32(packed, zlib.crc32(head, len(head)))
+
+
 def _places(path: Path, size: int) -> Iterator[_Place]:
     """The answers in the first `size` bytes of a file, up to the first one that is not whole."""
     with contextlib.suppress(OSError), path.open("rb") as stream:
@@ -187,7 +192,8 @@ def _places(path: Path, size: int) -> Iterator[_Place]:
             head = stream.read(head_length)
             offset = stream.tell()
             packed = stream.read(length)
-            if offset + length > size or zlib.crc32(packed, zlib.crc32(head)) != checksum:
+            whole = len(head) == head_length and len(packed) == length and offset + length <= size
+            if not whole or _checksum(head, packed) != checksum:
                 return
             try:
                 note = msgspec.msgpack.decode(head, type=Note)

@@ -48,8 +48,8 @@ class Page:
 Ask = Callable[[Request], Coroutine[Any, Any, Page]]
 """Asks for one page."""
 
-Keys = Callable[[Decoded], Iterable[Any]]
-"""What tells the rows of a page apart."""
+Rows = Callable[[Decoded], Iterable[tuple[Any, dt.datetime | None]]]
+"""What tells the rows of a page apart, and the time of each, where they have one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +62,7 @@ class Listing:
         span: which times are wanted; None where the list has none.
         newest_first: it lists the newest first.
         steady: the time of a row never changes.
-        keys: what tells rows apart.
+        rows: what tells rows apart.
         now: the present.
         moved: told, in a sentence, of a list that never came to rest.
     """
@@ -72,7 +72,7 @@ class Listing:
     span: Span | None
     newest_first: bool
     steady: bool
-    keys: Keys
+    rows: Rows
     now: Callable[[], dt.datetime]
     moved: Callable[[str], None]
 
@@ -197,17 +197,18 @@ async def _agreed(listing: Listing, ask: Ask, first: Page) -> AsyncGenerator[Pag
     showed just so many different ones: then only their order changed. A row that a reading has twice took another one's place.
     """
     readings = [[page async for page in _onwards(listing, ask, first)]]
-    seen = _members(listing, readings[0])
+    before = _keys(listing, readings[0])
+    seen = set(before)
     while len(readings) < MOST_READINGS:
-        before, last = readings[-1], await _reading(listing, ask, readings[-1])
-        readings.append(last)
-        seen |= _members(listing, last)
-        members = _members(listing, last)
-        if members == _members(listing, before) and len(members) == _count(last):
-            readings = [last]
+        readings.append(await _reading(listing, ask, readings[-1]))
+        last = _keys(listing, readings[-1])
+        seen.update(last)
+        if set(last) == set(before) and len(set(last)) == len(last):
+            readings = readings[-1:]
             break
-        if len(seen) == _count(last) == _count(before):
+        if len(seen) == len(last) == len(before):
             break
+        before = last
     else:
         listing.moved(
             f"The list of {listing.request.about} moved each of the {MOST_READINGS} times that it was read; "
@@ -217,8 +218,11 @@ async def _agreed(listing: Listing, ask: Ask, first: Page) -> AsyncGenerator[Pag
         yield page
 
 
-def _count(pages: list[Page]) -> int:
-    return sum(page.decoded.batch.num_rows for page in pages)
+def _keys(listing: Listing, pages: list[Page]) -> list[Any]:
+    """The keys of the rows that are wanted, those that come twice twice."""
+    start = listing.span[0] if listing.span else None
+    rows = (row for page in pages for row in listing.rows(page.decoded))
+    return [key for key, at in rows if start is None or at is None or at >= start]
 
 
 async def _reading(listing: Listing, ask: Ask, before: list[Page]) -> list[Page]:
@@ -228,10 +232,6 @@ async def _reading(listing: Listing, ask: Ask, before: list[Page]) -> list[Page]
         if page.answer.next_cursor is None:
             return pages[: number + 1]
     return [*pages[:-1], *[page async for page in _onwards(listing, ask, pages[-1])]]
-
-
-def _members(listing: Listing, pages: list[Page]) -> set[Any]:
-    return {key for page in pages for key in listing.keys(page.decoded)}
 
 
 # ---- a key is passed on

@@ -12,6 +12,7 @@ from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY, Incomplete
 from sentry_connector.extraction.lists import together
 from sentry_connector.extraction.plan import RESOLUTIONS, Slice, plan, request_for_figures
 from sentry_connector.extraction.reading import points_of
+from sentry_connector.extraction.scopes import Memory
 from sentry_connector.extraction.scopes import resolve as resolve_scopes
 from sentry_connector.extraction.survey import Survey, hours_of
 from sentry_connector.reports import windows
@@ -38,6 +39,7 @@ class Prepared:
         slices: the units of reading, in order.
         surveys: scope id → where its rows lie in time, as far as Sentry tells it.
         incomplete: choices that stand for nothing (any more), while others do.
+        named: what single choices stand for, to be remembered.
     """
 
     scopes: tuple[Scope, ...]
@@ -45,6 +47,7 @@ class Prepared:
     slices: tuple[Slice, ...]
     surveys: Mapping[str, Survey] = field(default_factory=dict)
     incomplete: tuple[Incomplete, ...] = ()
+    named: Mapping[str, Scope] = field(default_factory=dict)
 
     @property
     def key_spans_hosts(self) -> bool:
@@ -63,6 +66,7 @@ async def prepare(
     whole_days: bool = False,
     strict: bool = False,
     surveys: Mapping[str, Survey] | None = None,
+    memory: Memory | None = None,
 ) -> Prepared:
     """Resolve the details and plan the run; Sentry is asked only for the lists that the menus need.
 
@@ -74,6 +78,7 @@ async def prepare(
         watermark: where the last run ended, for Since Last Successful Run.
         whole_days: one window for all scopes, starting at the start of a day, since days are replaced whole.
         surveys: what an earlier attempt found out, so that the slices are the same; None asks Sentry.
+        memory: what single choices stood for in earlier runs.
         strict: one of several named choices that stands for nothing is an error, as somebody is there to correct it.
 
     Raises:
@@ -82,7 +87,8 @@ async def prepare(
     """
     if report.time_column is not None:
         window_of(report, details, now=now, settle=settle, watermark=None)  # wrong dates cost no request
-    resolved = await resolve_scopes(report, details, Directory(client, report=report.name), client.base_url)
+    directory = Directory(client, report=report.name)
+    resolved = await resolve_scopes(report, details, directory, client.base_url, memory)
     if strict:
         for one in resolved.unresolved:
             if one.named:
@@ -95,7 +101,9 @@ async def prepare(
         Incomplete(scope=None, label=one.label, reason=one.error.message, error=one.error.name)
         for one in resolved.unresolved
     )
-    return Prepared(scopes=resolved.scopes, spans=spans, slices=slices, surveys=surveys, incomplete=gone)
+    return Prepared(
+        scopes=resolved.scopes, spans=spans, slices=slices, surveys=surveys, incomplete=gone, named=resolved.named
+    )
 
 
 async def _surveyed(

@@ -65,7 +65,7 @@ class Reader:
 
     Attributes:
         session: what the readings of all slices share.
-        concurrency: slices in flight.
+        concurrency: slices in flight, at the least.
         choose: picks among equal ways.
     """
 
@@ -82,7 +82,7 @@ class Reader:
         """
         self.session.expected_rows = sum(one.rows or 0 for one in slices)
         self.session.progress.plan(len(slices), self.session.expected_rows)
-        gate = asyncio.Semaphore(1 if self.session.row_limit is not None else self.concurrency)
+        gate = asyncio.Semaphore(1 if self.session.row_limit is not None else self._at_once(slices))
         results = await lists.together(self._slice(one, gate) for one in slices)
         failed = [
             (one, result) for one, result in zip(slices, results, strict=True) if isinstance(result, ConnectorError)
@@ -93,6 +93,11 @@ class Reader:
             records=tuple(result for result in results if isinstance(result, SliceRecord)),
             incomplete=tuple({one.scope.id: _incomplete(one, error) for one, error in failed}.values()),
         )
+
+    def _at_once(self, slices: Sequence[Slice]) -> int:
+        """How many slices are read at once: as many as a host may have requests under way, or as somebody has said."""
+        urls = {one.scope.url for one in slices}
+        return max([self.concurrency, *(self.session.client.budget(url).concurrency("default") for url in urls)])
 
     async def _slice(self, one: Slice, gate: asyncio.Semaphore) -> SliceRecord | ConnectorError:
         """The finished slice, or why it could not be finished."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -254,7 +255,7 @@ class Reading:
             span=span,
             newest_first=report.newest_first,
             steady=report.immutable_time,
-            keys=lambda decoded: keys_of(decoded.batch, report.key),
+            rows=lambda decoded: _keys_and_times(decoded.batch, report),
             now=self.session.clock,
             moved=self.warnings.append,
         )
@@ -303,6 +304,12 @@ class Reading:
         decoded = self.session.decoder.points(dict(sorted(total.items())), self._context(at))
         await self._take(decoded)
         self.pages += len(answers) - 1
+
+
+def _keys_and_times(batch: pa.RecordBatch, report: Report) -> Iterator[tuple[Any, dt.datetime | None]]:
+    """The key of each row, and its time where it has one."""
+    times = itertools.repeat(None) if report.time_column is None else batch[report.time_column].to_pylist()
+    return zip(keys_of(batch, report.key), times, strict=False)
 
 
 def _parts(item: _Item, span: Span | None, page_size: int, concurrency: int) -> list[Span]:

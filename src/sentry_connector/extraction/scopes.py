@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import itertools
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sentry_connector.errors import ConnectorError, DetailsError, NotFound, ScopeMissing, nearest
 from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
+from sentry_connector.extraction.lists import together
 from sentry_connector.reports.details import ALL, Details
 from sentry_connector.reports.model import Grain, Menu, Report, Shape
 from sentry_connector.reports.scopes import Scope
@@ -34,28 +36,54 @@ class Unresolved:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resolved:
-    """The scopes of a run, and the choices that brought none."""
+    """The scopes of a run, and the choices that brought none; `named`: what single choices stand for, to be remembered."""
 
     scopes: tuple[Scope, ...]
     unresolved: tuple[Unresolved, ...] = ()
+    named: Mapping[str, Scope] = field(default_factory=dict)
 
 
-async def resolve(report: Report, details: Details, directory: Directory, base_url: str) -> Resolved:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """What single choices stood for when they were last looked up.
+
+    Attributes:
+        scopes: choice → scope.
+        is_fresh: they are taken as they are, without asking. Otherwise their ids help where their names have changed.
+    """
+
+    scopes: Mapping[str, Scope] = field(default_factory=dict)
+    is_fresh: bool = True
+
+    def of(self, choice: str) -> Scope | None:
+        """The scope that a choice stands for, where nobody needs to be asked."""
+        return self.scopes.get(choice) if self.is_fresh else None
+
+
+async def resolve(
+    report: Report, details: Details, directory: Directory, base_url: str, memory: Memory | None = None
+) -> Resolved:
     """The scopes that the details stand for, each once, in a stable order.
 
     One of several choices that is gone or refused is told in `unresolved`; the others keep their chance.
+
+    Args:
+        report, details: what was chosen.
+        directory: asks Sentry what there is.
+        base_url: the account's.
+        memory: of earlier runs.
 
     Raises:
         NotFound: nothing that was chosen is there for this token.
         ScopeMissing: the token may not list what would have to be listed.
         DetailsError: a slug is there more than once and does not say which is meant.
     """
-    finder = _Finder(report, details, directory, base_url)
+    finder = _Finder(report, details, directory, base_url, memory or Memory())
     scopes = await finder.scopes()
     if finder.unresolved and not scopes:
         raise finder.unresolved[0].error
     distinct = {(scope.url, scope.id): scope for scope in scopes}  # a project may be chosen by its slug and by its id
-    return Resolved(scopes=tuple(distinct.values()), unresolved=tuple(finder.unresolved))
+    return Resolved(scopes=tuple(distinct.values()), unresolved=tuple(finder.unresolved), named=finder.named)
 
 
 @dataclass
@@ -66,7 +94,9 @@ class _Finder:
     details: Details
     directory: Directory
     base_url: str
+    memory: Memory
     unresolved: list[Unresolved] = field(default_factory=list)
+    named: dict[str, Scope] = field(default_factory=dict)
 
     async def scopes(self) -> list[Scope]:
         match self.report.grain:
@@ -75,25 +105,27 @@ class _Finder:
             case Grain.ORGANIZATION:
                 return await self._organization_scopes()
             case Grain.PROJECT:
-                return [_project_scope(project) for project in await self._projects()]
+                return await self._project_scopes()
             case Grain.TEAM:
                 return await self._team_scopes()
             case Grain.ISSUE:
                 return [await self._issue_scope()]
 
     async def _each(
-        self, choices: Iterable[Choice], find: Callable[[Choice], Awaitable[Iterable[Thing]]]
+        self, choices: Iterable[Choice], find: Callable[[Choice], Coroutine[Any, Any, Iterable[Thing]]]
     ) -> list[Thing]:
-        """What the choices stand for; those that stand for nothing are kept in `unresolved`."""
-        found: list[Thing] = []
-        for choice in choices:
+        """What the choices stand for, all looked up at once; those that stand for nothing are kept in `unresolved`."""
+
+        async def one(choice: Choice) -> list[Thing]:
             try:
-                found += await find(choice)
+                return list(await find(choice))
             except ONE_SCOPE_ONLY as error:
                 named = isinstance(choice, str)
                 label = choice if isinstance(choice, str) else choice.slug
                 self.unresolved.append(Unresolved(label=label, named=named, error=error))
-        return found
+                return []
+
+        return [thing for found in await together(one(choice) for choice in choices) for thing in found]
 
     async def _organizations(self) -> list[Organization]:
         """The chosen organizations; all where none or `ALL` is chosen."""
@@ -113,6 +145,8 @@ class _Finder:
         return [await self.directory.organization(given)]
 
     async def _organization_scopes(self) -> list[Scope]:
+        if self.details.organizations not in {(), (ALL,)}:
+            return await self._each(self.details.organizations, self._organization_scope)
         try:
             return [_organization_scope(one) for one in await self._organizations()]
         except (ScopeMissing, NotFound):
@@ -121,23 +155,61 @@ class _Finder:
                 raise
         return [self._account()]
 
-    async def _projects(self) -> list[Project]:
-        if self.details.projects == (ALL,):
-            return await self._each(await self._organizations(), self.directory.projects)
-        return await self._each(self.details.projects, self._project)
+    async def _organization_scope(self, given: str) -> list[Scope]:
+        return [await self._remembered(given, lambda: self._looked_up_organization(given))]
 
-    async def _project(self, given: str) -> list[Project]:
+    async def _looked_up_organization(self, given: str) -> Scope:
+        """The organization of that name, or where there is none any more, the one that had it."""
+        try:
+            return _organization_scope(await self.directory.organization(given))
+        except NotFound:
+            former = self.memory.scopes.get(given)
+            if former is None or former.organization_id is None:
+                raise
+        return _organization_scope(await self.directory.organization(former.organization_id))
+
+    async def _project_scopes(self) -> list[Scope]:
+        if self.details.projects == (ALL,):
+            found = await self._each(await self._organizations(), self.directory.projects)
+            return [_project_scope(project) for project in found]
+        return await self._each(self.details.projects, self._project_scope)
+
+    async def _project_scope(self, given: str) -> list[Scope]:
+        return [await self._remembered(given, lambda: self._looked_up_project(given))]
+
+    async def _looked_up_project(self, given: str) -> Scope:
+        """The project of that name, or where there is none any more, the one that had it."""
+        try:
+            return _project_scope(await self._project(given))
+        except NotFound:
+            former = self.memory.scopes.get(given)
+            if former is None or former.organization_id is None or former.project_id is None:
+                raise
+        organization = await self.directory.organization(former.organization_id)
+        return _project_scope(await self.directory.project(organization, former.project_id))
+
+    async def _remembered(self, choice: str, look_up: Callable[[], Awaitable[Scope]]) -> Scope:
+        """What a choice stands for, as an earlier run found it, or now."""
+        scope = self.memory.of(choice)
+        if scope is None or self.directory.trusted(scope.url) != scope.url:
+            scope = await look_up()
+        self.named[choice] = scope
+        return scope
+
+    async def _project(self, given: str) -> Project:
         named, _, project = given.rpartition("/")
         only = self.details.organizations if len(self.details.organizations) == 1 else (ALL,)
         organization = named or only[0]
         if organization != ALL:
-            return [await self.directory.project(await self.directory.organization(organization), project)]
-        return [_the_one(given, await self._all_projects())]
+            return await self.directory.project(await self.directory.organization(organization), project)
+        return _the_one(given, await self._all_projects())
 
     async def _all_projects(self) -> Sequence[Project]:
         """All projects of the chosen organizations, or those of the token's own teams where it may list no more."""
         try:
-            return [project for one in await self._organizations() for project in await self.directory.projects(one)]
+            organizations = await self._organizations()
+            lists = await together(self.directory.projects(one) for one in organizations)
+            return list(itertools.chain.from_iterable(lists))
         except ScopeMissing:
             return await self.directory.projects_seen()
 
@@ -192,7 +264,7 @@ def _the_one(given: str, projects: Sequence[Project]) -> Project:
     return matching[0]
 
 
-def _teams_named(teams: Sequence[Team]) -> Callable[[str], Awaitable[list[Team]]]:
+def _teams_named(teams: Sequence[Team]) -> Callable[[str], Coroutine[Any, Any, list[Team]]]:
     """A lookup among these teams; several organizations may have a team of one name, and all of them are meant."""
 
     async def find(given: str) -> list[Team]:

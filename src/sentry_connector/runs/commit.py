@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -17,6 +17,7 @@ from sentry_connector.reports.details import AllAvailable, Details, SinceLastRun
 from sentry_connector.reports.model import Report
 from sentry_connector.store.records import DataSet
 
+LATEST = dt.datetime.max.replace(tzinfo=dt.UTC)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
@@ -41,6 +42,7 @@ def commit_of(
     now: dt.datetime,
     retention: dt.timedelta | None,
     known: Collection[str],
+    latest: Mapping[str, dt.datetime],
 ) -> Commit:
     """The commit of a run. Scopes that are not whole give it neither rows nor watermarks.
 
@@ -53,6 +55,7 @@ def commit_of(
         now: the run's instant.
         retention: how long Sentry keeps events; None where nobody has said it: then what was read tells how far it reaches.
         known: names of the watermarks that the table has.
+        latest: host → the time up to which its own clock says that what happened could be read.
     """
     incomplete = (*prepared.incomplete, *extraction.incomplete)
     unread = unread_scopes(prepared, extraction)
@@ -75,7 +78,8 @@ def commit_of(
         replace_together=report.replace_together if not dataset.key else (),
         compared=tuple(column.name for column in report.columns if not column.noise and column.name not in key),
         immutable_time=report.time_column if report.immutable_time else None,
-        watermarks=_lost(dataset, prepared, known, rows=bool(files)) | _watermarks(dataset.details, prepared, unread),
+        watermarks=_lost(dataset, prepared, known, rows=bool(files))
+        | _watermarks(dataset.details, prepared, unread, latest),
         days=days,
         read=[scope.rows for scope in prepared.scopes if scope.id not in unread] if incomplete else None,
         skip_stored=method is UpdateMethod.APPEND and isinstance(dataset.details.duration, SinceLastRun),
@@ -106,18 +110,22 @@ def watermark_name(scope_id: str, details: Details) -> str:
     return ":".join([scope_id, *filter(None, (details.stat, details.resolution))])
 
 
-def _watermarks(details: Details, prepared: Prepared, unread: set[str]) -> dict[str, int]:
+def _watermarks(
+    details: Details, prepared: Prepared, unread: set[str], latest: Mapping[str, dt.datetime]
+) -> dict[str, int]:
     """Where the next run begins, per scope: reading stopped at the window's `read_end`.
 
+    Events bear the time of Sentry's clocks. Where this machine's is ahead of them, nothing was read of what comes until then.
     Days that somebody chose move no watermark, since what lies between it and them was not read.
     """
     if not isinstance(details.duration, AllAvailable | SinceLastRun):
         return {}
-    return {
-        watermark_name(scope, details): (window.read_end - _EPOCH) // _MICROSECOND
-        for scope, window in prepared.spans.items()
-        if scope not in unread
+    ends = {
+        scope.id: min(prepared.spans[scope.id].read_end, latest.get(scope.url, LATEST))
+        for scope in prepared.scopes
+        if scope.id in prepared.spans and scope.id not in unread
     }
+    return {watermark_name(scope, details): (end - _EPOCH) // _MICROSECOND for scope, end in ends.items()}
 
 
 def _lost(dataset: DataSet, prepared: Prepared, known: Collection[str], *, rows: bool) -> dict[str, int]:

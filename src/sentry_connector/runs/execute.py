@@ -30,11 +30,13 @@ from sentry_connector.errors import (
     TokenRejected,
     UnknownName,
 )
+from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.read import Extraction, Reader
 from sentry_connector.extraction.reading import Session
 from sentry_connector.extraction.schema import arrow_schema
+from sentry_connector.extraction.scopes import Memory
 from sentry_connector.extraction.spool import Layout, Spool
 from sentry_connector.redact import Redactor
 from sentry_connector.reports import catalogue, windows
@@ -200,15 +202,52 @@ class _Attempt:
         connection = self.house.connection(account_of(self.dataset, self.house))
         known = self.table.watermarks()
         spool = self._spool()
+        began = self.house.clock.monotonic()
         async with self.house.client(connection, self.progress.wait) as client:
             try:
-                prepared = await self._prepared(client, spool, known)
-                extraction = await self._read(client, spool, prepared)
+                prepared, extraction = await self._gathered(client, spool, known)
             finally:
                 self.progress.used(client.usage)
-        return await self._commit(prepared, extraction, spool, known)
+            latest = self._latest(client, prepared, began)
+        return await self._commit(prepared, extraction, spool, known, latest)
 
-    async def _prepared(self, client: SentryClient, spool: Spool, known: Mapping[str, int]) -> Prepared:
+    def _latest(self, client: SentryClient, prepared: Prepared, began: float) -> dict[str, dt.datetime]:
+        """Host → the time up to which, by its own clock when reading began, whatever happened could be read."""
+        settle = self.house.settings.settle
+        clocks = {scope.url: client.budget(scope.url).server_clock.at(began) for scope in prepared.scopes}
+        return {url: dt.datetime.fromtimestamp(at - settle, dt.UTC) for url, at in clocks.items() if at is not None}
+
+    async def _gathered(
+        self, client: SentryClient, spool: Spool, known: Mapping[str, int]
+    ) -> tuple[Prepared, Extraction]:
+        """What was to be read, and what was.
+
+        What the choices stood for in the last run is taken as it was. Where that leads nowhere, they are looked up and whatever
+        is not read yet is read once more.
+        """
+        remembered = self.dataset.scopes
+        try:
+            prepared = await self._prepared(client, spool, known, Memory(scopes=remembered))
+            extraction = await self._read(client, spool, prepared)
+        except ONE_SCOPE_ONLY:
+            if not remembered:
+                raise
+        else:
+            stale = {scope.id for choice, scope in prepared.named.items() if remembered.get(choice) == scope}
+            if not stale & {one.scope for one in extraction.incomplete}:
+                self._remember(prepared)
+                return prepared, extraction
+        prepared = await self._prepared(client, spool, known, Memory(scopes=remembered, is_fresh=False))
+        extraction = await self._read(client, spool, prepared)
+        self._remember(prepared)
+        return prepared, extraction
+
+    def _remember(self, prepared: Prepared) -> None:
+        """What the choices stand for is not looked up again by the next run."""
+        if prepared.named != self.dataset.scopes:
+            self.house.store.datasets.remember(self.dataset.id, dict(prepared.named))
+
+    async def _prepared(self, client: SentryClient, spool: Spool, known: Mapping[str, int], memory: Memory) -> Prepared:
         """What the run is going to read; where an earlier attempt found that out, the same."""
         prepared = await prepare(
             self.report,
@@ -219,6 +258,7 @@ class _Attempt:
             watermark=lambda scope: _instant(known.get(watermark_name(scope, self.dataset.details))),
             whole_days=self.dataset.update_method is UpdateMethod.PARTITION,
             surveys=spool.surveys or None,
+            memory=memory,
         )
         self._keep_windows(prepared)
         self._refuse_loss(prepared)
@@ -241,7 +281,12 @@ class _Attempt:
         return await Reader(session=session, concurrency=self.house.settings.concurrency).read(prepared.slices)
 
     async def _commit(
-        self, prepared: Prepared, extraction: Extraction, spool: Spool, known: Collection[str]
+        self,
+        prepared: Prepared,
+        extraction: Extraction,
+        spool: Spool,
+        known: Collection[str],
+        latest: Mapping[str, dt.datetime],
     ) -> Outcome:
         incomplete = (*prepared.incomplete, *extraction.incomplete)
         for one in incomplete:
@@ -267,6 +312,7 @@ class _Attempt:
             now=instant_of(self.run),
             retention=_retention(self.house),
             known=known,
+            latest=latest,
         )
         self._keep_findings(outcome)
         committed = await self.holding.aside(lambda: self.table.commit(commit))

@@ -36,12 +36,15 @@ from sentry_connector.sentry.records import (
     project_of,
     team_of,
 )
-from sentry_connector.sentry.wire import Request, api_path
+from sentry_connector.sentry.wire import CursorKind, Request, api_path, cursor_kind
 
 __all__ = ["Directory", "Identity", "Issue", "IssueReference", "Organization", "Project", "Team", "parse_issue"]
 
 Value = TypeVar("Value")
-PAGE = (("per_page", "100"),)
+PAGE_SIZE = 100
+PAGE = (("per_page", str(PAGE_SIZE)),)
+MOST_READINGS = 5
+"""How often a list that moves is read."""
 
 
 class Directory:
@@ -57,6 +60,10 @@ class Directory:
         self._report = report
         self._known: dict[str, Any] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+
+    def trusted(self, url: str) -> str:
+        """The URL of a region that Sentry named earlier, or the account's own where the token is not for it."""
+        return self._client.trust(url)
 
     async def who_am_i(self) -> Identity:
         """The server's version and the token's scopes and user, from the root of the API."""
@@ -316,12 +323,30 @@ class Directory:
         return decode(await self._client.get(request), kind)
 
     async def _all(self, request: Request, kind: type[list[AnyRow]]) -> list[AnyRow]:
-        """All rows of all pages by slug; of doubles, which lists that move while they are read have, the first."""
-        rows: dict[str, AnyRow] = {}
-        async for page in self._client.pages(request):
-            for row in decode(page, kind):
-                rows.setdefault(row.id, row)
+        """All rows of all pages by slug, each once.
+
+        A list whose pages are counted shifts where something comes or goes before the place of reading: it is read until two
+        readings agree, and whatever one of them showed is taken.
+        """
+        rows, counted = await self._reading(request, kind)
+        before = rows
+        for _ in range(MOST_READINGS - 1 if counted else 0):
+            again, _ = await self._reading(request, kind)
+            rows = rows | again
+            if again.keys() == before.keys():
+                break
+            before = again
         return sorted(rows.values(), key=lambda row: (row.slug, row.id))
+
+    async def _reading(self, request: Request, kind: type[list[AnyRow]]) -> tuple[dict[str, AnyRow], bool]:
+        """The rows of all pages by id; whether there are several pages, and they are counted."""
+        rows: dict[str, AnyRow] = {}
+        kinds = set()
+        async for page in self._client.pages(request):
+            rows |= {row.id: row for row in decode(page, kind)}
+            if page.next_cursor is not None:
+                kinds.add(cursor_kind(page.next_cursor, PAGE_SIZE))
+        return rows, CursorKind.PAGES in kinds
 
     async def _once(self, key: str, read: Callable[[], Awaitable[Value]]) -> Value:
         """What `read` gave when it was first asked for under this key; an error is not kept."""

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, case, delete, insert, select, update
 
 from sentry_connector.errors import UnknownName
+from sentry_connector.reports.scopes import Scope
 from sentry_connector.store.database import Database
 from sentry_connector.store.records import DataSet
 from sentry_connector.store.rows import fold, read_record, refuse_taken, select_records
@@ -75,6 +76,11 @@ class DataSets:
             if dataset.deleted_at is None:
                 refuse_taken(connection, datasets, "a DataSet", dataset.name, but=dataset.id, among=LIVE)
             connection.execute(update(datasets).where(datasets.c.id == dataset.id).values(**values))
+
+    def remember(self, id: str, scopes: dict[str, Scope]) -> None:  # noqa: A002  # the field's name
+        """Keep what the DataSet's single choices stand for; that is no change of the DataSet."""
+        with self._database.writing() as connection:
+            connection.execute(update(datasets).where(datasets.c.id == id).values(scopes=scopes))
 
     def delete(self, id: str, now: dt.datetime) -> None:  # noqa: A002  # the field's name
         """Put a DataSet out of sight; it can be restored for 30 days."""

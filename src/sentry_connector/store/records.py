@@ -9,6 +9,7 @@ import msgspec
 
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.reports.details import Details, Window
+from sentry_connector.reports.scopes import Scope
 
 
 class AccountStatus(StrEnum):
@@ -115,6 +116,7 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
         accept_loss: Replace may drop rows that lie outside its window.
         paused: the schedule is at rest.
         owner: who is told, and may change it; None = whoever uses this machine.
+        scopes: what its single choices stood for in its last run: ids, so that a renamed slug goes on to work.
         created_at, updated_at, deleted_at: UTC.
     """
 
@@ -136,6 +138,7 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     accept_loss: bool = False
     paused: bool = False
     owner: str | None = None
+    scopes: dict[str, Scope] = {}
     created_at: dt.datetime
     updated_at: dt.datetime
     deleted_at: dt.datetime | None = None

@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.reports.details import Details, Window
+from sentry_connector.reports.scopes import Scope
 from sentry_connector.store.records import AccountStatus, Missing, Problem, Retry, RunState, Trigger, Verdict
 
 
@@ -132,6 +133,7 @@ datasets = Table(
     Column("accept_loss", Boolean, nullable=False),
     Column("paused", Boolean, nullable=False),
     Column("owner", Text),
+    Column("scopes", Json(dict[str, Scope]), nullable=False),
     Column("epoch", BigInteger, nullable=False, server_default=text("0")),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),

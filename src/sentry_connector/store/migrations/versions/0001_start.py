@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("accept_loss", sa.Boolean, nullable=False),
         sa.Column("paused", sa.Boolean, nullable=False),
         sa.Column("owner", sa.Text),
+        sa.Column("scopes", sa.Text, nullable=False),
         sa.Column("epoch", sa.BigInteger, nullable=False, server_default=sa.text("0")),
         sa.Column("created_at", time, nullable=False),
         sa.Column("updated_at", time, nullable=False),

@@ -26,6 +26,7 @@ ConnectorError
 │   ├── AnswerTooLarge         sentry.too_large      21
 │   ├── CursorLoop             sentry.cursor_loop    21
 │   └── RequestRefused         sentry.refused        21   a 400 that no other form of the request cures
+│       └── BeyondRetention    sentry.beyond_retention 21 Sentry keeps nothing any more of the dates that were asked for
 ├── RateLimited                sentry.rate_limited   22   retry
 ├── DestinationError
 │   ├── DestinationRefused     destination.refused   30
@@ -257,6 +258,13 @@ class RequestRefused(MalformedAnswer):
 
     name = "sentry.refused"
     default_remedy = "Check the chosen details; Sentry's own words are in the message."
+
+
+class BeyondRetention(RequestRefused):
+    """The whole window is older than what Sentry keeps: a run reads nothing there, and its table keeps the rows it has."""
+
+    name = "sentry.beyond_retention"
+    default_remedy = "Choose younger dates: Sentry keeps events for 30 to 90 days, by plan."
 
 
 class RateLimited(ConnectorError):

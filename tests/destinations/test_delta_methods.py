@@ -16,7 +16,7 @@ import pytest
 from sentry_connector.destinations.delta_commits import Note
 from sentry_connector.destinations.delta_files import Folder, files_of
 from sentry_connector.destinations.delta_merge import change_of
-from sentry_connector.destinations.model import Days, UpdateMethod
+from sentry_connector.destinations.model import Days, Forgotten, UpdateMethod
 from sentry_connector.errors import DestinationRefused, KeyViolated
 from tests.destinations.tables import (
     FIRST_DAY,
@@ -61,6 +61,22 @@ def test_replace_holds_exactly_the_last_runs_rows(tmp_path: Path, seed: int) -> 
         assert stored(table) == ordered(rows)
         assert (done.written, done.deleted) == (len(rows), before)
         before = len(rows)
+
+
+@pytest.mark.parametrize("before", [REPLACE, PARTITION])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_replace_keeps_the_rows_that_sentry_has_forgotten(tmp_path: Path, seed: int, before: UpdateMethod) -> None:
+    rng, table = random.Random(seed), table_in(tmp_path)
+    old, new = random_rows(rng, 1), random_rows(rng, 2, days=(3, 4))
+    whole = Days(whole=frozenset(map(day_of, range(5))))
+    table.commit(commit_of(table, 1, before, old, days=whole if before is PARTITION else None))
+    noon = dt.datetime.combine(day_of(1), dt.time(0, 0, 6), dt.UTC)
+    forgotten = [Forgotten(marks={"project_id": "1"}, column="at", before=noon)]
+    forgotten.append(Forgotten(marks={"project_id": "7"}, column="at", before=noon + dt.timedelta(days=9)))
+    done = table.commit(commit_of(table, 2, REPLACE, new, forgotten=forgotten))
+    kept = [one for one in old if one["project_id"] == "1" and one["at"] < noon]
+    assert without_day(stored(table)) == ordered([*kept, *new])
+    assert (done.written, done.deleted) == (len(new), len(old) - len(kept))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

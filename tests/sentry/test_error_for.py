@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sentry_connector.errors import (
     AccessDenied,
+    BeyondRetention,
     ConnectorError,
     MalformedAnswer,
     NotFound,
@@ -35,6 +36,7 @@ CODED = {
 MOVED = {
     "detail": {"code": "resource-moved", "message": "Resource has been moved", "extra": {"url": "/x/", "slug": "store"}}
 }
+FORGOTTEN = {"detail": "Invalid date range. Please try a more recent date range."}
 ODD_ENVELOPE = {"error": {"params": {"stats_period": {"message": "Invalid stats_period"}}}}
 
 
@@ -43,6 +45,7 @@ ODD_ENVELOPE = {"error": {"params": {"stats_period": {"message": "Invalid stats_
     [
         (400, {"detail": "Invalid cursor parameter."}, RequestRefused, "Invalid cursor parameter"),
         (400, ODD_ENVELOPE, RequestRefused, "Invalid stats_period"),
+        (400, FORGOTTEN, BeyondRetention, "so old"),
         (
             400,
             {"field": ["This is required."], "other": ["So is this."]},

@@ -11,7 +11,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from sentry_connector.destinations.delta_files import DataFile, Folder, bounded_columns
-from sentry_connector.destinations.model import DAY, Commit, UpdateMethod
+from sentry_connector.destinations.model import DAY, Commit, Forgotten, UpdateMethod
 from sentry_connector.destinations.sql_text import listed, literal, quoted, sql_type
 from sentry_connector.errors import KeyViolated
 
@@ -177,6 +177,19 @@ class Workspace:
             return None
         return self.write(f'SELECT * EXCLUDE ("#row") FROM {self._rows(file)} WHERE "#row" IN ({kept})', file)
 
+    def forgotten(self, file: DataFile, wanted: Sequence[Forgotten]) -> DataFile | None:
+        """A file with those rows of another that Sentry does not keep any more: the same where all are, None where none is."""
+        names = dict.fromkeys(name for one in wanted for name in (*one.marks, one.column))
+        condition = " OR ".join(f"(({_marked([one.marks])}) AND coalesce({_is_before(one)}, false))" for one in wanted)
+        kept = f'SELECT "#row" FROM {self._rows(file, list(names))} WHERE {condition}'
+        count = self._one(f"SELECT count(*) FROM ({kept})")[0]
+        if count == file.rows and file.day is None:
+            return file
+        if not count:
+            return None
+        rows = f'SELECT * EXCLUDE ("#row") FROM {self._rows(file)} WHERE "#row" IN ({kept})'
+        return self.write(rows, replace(file, day=None))
+
     def are_equal(
         self,
         new: Sequence[DataFile],
@@ -261,6 +274,10 @@ def _marked(marks: Sequence[Mapping[str, str]]) -> str:
     return " OR ".join(f"coalesce({one}, false)" for one in each) or "false"
 
 
+def _is_before(one: Forgotten) -> str:
+    return f"{quoted(one.column)} < {literal(one.before.isoformat())}::TIMESTAMPTZ"
+
+
 def _list(names: Iterable[str]) -> str:
     return "".join(f", {quoted(name)}" for name in names)
 
@@ -323,10 +340,18 @@ def _compared(commit: Commit) -> list[str]:
     return list(commit.compared) or everything
 
 
-def _replace(commit: Commit, staged: list[DataFile], stored: Sequence[DataFile], _: Workspace) -> Change:
+def _replace(commit: Commit, staged: list[DataFile], stored: Sequence[DataFile], space: Workspace) -> Change:
     if not staged and commit.keep_when_empty:
         return Change()
-    return Change(add=staged, remove=stored, written=_count(staged), deleted=_count(stored))
+    if not commit.forgotten:
+        return Change(add=staged, remove=stored, written=_count(staged), deleted=_count(stored))
+    kept = [file for one in stored if (file := space.forgotten(one, commit.forgotten))]
+    return Change(
+        add=[*staged, *(file for file in kept if file not in stored)],
+        remove=[file for file in stored if file not in kept],
+        written=_count(staged),
+        deleted=_count(stored) - _count(kept),
+    )
 
 
 def _append(commit: Commit, staged: list[DataFile], stored: Sequence[DataFile], space: Workspace) -> Change:

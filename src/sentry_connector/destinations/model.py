@@ -66,6 +66,21 @@ class Days:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Forgotten:
+    """Rows that Sentry does not keep any more: those that bear all values of `marks` and whose time lies before an instant.
+
+    Attributes:
+        marks: column → value.
+        column: the time column.
+        before: UTC.
+    """
+
+    marks: Mapping[str, str]
+    column: str
+    before: dt.datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Commit:
     """Everything that one run changes in a table, in one step or not at all.
 
@@ -85,6 +100,7 @@ class Commit:
         days: for Partition.
         read: for Partition, values of columns that mark the rows of the scopes which were read whole: only these are replaced;
             None replaces all rows of the days.
+        forgotten: rows that Replace keeps, since nobody else has them any more.
         skip_stored: Append leaves out rows whose key the table already holds.
         keep_when_empty: Replace with no rows leaves the table as it is.
     """
@@ -101,6 +117,7 @@ class Commit:
     watermarks: Mapping[str, int] = field(default_factory=dict)
     days: Days | None = None
     read: Sequence[Mapping[str, str]] | None = None
+    forgotten: Sequence[Forgotten] = ()
     skip_stored: bool = False
     keep_when_empty: bool = False
 

@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentry_connector.errors import MalformedAnswer
+from sentry_connector.errors import BeyondRetention, MalformedAnswer
 from sentry_connector.extraction import lists, ways
 from sentry_connector.extraction.decode import Context, Decoded, Decoder
 from sentry_connector.extraction.journal import Note
@@ -118,6 +118,7 @@ class Reading:
     items: set[Any] = field(default_factory=set)
     keys: set[Any] = field(default_factory=set)
     oldest: dt.datetime | None = None
+    forgotten: dt.datetime | None = None
     _asked: Counter[str] = field(default_factory=Counter)
     _writer: SliceWriter = field(init=False)
 
@@ -137,6 +138,11 @@ class Reading:
                     f"Sentry counts {counted:,} events of {self.one.scope.label} from {_words(self.one.span)}, and lists "
                     f"{len(self.items):,} of them, as often as it is asked."
                 )
+        if self.forgotten is not None:
+            self.warnings.append(
+                f"Sentry keeps nothing of {self.one.scope.label} before {self.forgotten:%Y-%m-%dT%H:%MZ} any more: "
+                "nothing is read there, and a table keeps what it has."
+            )
         return self._writer.finish(
             rows_read=self.rows_read,
             pages=self.pages,
@@ -146,6 +152,7 @@ class Reading:
             found=len(self.items) if counted is not None else None,
             counted=counted,
             oldest=self.oldest,
+            forgotten=self.forgotten,
         )
 
     async def _read(self) -> None:
@@ -183,7 +190,7 @@ class Reading:
     def _counted(self) -> int | None:
         """How many items there are by the independent figure, where that can be said of this very span."""
         figures, survey = self.session.report.figures, self.session.surveys.get(self.one.scope.id)
-        if figures is None or survey is None or self.one.span is None or self.limited:
+        if figures is None or survey is None or self.one.span is None or self.limited or self.forgotten:
             return None
         checkable = is_checkable(self.one.span, survey, self.session.clock() - SETTLED)
         return survey.between(self.one.span) if checkable else None
@@ -240,12 +247,22 @@ class Reading:
             for span in self.session.spans(endpoint, self.one)
         ]
         if len(listings) == 1:
-            async for page in lists.whole(listings[0], self._page):
+            async for page in self._whole(listings[0]):
                 yield page
             return
         at_once = self.session.client.budget(self.one.scope.url).concurrency(endpoint.family)
-        async for page in lists.spread(lists.each_of(listings), lambda one: lists.whole(one, self._page), at_once):
+        async for page in lists.spread(lists.each_of(listings), self._whole, at_once):
             yield page
+
+    async def _whole(self, listing: Listing) -> AsyncGenerator[Page]:
+        """The pages of a list; none where its span ends before what Sentry keeps begins."""
+        try:
+            async for page in lists.whole(listing, self._page):
+                yield page
+        except BeyondRetention:
+            if listing.span is None:
+                raise
+            self.forgotten = max(listing.span[1], self.forgotten or listing.span[1])
 
     def _listing(self, endpoint: Endpoint, request: Request, span: Span | None) -> Listing:
         report = self.session.report
@@ -271,7 +288,7 @@ class Reading:
                 for span in _parts(item, self.one.span, self.way.endpoint.page_size, at_once):
                     yield self._listing_of_item(item, span)
 
-        async for page in lists.spread(parts(), lambda one: lists.whole(one, self._page), at_once):
+        async for page in lists.spread(parts(), self._whole, at_once):
             yield page
 
     def _listing_of_item(self, item: _Item, span: Span) -> Listing:

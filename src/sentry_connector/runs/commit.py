@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pyarrow as pa
 
 from sentry_connector.destinations.delta_commits import NO_WATERMARK
-from sentry_connector.destinations.model import Commit, Days, StagedFile, UpdateMethod
+from sentry_connector.destinations.model import Commit, Days, Forgotten, StagedFile, UpdateMethod
 from sentry_connector.extraction.prepare import Prepared
 from sentry_connector.extraction.read import Extraction
 from sentry_connector.extraction.spool import SliceRecord, SpoolFile
@@ -60,12 +60,11 @@ def commit_of(
     incomplete = (*prepared.incomplete, *extraction.incomplete)
     unread = unread_scopes(prepared, extraction)
     method = dataset.update_method
-    days = None
+    days, whole = None, [record for record in extraction.records if record.scope_id not in unread]
     if method is UpdateMethod.PARTITION:
         zone = dataset.details.timezone
-        whole = [record for record in extraction.records if record.scope_id not in unread]
         edge = _edge(retention, now, zone) if retention else _edge_read(prepared, whole, now, zone)
-        days = _days(dataset, prepared, now=now, edge=edge)
+        days = _days(dataset, prepared, now=now, edge=max([edge, *_forgotten_days(whole, zone)]))
     files = [file for file in files if days is None or days.touches(file.day)]
     key = _with_host(dataset.key or report.key, prepared)
     return Commit(
@@ -82,6 +81,7 @@ def commit_of(
         | _watermarks(dataset.details, prepared, unread, latest),
         days=days,
         read=[scope.rows for scope in prepared.scopes if scope.id not in unread] if incomplete else None,
+        forgotten=_forgotten(report, prepared, whole),
         skip_stored=method is UpdateMethod.APPEND and isinstance(dataset.details.duration, SinceLastRun),
         keep_when_empty=dataset.keep_when_empty,
     )
@@ -160,6 +160,24 @@ def _edge_read(prepared: Prepared, records: Sequence[SliceRecord], now: dt.datet
             one = organization[record.scope_id]
             oldest[one] = min(oldest[one], record.oldest.astimezone(windows.zone(timezone)).date())
     return max([_edge(LONGEST_RETENTION, now, timezone), *oldest.values()])
+
+
+def _forgotten_days(records: Sequence[SliceRecord], timezone: str) -> list[dt.date]:
+    """The last days of which Sentry said that it keeps nothing any more."""
+    zone = windows.zone(timezone)
+    return [(one.forgotten - _MICROSECOND).astimezone(zone).date() for one in records if one.forgotten is not None]
+
+
+def _forgotten(report: Report, prepared: Prepared, records: Sequence[SliceRecord]) -> list[Forgotten]:
+    """The rows of the scopes of which Sentry said that it keeps nothing so old any more."""
+    if report.time_column is None:
+        return []
+    marks = {scope.id: scope.rows for scope in prepared.scopes}
+    ends: dict[str, dt.datetime] = {}
+    for one in records:
+        if one.forgotten is not None:
+            ends[one.scope_id] = max(one.forgotten, ends.get(one.scope_id, one.forgotten))
+    return [Forgotten(marks=marks[scope], column=report.time_column, before=end) for scope, end in ends.items()]
 
 
 def _days(dataset: DataSet, prepared: Prepared, *, now: dt.datetime, edge: dt.date) -> Days:

@@ -15,6 +15,7 @@ import msgspec
 
 from sentry_connector.errors import (
     AccessDenied,
+    BeyondRetention,
     ConnectorError,
     CursorLoop,
     MalformedAnswer,
@@ -272,6 +273,8 @@ def _number(text: str) -> float | None:
 
 _OVERLOADED = re.compile(r"(query )?time(d )?out|internal error\. please try again", re.IGNORECASE)
 """How Sentry's query endpoints word an overload that they answer with 400 (`TIMEOUT_ERROR_MESSAGE` in its source)."""
+_FORGOTTEN = re.compile(r"invalid date range\. please try a more recent date range", re.IGNORECASE)
+"""How they say that a window ends before their retention begins (`QueryOutsideRetentionError` in Sentry's source)."""
 _SECRET = re.compile(r"sntr[a-z]{1,2}_[\w+/=.-]+|\bBearer\s+\S+|\bBasic\s+\S+", re.IGNORECASE)
 
 
@@ -333,8 +336,12 @@ def clean(text: str, longest: int = LONGEST_QUOTE) -> str:
 
 
 def _bad_request(refusal: _Refusal) -> ConnectorError:
-    """Query endpoints tell an overload by 400 and its words; there is no other mark to know it by."""
-    if not _OVERLOADED.match(_words(refusal.answer)):
+    """Query endpoints tell an overload and a window beyond retention by 400 and words; there is no other mark of them."""
+    words = _words(refusal.answer)
+    if _FORGOTTEN.match(words):
+        about = refusal.request.about
+        return BeyondRetention(f"Sentry keeps nothing of {about} that is so old{refusal.quoted}.", status=400)
+    if not _OVERLOADED.match(words):
         return _refused(refusal)
     return SentryUnavailable(f"Sentry is too slow about {refusal.request.about}{refusal.quoted}.", status=400)
 

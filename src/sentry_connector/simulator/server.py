@@ -9,10 +9,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 from aiohttp import web
+from yarl import URL
 
 from sentry_connector.simulator import counts, directory, issues, streams
 from sentry_connector.simulator.call import Answer, Call, Era
@@ -80,6 +81,21 @@ OLD = (Route(f"{ORG_PATH}/issues/", issues.multi_project_refusal, EVENT),)
 ROUTES: Mapping[Era, tuple[Route, ...]] = {"new": COMMON + YOUNG, "old": COMMON + OLD}
 
 
+class Asked(Protocol):
+    """What the server looks at in a request; one of aiohttp's is such a thing."""
+
+    @property
+    def url(self) -> URL: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def query(self) -> Mapping[str, str]: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def match_info(self) -> Mapping[str, str]: ...
+
+
 def ticking(world: World, tick: Callable[[], float] = time.monotonic) -> Callable[[], float]:
     """A clock in unix seconds that, whenever it is read, moves the world's instant on as far as `tick` has gone."""
     last = tick()
@@ -131,13 +147,18 @@ class Server:
             if self.first_request is None:
                 self.first_request = self.clock()
             fault = self.faults.strike(request.path_qs) if self.faults else None
-            reply = await self._reply(request, route, fault)
-            reply.headers["Date"] = formatdate(self.clock(), usegmt=True)
+            reply = await self.reply(request, route, fault)
             return await befall(request, reply, fault, now=self.clock())
 
         return answer
 
-    async def _reply(self, request: web.Request, route: Route, fault: Fault | None) -> Reply:
+    async def reply(self, request: Asked, route: Route, fault: Fault | None = None) -> Reply:
+        """What the server answers, before anything befalls it on its way."""
+        reply = await self._reply(request, route, fault)
+        reply.headers["Date"] = formatdate(self.clock(), usegmt=True)
+        return reply
+
+    async def _reply(self, request: Asked, route: Route, fault: Fault | None) -> Reply:
         headers: dict[str, str] = {}
         try:
             access = self._access(request, route)
@@ -150,7 +171,7 @@ class Server:
             return self._packed(request, refusal.status, refusal.body, headers | refusal.headers)
         return self._packed(request, 200, answer.body, headers | answer.headers)
 
-    def _access(self, request: web.Request, route: Route) -> Access:
+    def _access(self, request: Asked, route: Route) -> Access:
         header = request.headers.get("Authorization")
         return ANYBODY if header is None and not route.scopes else authenticate(header, self.tokens)
 
@@ -159,12 +180,12 @@ class Server:
             return contextlib.nullcontext({})
         return self.limits.admitted(route.family, access.category, access.caller, self.clock())
 
-    def _drift(self, request: web.Request) -> None:
+    def _drift(self, request: Asked) -> None:
         """Between the pages of a list the world goes on."""
         if self.drift and "cursor" in request.query:
             self.world.drift(self.drift)
 
-    def _call(self, request: web.Request, access: Access, fault: Fault | None) -> Call:
+    def _call(self, request: Asked, access: Access, fault: Fault | None) -> Call:
         origin = str(request.url.origin())
         return Call(
             world=self.world,
@@ -181,7 +202,7 @@ class Server:
             shift=SHIFT if fault is Fault.SHIFTED else 0,
         )
 
-    def _packed(self, request: web.Request, status: int, body: Any, headers: dict[str, str]) -> Reply:
+    def _packed(self, request: Asked, status: int, body: Any, headers: dict[str, str]) -> Reply:
         """The answer as bytes, compressed where the client asks for it."""
         headers = {"Content-Type": "application/json", "Vary": "Accept-Encoding"} | headers
         content = msgspec.json.encode(body)

@@ -1,0 +1,56 @@
+"""Play seeds: python -m tests.faults [--seeds N] [--from S] [--delta] [--seed S --trace]."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+import time
+from collections import Counter
+from functools import partial
+
+from tests.faults.kinds import Fault
+from tests.faults.simulation import Result, play
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--from", type=int, default=0, dest="first")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--delta", action="store_true")
+    parser.add_argument("--trace", action="store_true")
+    parser.add_argument("--processes", type=int, default=1)
+    chosen = parser.parse_args()
+    first, number = (chosen.first, chosen.seeds) if chosen.seed is None else (chosen.seed, 1)
+    began = time.perf_counter()
+    results = played(range(first, first + number), delta=chosen.delta, processes=chosen.processes)
+    if chosen.trace:
+        for result in results:
+            sys.stdout.write("\n".join([f"seed {result.seed}", *result.ledger.trace, ""]))
+    sys.stdout.write(report(results, time.perf_counter() - began))
+    return int(any(result.differences for result in results))
+
+
+def played(seeds: range, *, delta: bool, processes: int) -> list[Result]:
+    """The results of all seeds, in their order."""
+    if processes == 1:
+        return [play(seed, delta=delta) for seed in seeds]
+    with multiprocessing.Pool(processes) as pool:
+        return pool.map(partial(play, delta=delta), seeds, chunksize=8)
+
+
+def report(results: list[Result], seconds: float) -> str:
+    """Differences, how often each fault fired, how runs ended."""
+    fired: Counter[Fault] = sum((result.ledger.fired for result in results), Counter())
+    verdicts: Counter[str] = sum((result.verdicts for result in results), Counter())
+    lines = [f"seed {result.seed}: {text}" for result in results for text in result.differences]
+    lines += [f"{fired[fault]:8,}  {fault.value}" for fault in Fault]
+    ends = ", ".join(f"{count:,} {verdict}" for verdict, count in verdicts.most_common())
+    differing = sum(bool(result.differences) for result in results)
+    lines.append(f"{len(results):,} seeds, {differing} differ; runs: {ends}; {seconds:.1f} s")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

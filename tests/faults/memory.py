@@ -1,0 +1,167 @@
+"""A table in memory: what `destinations.model.Table` promises, in plain Python."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from sentry_connector.destinations.delta_commits import NO_WATERMARK
+from sentry_connector.destinations.model import DAY, Commit, Committed, Days, StagedFile, UpdateMethod
+from sentry_connector.errors import KeyViolated, TableChanged
+
+Row = dict[str, Any]
+Key = tuple[Any, ...]
+_EPOCH_OF_FILE = re.compile(r"(?:_day=[^/]+/)?e(\d{8,})[/-][^/]+\.parquet|_spool/(\d{8,})/[^/]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """One version of the table."""
+
+    rows: tuple[Row, ...] = ()
+    epoch: int = 0
+    watermarks: Mapping[str, int] = field(default_factory=dict)
+    done: Mapping[int, Committed] = field(default_factory=dict)
+    version: int = -1
+
+
+@dataclass
+class MemoryTable:
+    """One DataSet's table. Staged files lie on the disk below `root`; a commit takes their rows."""
+
+    root: str
+    filesystem: pafs.FileSystem = field(default_factory=pafs.LocalFileSystem)
+    state: State = field(default_factory=State)
+
+    def exists(self) -> bool:
+        return self.state.version >= 0
+
+    def location(self) -> tuple[pafs.FileSystem, str]:
+        return self.filesystem, self.root
+
+    def epoch(self) -> int:
+        return self.state.epoch
+
+    def watermarks(self) -> dict[str, int]:
+        return {scope: mark for scope, mark in self.state.watermarks.items() if mark != NO_WATERMARK}
+
+    def committed(self, epoch: int) -> Committed | None:
+        done = self.state.done.get(epoch)
+        return None if done is None else replace(done, repeated=True)
+
+    def commit(self, commit: Commit) -> Committed:
+        state = self.state
+        if state.epoch > commit.epoch:
+            raise TableChanged(f"Epoch {commit.epoch} was overtaken: the table has epoch {state.epoch}.")
+        done = self.committed(commit.epoch)
+        if done is not None:
+            return done
+        staged = list(itertools.chain.from_iterable(self._rows_of(file, commit) for file in commit.files))
+        if commit.key:
+            _check_key(staged, commit.key)
+        rows, counts = _METHODS[commit.method](commit, staged, state.rows)
+        committed = Committed(version=state.version + 1, **counts)
+        self.state = State(
+            rows=tuple(rows),
+            epoch=commit.epoch,
+            watermarks={**state.watermarks, **commit.watermarks},
+            done={**state.done, commit.epoch: committed},
+            version=committed.version,
+        )
+        return committed
+
+    def count_outside(self, column: str, start: dt.datetime, end: dt.datetime) -> int:
+        times = [row[column] for row in self.state.rows if row[column] is not None]
+        return sum(not start <= time < end for time in times)
+
+    def sweep(self, epoch_now: int) -> None:
+        """Rows were taken at the commit, so that no staged file of an earlier run is needed."""
+        root = Path(self.root)
+        for path in [path for path in root.rglob("*") if path.is_file()]:
+            match = _EPOCH_OF_FILE.fullmatch(str(path.relative_to(root)))
+            if match and int(match[1] or match[2]) < epoch_now:
+                path.unlink()
+
+    def maintain(self, *, now: dt.datetime, keep_versions: int = 10) -> None:
+        self.sweep(self.state.epoch + 1)
+
+    def _rows_of(self, file: StagedFile, commit: Commit) -> Iterable[Row]:
+        path = f"{self.root}/{file.path}"
+        rows = pq.read_table(path, filesystem=self.filesystem, partitioning=None).to_pylist()
+        days = {DAY: file.day} if commit.method is UpdateMethod.PARTITION else {}
+        return [row | days for row in rows]
+
+
+def _key_of(row: Mapping[str, Any], key: Sequence[str]) -> Key:
+    return tuple(row[name] for name in key)
+
+
+def _check_key(rows: Sequence[Row], key: Sequence[str]) -> None:
+    keys = [_key_of(row, key) for row in rows]
+    if any(None in one for one in keys):
+        raise KeyViolated("A key column is null.")
+    if len(set(keys)) < len(keys):
+        raise KeyViolated("A key is in the run's rows more than once.", key=list(key))
+
+
+Counts = dict[str, int]
+
+
+def _replace(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Counts]:
+    if not staged and commit.keep_when_empty:
+        return list(stored), {}
+    return staged, {"written": len(staged), "deleted": len(stored)}
+
+
+def _append(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Counts]:
+    known = {_key_of(row, commit.key) for row in stored} if commit.skip_stored else set()
+    new = [row for row in staged if not commit.skip_stored or _key_of(row, commit.key) not in known]
+    return [*stored, *new], {"written": len(new)}
+
+
+def _upsert(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Counts]:
+    group = commit.replace_together or commit.key
+    names = list(commit.compared) or [name for name in commit.schema.names if not name.startswith("_")]
+    incoming = {_key_of(row, commit.key): row for row in staged}
+    groups = {_key_of(row, group) for row in staged}
+    before = {_key_of(row, commit.key): row for row in stored}
+    changed = {
+        key
+        for key, row in incoming.items()
+        if key in before and any(row[name] != before[key].get(name) for name in names)
+    }
+    gone = [key for key, row in before.items() if key not in incoming and _key_of(row, group) in groups]
+    new = [row for key, row in incoming.items() if key not in before]
+    kept = [incoming[key] if key in changed else row for key, row in before.items() if key not in set(gone)]
+    return [*kept, *new], {"written": len(new), "updated": len(changed), "deleted": len(gone)}
+
+
+def _partition(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Counts]:
+    days = commit.days or Days()
+
+    def is_read_again(row: Row) -> bool:
+        marks = commit.read
+        marked = marks is None or any(all(str(row[name]) == value for name, value in mark.items()) for mark in marks)
+        return row[DAY] in days.whole and marked
+
+    known = {_key_of(row, commit.key) for row in stored}
+    kept = [row for row in stored if not is_read_again(row) and not days.drops(row[DAY])]
+    new = [row for row in staged if row[DAY] in days.whole or _key_of(row, commit.key) not in known]
+    new = [row for row in new if not days.drops(row[DAY])]
+    return [*kept, *new], {"written": len(new), "deleted": len(stored) - len(kept)}
+
+
+_METHODS = {
+    UpdateMethod.REPLACE: _replace,
+    UpdateMethod.APPEND: _append,
+    UpdateMethod.UPSERT: _upsert,
+    UpdateMethod.PARTITION: _partition,
+}

@@ -1,0 +1,253 @@
+"""A connector that can die at any point, as if by `kill -9`: from then on nothing that it does reaches anything."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import errno
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from sentry_connector.app import App
+from sentry_connector.destinations.model import Commit, Committed
+from sentry_connector.errors import Locked, TableChanged
+from sentry_connector.sentry.budget import Observer
+from sentry_connector.sentry.client import Connection, SentryClient
+from sentry_connector.sentry.transport import Transport
+from sentry_connector.settings import from_environment
+from sentry_connector.simulator import TOKEN
+from sentry_connector.store.store import Store
+from tests.faults.kinds import Fault, Ledger
+from tests.faults.line import URL_OF_SENTRY
+
+Value = TypeVar("Value")
+
+POINTS = {
+    Fault.KILLED_ASKING: "request",
+    Fault.KILLED_ANSWERED: "answer",
+    Fault.KILLED_LOOKING: "look",
+    Fault.KILLED_AT_STORE: "store",
+    Fault.KILLED_IN_PART: "part",
+    Fault.KILLED_AFTER_PART: "part written",
+    Fault.KILLED_BEFORE_MANIFEST: "manifest",
+    Fault.KILLED_AFTER_MANIFEST: "manifest written",
+    Fault.KILLED_BEFORE_COMMIT: "commit",
+    Fault.KILLED_AFTER_COMMIT: "committed",
+}
+"""Where a process is killed."""
+
+
+class Killed(BaseException):
+    """The process is dead."""
+
+
+@dataclass(frozen=True)
+class Strike:
+    """A fault at the n-th time that a point is passed."""
+
+    fault: Fault
+    point: str
+    number: int
+
+
+@dataclass
+class Time:
+    """The world's time, as it passes in the running loop."""
+
+    start: float
+
+    def now(self) -> float:
+        return self.start + asyncio.get_running_loop().time()
+
+
+@dataclass
+class Fate:
+    """What a process meets on its way. `overtake` is called where it is stopped past its lease."""
+
+    ledger: Ledger
+    strikes: tuple[Strike, ...] = ()
+    overtake: Callable[[], None] = lambda: None
+    dead: bool = False
+    passed: Counter[str] = field(default_factory=Counter)
+
+    def point(self, name: str) -> None:
+        """The process comes by.
+
+        Raises:
+            Killed: it is dead, or dies here.
+            Locked, TableChanged, OSError: the fault that lies here.
+        """
+        if self.dead:
+            raise Killed
+        self.passed[name] += 1
+        for strike in self.strikes:
+            if (strike.point, strike.number) == (name, self.passed[name]):
+                self._meet(strike)
+
+    def _meet(self, strike: Strike) -> None:
+        self.ledger.note(strike.fault, f"{strike.point} {strike.number}")
+        match strike.fault:
+            case Fault.STORE_LOCKED:
+                raise Locked("Another process is writing to the database.")
+            case Fault.CONFLICT:
+                raise TableChanged("Another writer changed the table meanwhile.")
+            case Fault.DISK_FULL:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            case Fault.OVERTAKEN:
+                self.overtake()
+            case _:
+                self.dead = True
+                raise Killed
+
+
+class Disk(pafs.LocalFileSystem):
+    """The disk that the process writes parts and manifests to."""
+
+    fate: Fate
+
+    def __new__(cls, fate: Fate) -> Self:
+        disk: Self = super().__new__(cls)
+        disk.fate = fate
+        return disk
+
+    def __init__(self, fate: Fate) -> None:
+        super().__init__()
+
+    def open_output_stream(self, path: str, *args: Any, **more: Any) -> Any:
+        if self.fate.dead:
+            raise Killed
+        stream = super().open_output_stream(path, *args, **more)
+        return Stream(stream, self.fate, "part") if path.endswith(".parquet") else stream
+
+    def move(self, src: str, dest: str) -> None:
+        self.fate.point("manifest")
+        super().move(src, dest)
+        self.fate.point("manifest written")
+
+
+@dataclass
+class Stream:
+    """A file that is being written; where a fault comes between, the half of it is on the disk."""
+
+    stream: pa.NativeFile
+    fate: Fate
+    name: str
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stream.close()
+        if error is None:
+            self.fate.point(f"{self.name} written")
+
+    def write(self, content: pa.Buffer) -> None:
+        half = content.size // 2
+        self.stream.write(content.slice(0, half))
+        self.fate.point(self.name)
+        self.stream.write(content.slice(half))
+
+
+class Table:
+    """The process's way to a table."""
+
+    def __init__(self, inner: Any, fate: Fate) -> None:
+        self._inner = inner
+        self._fate = fate
+
+    def __getattr__(self, name: str) -> Any:
+        if self._fate.dead:
+            raise Killed
+        return getattr(self._inner, name)
+
+    def location(self) -> tuple[pafs.FileSystem, str]:
+        return Disk(self._fate), self._inner.location()[1]
+
+    def commit(self, commit: Commit) -> Committed:
+        self._fate.point("commit")
+        committed: Committed = self._inner.commit(commit)
+        self._fate.point("committed")
+        return committed
+
+
+@dataclass
+class Destination:
+    """The tables, as a process sees them."""
+
+    table_of: Callable[[str], Any]
+    fate: Fate
+
+    def table(self, dataset_id: str) -> Table:
+        return Table(self.table_of(dataset_id), self.fate)
+
+
+@dataclass
+class ProcessClock:
+    """The machine's clock: `skew` seconds ahead of the world's."""
+
+    world: Time
+    skew: float = 0.0
+
+    def time(self) -> float:
+        return self.world.now() + self.skew
+
+    def monotonic(self) -> float:
+        return self.world.now()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class Process(App):
+    """The connector in one process of its own, on the world's time."""
+
+    def __init__(
+        self, home: Path, *, clock: ProcessClock, seed: str, fate: Fate, table_of: Callable[[str], Any]
+    ) -> None:
+        environment = {"SENTRY_CONNECTOR_HOME": str(home), "SENTRY_URL": URL_OF_SENTRY, "SENTRY_AUTH_TOKEN": TOKEN}
+        super().__init__(from_environment(environment))
+        self.clock = clock
+        self.rng = random.Random(seed)
+        self.fate = fate
+        self.line: Transport | None = None
+        self.__dict__["destination"] = Destination(table_of, fate)
+        self._opened: Store | None = None
+
+    def now(self) -> dt.datetime:
+        self.fate.point("look")
+        return dt.datetime.fromtimestamp(self.clock.time(), dt.UTC)
+
+    async def aside(self, work: Callable[[], Value]) -> Value:
+        return work()
+
+    @property
+    def store(self) -> Store:  # type: ignore[override]  # opened once here too, and passed at each use
+        self.fate.point("store")
+        if self._opened is None:
+            self._opened = Store(self.settings.database_url)
+        return self._opened
+
+    def close(self) -> None:
+        """What the system does when a process has ended."""
+        if self._opened is not None:
+            self._opened.close()
+
+    def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:
+        return SentryClient(
+            connection, clock=self.clock, rng=self.rng, observer=observer, budgets=self.budgets, transport=self.line
+        )
+
+
+def points_of(strikes: Iterable[Strike]) -> list[str]:
+    return [f"{strike.fault} at {strike.point} {strike.number}" for strike in strikes]

@@ -1,0 +1,458 @@
+"""A seed is played: runs of a DataSet on a world that changes, with faults; then without; then the table is held against the truth.
+
+Everything happens in virtual time and in one process, so that a seed is always the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+from unittest import mock
+
+import msgspec
+
+from sentry_connector.datasets.definition import Definition
+from sentry_connector.destinations.delta import Delta, DeltaDestination
+from sentry_connector.destinations.model import UpdateMethod
+from sentry_connector.destinations.query import query
+from sentry_connector.errors import ConnectorError, UnknownName
+from sentry_connector.extraction import spool
+from sentry_connector.extraction.progress import Progress
+from sentry_connector.operations import datasets
+from sentry_connector.reports import catalogue
+from sentry_connector.runs.lease import TTL
+from sentry_connector.reports.details import AllAvailable, SinceLastRun
+from sentry_connector.simulator import World
+from sentry_connector.store.records import DataSet, Run, RunState, Verdict
+from tests.faults.kinds import Fault, Ledger
+from tests.faults.line import Line, Weather, server_of
+from tests.faults.memory import MemoryTable
+from tests.faults.process import Fate, Process, ProcessClock, Time
+from tests.faults.scenario import EVENTS, FEEDBACK, ISSUES, PROJECTS, Round, Scenario, scenario_of
+from tests.parts import NOW
+from tests.virtual_time import run as in_virtual_time
+
+HOUR = 3600.0
+OVERLAP = 1.9 * HOUR
+ATTEMPTS_TO_HEAL = 4
+IDS = {EVENTS: "event_id", ISSUES: "issue_id", FEEDBACK: "feedback_id"}
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Result:
+    """What a seed came to."""
+
+    seed: int
+    differences: list[str] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+    verdicts: Counter[str] = field(default_factory=Counter)
+
+
+def play(seed: int, *, delta: bool = False, scenario: Scenario | None = None) -> Result:
+    """Play a seed.
+
+    Args:
+        seed: what everything follows from.
+        delta: into a Delta table instead of one in memory.
+        scenario: what to play instead of what the seed means.
+    """
+    with tempfile.TemporaryDirectory(dir=_fast_folder()) as folder:
+        simulation = Simulation(scenario or scenario_of(seed), Path(folder), delta=delta)
+        with mock.patch.object(spool, "PART_ROWS", simulation.scenario.part_rows):
+            in_virtual_time(simulation.played())
+        return simulation.result
+
+
+def _fast_folder() -> str | None:
+    """A folder in memory, where there is one: nothing that is written here has to last."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # only where the temporary folder is made
+
+
+class Simulation:
+    """One seed being played."""
+
+    def __init__(self, scenario: Scenario, folder: Path, *, delta: bool) -> None:
+        self.scenario = scenario
+        self.folder = folder
+        self.home = folder / "home"
+        self.result = Result(scenario.seed)
+        self.ledger = self.result.ledger
+        self.time = Time(NOW.timestamp())
+        self.world = World.build(
+            now=NOW,
+            seed=scenario.seed,
+            events=scenario.events,
+            issues=24,
+            people=6,
+            repositories=1,
+            feedback=30,
+            days=6,
+        )
+        self.random = Random(f"world:{scenario.seed}")
+        self.delta = DeltaDestination(str(folder / "tables"), clock=lambda: NOW.timestamp()) if delta else None
+        self.tables: dict[str, MemoryTable] = {}
+        self.renamed = False
+        self.remembered = False
+        self._overtakes = 0
+        self._known: dict[str, dict[str, float]] = {}
+        self.dataset = self._made()
+
+    # ---- parts
+
+    def table_of(self, dataset_id: str) -> Any:
+        if self.delta is not None:
+            return self.delta.table(dataset_id)
+        root = str(self.folder / "tables" / dataset_id)
+        return self.tables.setdefault(dataset_id, MemoryTable(root))
+
+    @property
+    def table(self) -> Any:
+        return self.table_of(self.dataset.id)
+
+    def rows(self) -> list[Row]:
+        return rows_of(self.table)
+
+    @contextlib.contextmanager
+    def process(
+        self, name: str, fate: Fate, weather: Weather, *, skew: float = 0.0, time: Time | None = None
+    ) -> Iterator[Process]:
+        """A process of the connector."""
+        clock = ProcessClock(time or self.time, skew)
+        seed = f"{self.scenario.seed}:{name}"
+        made = Process(self.home, clock=clock, seed=seed, fate=fate, table_of=self.table_of)
+        server = server_of(
+            self.world, lambda: self._tick(clock.world), compress=self.scenario.compress, latency=self.scenario.latency
+        )
+        made.line = Line(server, weather, fate.point)
+        try:
+            yield made
+        finally:
+            made.close()
+
+    def _tick(self, time: Time) -> float:
+        """The server's clock, with which the world goes on."""
+        self.world.time = max(self.world.time, time.now())
+        return self.world.time
+
+    def _made(self) -> DataSet:
+        scenario, calm = self.scenario, Weather("calm", self.ledger)
+        definition = Definition(
+            name="played", report=scenario.report, details=scenario.details, update_method=scenario.method
+        )
+
+        async def make() -> DataSet:
+            with self.process("making", Fate(self.ledger), calm) as process:
+                return datasets.create(process, definition, None)
+
+        return in_virtual_time(make())
+
+    # ---- the play
+
+    async def played(self) -> None:
+        """All rounds, then what heals, then the comparison."""
+        for number, one in enumerate(self.scenario.rounds):
+            await self._pass(one.hours)
+            self._change(one)
+            await self._round(number, one)
+        last = await self._healed()
+        if last is not None:
+            await self._compare(last)
+
+    async def _pass(self, hours: float) -> None:
+        await asyncio.sleep(hours * HOUR)
+        self._tick(self.time)
+
+    async def _round(self, number: int, one: Round) -> None:
+        refusals = {}
+        if one.refused is not None:
+            project = self._project(one.refused[0])
+            refusals = {f"/{name}/": one.refused[1] for name in (project.slug, project.id)}
+            refusals |= {f"project={project.id}": one.refused[1]}
+        weather = Weather(f"{self.scenario.seed}:{number}", self.ledger, one.rate, one.kinds, refusals, self._drift)
+        fate = Fate(self.ledger, one.strikes, lambda: self._overtake(number))
+        if one.skew:
+            self.ledger.note(Fault.CLOCK_AHEAD if one.skew > 0 else Fault.CLOCK_BEHIND, f"{one.skew:.0f} s")
+        backup = self._backup(number) if one.restored else None
+        with self.process(str(number), fate, weather, skew=one.skew) as process:
+            await self._run(process, f"run {number}")
+        if one.flipped and fate.dead:
+            self._flip()
+        if backup is not None:
+            self._restore(backup)
+
+    async def _run(self, process: Process, name: str) -> Run | None:
+        """One run, with everything that must hold after any run."""
+        fate: Fate = process.fate
+        before, known = self._state(), self._ids()
+        try:
+            run: Run | None = await datasets.run(process, "played", progress=Progress())
+        except ConnectorError as error:
+            self._tell(f"{name}: {error.name}")
+            run = None
+        except BaseException:
+            if not fate.dead:
+                raise
+            self._tell(f"{name}: dead")
+            run = None
+        if run is None:
+            if self.table.epoch() == before[0] and self._state() != before:
+                self._differs(f"{name}: the table changed without a commit")
+            self._note_started(known)
+            self._check_keys(name)
+            return None
+        self._tell(f"{name}: {run.verdict} {run.error.name if run.error else ''}")
+        self.result.verdicts[str(run.verdict)] += 1
+        known = self._known.pop(run.id, known)
+        if run.verdict is Verdict.FAILED and self._overtakes == 0 and self._state() != before:
+            self._differs(f"{name}: FAILED, and the table changed")
+        if run.verdict is Verdict.COMPLETE:
+            self._check_complete(name, run, known)
+        self._check_keys(name)
+        return run
+
+    def _tell(self, text: str) -> None:
+        self.ledger.trace.append(text)
+
+    def _differs(self, text: str) -> None:
+        self.result.differences.append(text)
+        self._tell(f"DIFFERENCE {text}")
+
+    # ---- what changes
+
+    def _project(self, slug: str) -> Any:
+        for project in self.world.organization("acme").projects:
+            if slug == project.slug or slug in project.former_slugs:
+                return project
+        raise KeyError(slug)
+
+    @property
+    def _chosen(self) -> list[Any]:
+        chosen = self.scenario.details.projects
+        if chosen == ("*",):
+            return [project for project in self.world.organization("acme").projects]
+        return [self._project(one.partition("/")[2]) for one in chosen]
+
+    def _is_quiet_about_late_events(self) -> bool:
+        """A late event changes an issue without moving its time: only a reading of all dates sees it."""
+        return self.scenario.report == ISSUES and isinstance(self.scenario.details.duration, SinceLastRun)
+
+    def _arrive(self, count: int, late: float) -> None:
+        late = 0.0 if self._is_quiet_about_late_events() else late
+        for _ in range(count):
+            project = self._project(self.random.choice(PROJECTS))
+            start = self.world.time - 59 - late * self.random.random()
+            self.world.add_events("acme", project.slug, 1, start=start, end=min(start + 59, self.world.time))
+
+    def _drift(self) -> None:
+        self._tick(self.time)
+        self._arrive(self.random.randint(1, 3), 1.5 * HOUR)
+
+    def _change(self, one: Round) -> None:
+        self._arrive(one.events, OVERLAP)
+        for _ in range(one.changes):
+            project = self._project(self.random.choice(PROJECTS))
+            if isinstance(self.scenario.details.duration, AllAvailable) and project.issues:
+                self.world.set_status(
+                    self.random.choice(project.issues).id, self.random.choice(["resolved", "ignored", "unresolved"])
+                )
+                self.world.add_feedback(self.random.choice(project.events), comments=f"word {self.random.random()}")
+            self.world.add_issues("acme", project.slug)
+        if one.renamed is not None and self._may_rename(one.renamed):
+            project = self._project(one.renamed)
+            self.world.rename_project("acme", project.slug, f"{project.slug}-anew")
+            self.renamed = True
+            self.ledger.note(Fault.RENAMED, project.slug)
+
+    def _may_rename(self, slug: str) -> bool:
+        """Where a project was named by its slug, a run must have seen what that stands for."""
+        return self.scenario.details.projects == ("*",) or self.remembered
+
+    # ---- what goes wrong between runs
+
+    def _backup(self, number: int) -> Path:
+        copy = self.folder / f"backup-{number}.db"
+        shutil.copy(self.home / "connector.db", copy)
+        return copy
+
+    def _restore(self, copy: Path) -> None:
+        for path in self.home.glob("connector.db*"):
+            path.unlink()
+        shutil.copy(copy, self.home / "connector.db")
+        self.ledger.note(Fault.STORE_RESTORED)
+
+    def _flip(self) -> None:
+        """Flip a byte of a file that is staged for a run that has not committed."""
+        root, done = Path(self.table.location()[1]), self.table.epoch()
+        files = [
+            path for path in [*sorted(root.rglob("*.parquet")), *sorted(root.rglob("*.pages"))] if path.stat().st_size
+        ]
+        staged = [path for path in files if _epoch_of(path.relative_to(root)) > done]
+        if not staged:
+            return
+        path = self.random.choice(staged)
+        content = bytearray(path.read_bytes())
+        content[self.random.randrange(len(content))] ^= 1 << self.random.randrange(8)
+        path.write_bytes(content)
+        self.ledger.note(Fault.FLIPPED_BYTE, path.suffix)
+
+    def _overtake(self, number: int) -> None:
+        """The process stands still past its lease; another one comes meanwhile and does what there is to do."""
+        self._overtakes += 1
+        time = Time(self.time.now() + TTL.total_seconds() + 1)
+        failures: list[BaseException] = []
+
+        async def run() -> None:
+            calm = Weather("calm", self.ledger)
+            with self.process(f"{number} by another", Fate(self.ledger), calm, time=time) as process:
+                await self._run(process, f"run {number} by another")
+            self.time.start += time.now() - self.time.start - standing
+
+        def work() -> None:
+            try:
+                in_virtual_time(run())
+            except BaseException as error:  # noqa: BLE001  # handed to the thread that waits
+                failures.append(error)
+
+        standing = asyncio.get_running_loop().time()
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        if failures:
+            raise failures[0]
+
+    # ---- what must hold
+
+    def _state(self) -> tuple[Any, ...]:
+        table = self.table
+        if isinstance(table, MemoryTable):
+            return table.state.epoch, table.state.rows, dict(table.state.watermarks)
+        return table.epoch(), sorted(map(repr, self.rows())), table.watermarks()
+
+    def _ids(self) -> dict[str, float]:
+        """Id → time of what there is now in the chosen projects."""
+        return {key: at for project in self._chosen for key, at in _things(project, self.scenario.report)}
+
+    def _note_started(self, known: dict[str, float]) -> None:
+        """What there was when a run began, for the one who goes on with it."""
+        with self.process("looking", Fate(Ledger()), Weather("calm", Ledger())) as process:
+            for run in process.store.runs.unfinished():
+                self._known.setdefault(run.id, known)
+
+    def _check_complete(self, name: str, run: Run, known: dict[str, float]) -> None:
+        """What there was when the run began is in the table."""
+        self.remembered = True
+        end = run.windows[0].read_end.timestamp()
+        there = {row[IDS[self.scenario.report]] for row in self.rows()}
+        missing = {key for key, at in known.items() if at < end} - there
+        if missing:
+            self._differs(f"{name}: COMPLETE, and {len(missing)} rows are missing, such as {min(missing)}")
+
+    def _check_keys(self, name: str) -> None:
+        report = catalogue.find(self.scenario.report)
+        is_snapshots = self.scenario.method is UpdateMethod.APPEND and isinstance(
+            self.scenario.details.duration, AllAvailable
+        )
+        key = (*report.key, "_run_id") if is_snapshots else report.key
+        doubled = [
+            one for one, count in Counter(tuple(row[part] for part in key) for row in self.rows()).items() if count > 1
+        ]
+        if doubled:
+            self._differs(f"{name}: {len(doubled)} keys are doubled, such as {doubled[0]}")
+
+    async def _healed(self) -> Run | None:
+        """Runs without faults, until one that began after them is complete."""
+        for number in range(ATTEMPTS_TO_HEAL):
+            await self._pass(1.5)
+            began = self.time.now()
+            fate, calm = Fate(self.ledger), Weather("calm", self.ledger)
+            with self.process(f"healing {number}", fate, calm) as process:
+                run = await self._run(process, f"healing {number}")
+            if run is not None and run.verdict is Verdict.COMPLETE and run.queued_at.timestamp() >= began - 1:
+                return run
+        self._differs("not healthy after four runs without faults")
+        return None
+
+    async def _compare(self, last: Run) -> None:
+        """The table against the world, and against what one reading of everything without faults brings."""
+        report = catalogue.find(self.scenario.report)
+        rows = self.rows()
+        is_snapshots = self.scenario.method is UpdateMethod.APPEND and isinstance(
+            self.scenario.details.duration, AllAvailable
+        )
+        if is_snapshots:
+            rows = [row for row in rows if row["_run_id"] == last.id]
+        end = last.windows[0].read_end.timestamp()
+        name = IDS[self.scenario.report]
+        here, there = {row[name] for row in rows}, {key for key, at in self._ids().items() if at < end}
+        if here != there:
+            self._differs(f"{len(there - here)} rows lost, {len(here - there)} too many")
+        await self._compare_contents(rows, report)
+
+    async def _compare_contents(self, rows: list[Row], report: Any) -> None:
+        if self.renamed and not isinstance(self.scenario.details.duration, AllAvailable):
+            return  # rows that were read before the project was renamed keep its old slug
+        oracle = await self._oracle()
+        names = [column.name for column in report.columns if not column.noise]
+        wanted = {tuple(row[part] for part in report.key): [row[name] for name in names] for row in oracle}
+        for row in rows:
+            other = wanted.get(tuple(row[part] for part in report.key))
+            if other is not None and other != (mine := [row[name] for name in names]):
+                changed = [name for name, one, two in zip(names, mine, other, strict=True) if one != two]
+                self._differs(f"{row[IDS[self.scenario.report]]} differs in {changed}")
+                return
+
+    async def _oracle(self) -> list[Row]:
+        """What one reading of all dates brings, without faults."""
+        table = MemoryTable(str(self.folder / "oracle"))
+        ledger = Ledger()
+        with self.process("oracle", Fate(ledger), Weather("calm", ledger)) as process:
+            process.__dict__["destination"].table_of = lambda _: table
+            details = msgspec.structs.replace(
+                self.scenario.details, duration=AllAvailable(), projects=tuple(project.id for project in self._chosen)
+            )
+            definition = Definition(name="oracle", report=self.scenario.report, details=details)
+            dataset = datasets.create(process, definition, None)
+            run = await datasets.run(process, dataset.name, progress=Progress())
+        if run.verdict is not Verdict.COMPLETE:
+            self._differs(f"the oracle itself is {run.verdict}: {run.error}")
+        return list(table.state.rows)
+
+
+def rows_of(table: Any) -> list[Row]:
+    """The rows of a table of either kind."""
+    if isinstance(table, MemoryTable):
+        return list(table.state.rows)
+    snapshot = table.snapshot()
+    if snapshot is None:
+        return []
+    with query("SELECT * FROM t", {"t": snapshot}) as reader:
+        rows: list[Row] = reader.read_all().to_pylist()
+    return rows
+
+
+def _things(project: Any, report: str) -> Iterator[tuple[str, float]]:
+    if report == EVENTS:
+        return ((event.id, event.time) for event in project.events)
+    if report == ISSUES:
+        return ((issue.id, issue.first_seen) for issue in project.issues)
+    return ((feedback.id, feedback.created) for feedback in project.feedback)
+
+
+def _epoch_of(path: Path) -> int:
+    """The epoch in a staged file's place."""
+    for part in path.parts:
+        digits = part.removeprefix("e")[:8]
+        if digits.isdigit() and len(digits) == 8:
+            return int(digits)
+    return 0

@@ -37,6 +37,27 @@ async def test_a_named_project_costs_no_list_of_projects(sentry: Simulation) -> 
     assert sentry.requests == 2
 
 
+async def test_many_named_projects_are_looked_up_together(sentry: Simulation) -> None:
+    """The organizations and one search; whoever is not found by it is asked for alone."""
+    projects = [project for project in sentry.world.projects if project.organization.slug == "acme"]
+    chosen = tuple(f"acme/{project.slug}" for project in projects)
+    assert len(chosen) > 2
+    found = await resolved(sentry, "project-events", Details(projects=chosen))
+    assert sentry.requests == 2
+    assert [scope.project_id for scope in found.scopes] == [project.id for project in projects]
+
+
+async def test_of_projects_looked_up_together_those_that_are_not_found_are_asked_for_alone(sentry: Simulation) -> None:
+    """A former name is known to the project's own address only."""
+    chosen = ("acme/shop", "acme/ios-app", "acme/invoices")
+    assert labels(await resolved(sentry, "project-events", Details(projects=chosen))) == [
+        "acme/shop",
+        "acme/ios-app",
+        "acme/payments",
+    ]
+    assert sentry.requests == 4
+
+
 async def test_a_project_is_found_by_slug_id_and_former_name(sentry: Simulation) -> None:
     """And chosen twice it is one scope."""
     shop = sentry.world.project("acme", "shop").id

@@ -15,7 +15,7 @@ import asyncio
 import datetime as dt
 import itertools
 import math
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -150,8 +150,12 @@ async def _by_time(listing: Listing, ask: Ask, first: Page) -> AsyncGenerator[Pa
     page = first
     while True:
         last = page.decoded.oldest
-        if page.answer.next_cursor is None or last is None or _is_past(listing, page):
+        if page.answer.next_cursor is None or _is_past(listing, page):
             yield page
+            return
+        if last is None:  # an empty page is no end, and only its cursor leads on
+            async for one in _onwards(listing, ask, page):
+                yield one
             return
         end = _second(last) + SECOND
         if page.decoded.newest is not None and page.decoded.newest < end:
@@ -193,14 +197,20 @@ def _second(instant: dt.datetime) -> dt.datetime:
 async def _agreed(listing: Listing, ask: Ask, first: Page) -> AsyncGenerator[Page]:
     """The list as two readings in a row showed it, or all that was seen where no two agree.
 
-    Readings agree where they have the same rows, each of them once; and where they have equally many and all readings together
-    showed just so many different ones: then only their order changed. A row that a reading has twice took another one's place.
+    Pages agree where each of them has the same rows as before; the last one need not be read again, since nothing after it can
+    shift. Readings agree where they have the same rows, each of them once; and where they have equally many and all readings
+    together showed just so many different ones: then only their order changed. A row that a reading has twice took another
+    one's place.
     """
     readings = [[page async for page in _onwards(listing, ask, first)]]
     before = _keys(listing, readings[0])
     seen = set(before)
     while len(readings) < MOST_READINGS:
-        readings.append(await _reading(listing, ask, readings[-1]))
+        again = await together(ask(page.answer.request) for page in readings[-1][:-1])
+        if _are_alike(listing, readings[-1][:-1], again) and len(set(before)) == len(before):
+            readings = [[*again, readings[-1][-1]]]
+            break
+        readings.append(await _read_on(listing, ask, again, readings[-1][-1]))
         last = _keys(listing, readings[-1])
         seen.update(last)
         if set(last) == set(before) and len(set(last)) == len(last):
@@ -225,13 +235,20 @@ def _keys(listing: Listing, pages: list[Page]) -> list[Any]:
     return [key for key, at in rows if start is None or at is None or at >= start]
 
 
-async def _reading(listing: Listing, ask: Ask, before: list[Page]) -> list[Page]:
-    """One more reading: the pages that there were last time at once, then those that have come since."""
-    pages = await together(ask(page.answer.request) for page in before)
-    for number, page in enumerate(pages):
+def _are_alike(listing: Listing, before: Sequence[Page], again: Sequence[Page]) -> bool:
+    """Whether each page shows the same rows, in whatever order, and leads on."""
+    return all(
+        page.answer.next_cursor is not None and set(_keys(listing, [page])) == set(_keys(listing, [former]))
+        for former, page in zip(before, again, strict=True)
+    )
+
+
+async def _read_on(listing: Listing, ask: Ask, again: Sequence[Page], last: Page) -> list[Page]:
+    """A reading whose first pages are there: as far as there are pages now, be they fewer or more than last time."""
+    for number, page in enumerate(again):
         if page.answer.next_cursor is None:
-            return pages[: number + 1]
-    return [*pages[:-1], *[page async for page in _onwards(listing, ask, pages[-1])]]
+            return list(again[: number + 1])
+    return [*again, *[page async for page in _onwards(listing, ask, await ask(last.answer.request))]]
 
 
 # ---- a key is passed on

@@ -172,7 +172,22 @@ class _Finder:
         if self.details.projects == (ALL,):
             found = await self._each(await self._organizations(), self.directory.projects)
             return [_project_scope(project) for project in found]
+        await self._expect_projects()
         return await self._each(self.details.projects, self._project_scope)
+
+    async def _expect_projects(self) -> None:
+        """Look up together the projects whose organization was chosen with them."""
+        of: dict[str, list[str]] = {}
+        for given in self.details.projects:
+            organization, project = self._parted(given)
+            if organization != ALL and self._known(given) is None:
+                of.setdefault(organization, []).append(project)
+
+        async def expect(given: str) -> list[None]:
+            await self.directory.expect_projects(await self.directory.organization(given), of[given])
+            return []
+
+        await self._each([organization for organization, projects in of.items() if len(projects) > 1], expect)
 
     async def _project_scope(self, given: str) -> list[Scope]:
         return [await self._remembered(given, lambda: self._looked_up_project(given))]
@@ -190,19 +205,26 @@ class _Finder:
 
     async def _remembered(self, choice: str, look_up: Callable[[], Awaitable[Scope]]) -> Scope:
         """What a choice stands for, as an earlier run found it, or now."""
-        scope = self.memory.of(choice)
-        if scope is None or self.directory.trusted(scope.url) != scope.url:
-            scope = await look_up()
+        scope = self._known(choice) or await look_up()
         self.named[choice] = scope
         return scope
 
+    def _known(self, choice: str) -> Scope | None:
+        """What a choice stood for in an earlier run, where the token is for that host."""
+        scope = self.memory.of(choice)
+        return scope if scope is not None and self.directory.trusted(scope.url) == scope.url else None
+
     async def _project(self, given: str) -> Project:
-        named, _, project = given.rpartition("/")
-        only = self.details.organizations if len(self.details.organizations) == 1 else (ALL,)
-        organization = named or only[0]
+        organization, project = self._parted(given)
         if organization != ALL:
             return await self.directory.project(await self.directory.organization(organization), project)
         return _the_one(given, await self._all_projects())
+
+    def _parted(self, given: str) -> tuple[str, str]:
+        """Organization and project of a choice; the one organization that was chosen, or `ALL`, where it names none."""
+        named, _, project = given.rpartition("/")
+        only = self.details.organizations if len(self.details.organizations) == 1 else (ALL,)
+        return named or only[0], project
 
     async def _all_projects(self) -> Sequence[Project]:
         """All projects of the chosen organizations, or those of the token's own teams where it may list no more."""

@@ -124,11 +124,14 @@ class Layout:
     """How rows lie in files.
 
     Attributes:
-        key: columns that tell the rows of a slice apart; of doubled rows the one read last stays. Empty keeps all.
+        key: columns that tell the rows of a slice apart; of doubled rows one stays. Empty keeps all.
+        first_stays: the one that was read first, and not the last. Where rows do not change this costs nothing; the last one
+            makes a file that has the first one be written anew.
         day_column, timezone: where the table is partitioned by day: the time column, and the zone that days are counted in.
     """
 
     key: tuple[str, ...] = ()
+    first_stays: bool = False
     day_column: str | None = None
     timezone: str = "UTC"
 
@@ -442,6 +445,14 @@ class Spool:
             return hashlib.file_digest(_Reader(stream), "sha256").hexdigest() == file.sha256
 
 
+def _without_keys(batch: pa.RecordBatch, keys: list[Key], dropped: Collection[Key]) -> tuple[pa.RecordBatch, list[Key]]:
+    """The rows of a page whose keys are not among those."""
+    if not dropped:
+        return batch, keys
+    keep = [key not in dropped for key in keys]
+    return batch.filter(pa.array(keep, pa.bool_())), list(itertools.compress(keys, keep))
+
+
 class _Reader(io.RawIOBase):
     """What `hashlib.file_digest` wants to read from."""
 
@@ -459,7 +470,7 @@ class _Reader(io.RawIOBase):
 
 @dataclass
 class SliceWriter:
-    """Takes the rows of one slice page by page; of rows with the same key the one read last stays."""
+    """Takes the rows of one slice page by page; of rows with the same key one stays, as the layout says."""
 
     spool: Spool
     slice_id: str
@@ -479,7 +490,11 @@ class SliceWriter:
         keys: list[Key] = []
         if self.spool.layout.key:
             batch, keys = self._last_of_each(batch, keys_of(batch, self.spool.layout.key))
-            self._supersede(self._seen.intersection(keys))
+            doubled = self._seen.intersection(keys)
+            if self.spool.layout.first_stays:
+                batch, keys = _without_keys(batch, keys, doubled)
+            else:
+                self._supersede(doubled)
             self._seen.update(key for key in keys if None not in key)
         chunk = Chunk(self.slice_id, batch, keys)
         self._chunks.append(chunk)
@@ -502,17 +517,19 @@ class SliceWriter:
         return batch.take(pa.array(places)), [keys[place] for place in places]
 
     def _supersede(self, doubled: set[Key]) -> None:
-        """Take back the rows with these keys that earlier pages brought."""
-        for chunk in self._chunks if doubled else ():
+        """Take back the rows with these keys that earlier pages brought; mostly the page just before did."""
+        for chunk in reversed(self._chunks):
+            if not doubled:
+                return
             here = doubled.intersection(chunk.keys)
             if not here:
                 continue
+            doubled = doubled - here
             self.rows -= len(here)
             if chunk.batch is None:
                 self.spool.supersede(chunk.part or 0, here)
             else:
-                keep = [key not in here for key in chunk.keys]
-                chunk.batch = chunk.batch.filter(pa.array(keep, pa.bool_()))
+                chunk.batch, _ = _without_keys(chunk.batch, chunk.keys, here)
             chunk.keys = [key for key in chunk.keys if key not in here]
 
     def _refuse_rows_without_a_day(self, batch: pa.RecordBatch) -> None:

@@ -194,7 +194,7 @@ def _spool(report: Report, folder: Path, house: House) -> Spool:
         epoch=EPOCH,
         attempt="pull",
         schema=arrow_schema(report),
-        layout=Layout(key=report.key),
+        layout=Layout(key=report.key, first_stays=report.immutable_time),
         aside=house.aside,
         keeps_answers=False,
     )

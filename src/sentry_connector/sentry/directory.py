@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from sentry_connector.errors import DetailsError, NotFound, ScopeMissing
+from sentry_connector.errors import CredentialError, DetailsError, NotFound, ScopeMissing
 from sentry_connector.sentry.address import origin
 from sentry_connector.sentry.client import SentryClient
 from sentry_connector.sentry.records import (
@@ -43,6 +43,8 @@ __all__ = ["Directory", "Identity", "Issue", "IssueReference", "Organization", "
 Value = TypeVar("Value")
 PAGE_SIZE = 100
 PAGE = (("per_page", str(PAGE_SIZE)),)
+SLUGS_AT_ONCE = 60
+"""Projects that one request searches for; their slugs, of 50 characters at most, must fit into an address."""
 MOST_READINGS = 5
 """How often a list that moves is read."""
 
@@ -132,6 +134,23 @@ class Directory:
             if renamed is None:
                 raise
         return await self._project_named(organization, renamed)
+
+    async def expect_projects(self, organization: Organization, slugs: Sequence[str]) -> None:
+        """Look up several projects of an organization in few requests; `project` then asks for none of them.
+
+        Those that are not found thus, whatever the reason, are left to `project`: old servers do not search by slug.
+        """
+        path = api_path("/organizations/{organization}/projects/", organization=organization.slug)
+        for start in range(0, len(slugs), SLUGS_AT_ONCE):
+            query = ("query", " ".join(f"slug:{slug}" for slug in slugs[start : start + SLUGS_AT_ONCE]))
+            request = self._request(
+                path, f"organization {organization.slug}", "org:read", (*PAGE, query), url=organization.url
+            )
+            rows = await _unless(CredentialError, self._one(request, tuple[ProjectRow, ...]))
+            if not rows:
+                return
+            for row in rows:
+                self._known.setdefault(_key_of_project(organization, row.slug), project_of(row, organization))
 
     async def projects_seen(self) -> tuple[Project, ...]:
         """The projects of the teams that the token's user is in, by the legacy list: what a project:read token can ask.
@@ -310,7 +329,7 @@ class Directory:
             row = await self._one(request, ProjectRow)
             return project_of(row, self._organization_of(present(row.organization, request)))
 
-        return await self._once(f"project {organization.url}{path}", read)
+        return await self._once(_key_of_project(organization, slug), read)
 
     async def _teams(self, request: Request, owner: Organization) -> tuple[Team, ...]:
         return tuple(team_of(row, owner) for row in await self._all(request, list[TeamRow]))
@@ -401,6 +420,10 @@ def _host_and_path(url: str) -> tuple[str, str]:
     except ValueError:
         return "", ""
     return parts.hostname or "", parts.path
+
+
+def _key_of_project(organization: Organization, slug: str) -> str:
+    return f"project {organization.url} {organization.slug}/{slug}"
 
 
 async def _unless(kind: type[Exception], answer: Awaitable[Value]) -> Value | None:

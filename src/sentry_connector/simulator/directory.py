@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sentry_connector.simulator.call import Answer, Call, seconds
@@ -58,7 +58,7 @@ def organization(call: Call) -> Answer:
 
 def organization_projects(call: Call) -> Answer:
     """`O/projects/`: bookmarked ones first, then by slug; `all_projects=1` is one page."""
-    found = _search(call.organization().projects, call.get("query") or "")
+    found = _search(call, call.organization().projects)
     found.sort(key=lambda one: (not one.bookmarked, one.slug))
     tell = _telling(call, ORGANIZATION_PERIODS)
     if call.flag("all_projects"):
@@ -222,17 +222,22 @@ def _counted(one: Project, buckets: list[int], width: int) -> list[list[int]]:
     return [[bucket, found[bucket]] for bucket in buckets]
 
 
-def _search(projects: Iterable[Project], query: str) -> list[Project]:
-    """Sentry's search over projects: `id:`, `slug:`, `team:`, `!team:`, and words of name or slug."""
-    found = list(projects)
-    for word in query.split():
+def _search(call: Call, projects: Iterable[Project]) -> list[Project]:
+    """Sentry's search over projects: `id:`, `slug:`, `team:`, `!team:`, each with any of several values, and words.
+
+    A server of 2019 knows no `slug:` and finds nothing.
+    """
+    tokens: dict[str, list[str]] = {}
+    for word in (call.get("query") or "").split():
         key, colon, value = word.partition(":")
-        tests = {
-            "id": lambda one, value=value: one.id == value,
-            "slug": lambda one, value=value: one.slug == value,
-            "team": lambda one, value=value: value in [team.slug for team in one.teams],
-            "!team": lambda one, value=value: value not in [team.slug for team in one.teams],
-        }
-        plain = lambda one, word=word: word.lower() in f"{one.slug} {one.name}".lower()  # noqa: E731  # as short as the rest
-        found = [one for one in found if (tests[key] if colon and key in tests else plain)(one)]
-    return found
+        tokens.setdefault(key if colon else "", []).append(value if colon else word)
+    tests: dict[str, Callable[[Project, list[str]], bool]] = {
+        "": lambda one, words: " ".join(words).lower() in f"{one.slug} {one.name}".lower(),
+        "id": lambda one, values: one.id in values,
+        "slug": lambda one, values: one.slug in values,
+        "team": lambda one, values: any(team.slug in values for team in one.teams),
+        "!team": lambda one, values: all(team.slug not in values for team in one.teams),
+    }
+    if call.era == "old":
+        del tests["slug"]
+    return [one for one in projects if all(key in tests and tests[key](one, values) for key, values in tokens.items())]

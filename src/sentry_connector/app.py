@@ -10,6 +10,7 @@ import asyncio
 import datetime as dt
 import os
 import random
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from sentry_connector.errors import TokenMissing
 from sentry_connector.runs.house import House
-from sentry_connector.sentry.budget import Budgets, Observer
+from sentry_connector.sentry.address import Origin
+from sentry_connector.sentry.budget import Budgets, Observer, Turn
 from sentry_connector.sentry.client import Connection, SentryClient
 from sentry_connector.sentry.server_clock import Clock, SystemClock
 from sentry_connector.settings import Settings, from_environment
@@ -26,8 +28,10 @@ from sentry_connector.store.private_files import private_directory
 
 if TYPE_CHECKING:
     from sentry_connector.destinations.delta import DeltaDestination
+    from sentry_connector.store.database import Database
     from sentry_connector.store.records import Account
     from sentry_connector.store.store import Store
+    from sentry_connector.store.turns import Line
     from sentry_connector.store.vault import Vault
 
 
@@ -41,6 +45,8 @@ class App(House):
         self.settings = settings
         self.clock: Clock = SystemClock()
         self.rng: random.Random = random.SystemRandom()
+        self._opening = threading.Lock()
+        self._turns: Database | None = None
 
     def now(self) -> dt.datetime:
         """The present, UTC."""
@@ -59,7 +65,11 @@ class App(House):
         return Store(self.settings.database_url)
 
     def close(self) -> None:
-        """Close the store, where it was opened."""
+        """Leave what is shared to other processes, and close the store, where it was opened."""
+        if "budgets" in self.__dict__:
+            self.budgets.close()
+        if self._turns is not None:
+            self._turns.engine.dispose()
         if "store" in self.__dict__:  # a cached property that was used
             self.store.close()
 
@@ -87,8 +97,27 @@ class App(House):
 
     @cached_property
     def budgets(self) -> Budgets:
-        """How fast each Sentry may be asked; all clients of this process share them."""
-        return Budgets(self.clock, concurrency=self.settings.concurrency)
+        """How fast each Sentry may be asked; all clients of this process share them, and take turns with other processes."""
+        return Budgets(self.clock, concurrency=self.settings.concurrency, turn=self._turn)
+
+    def _turn(self, place: Origin, identity: str, family: str) -> Turn:
+        from sentry_connector.store.turns import LeasedTurn, lease_name
+
+        name = lease_name(place, identity, family)
+        return LeasedTurn(lambda: self._line(name), clock=self.clock, aside=self.aside)
+
+    def _line(self, name: str) -> Line | None:
+        """Those who take turns; None where there is no store: asking Sentry makes none."""
+        from sentry_connector.store.turns import WAIT_FOR_LOCK, Line
+
+        if not _is_there(self.settings.database_url):
+            return None
+        from sentry_connector.store.database import Database
+        from sentry_connector.store.leases import Leases, this_process
+
+        with self._opening:  # several threads may be the first
+            self._turns = self._turns or Database(self.settings.database_url, wait=WAIT_FOR_LOCK)
+        return Line(Leases(self._turns), name, this_process())
 
     @property
     def logs(self) -> Path:
@@ -122,6 +151,12 @@ class App(House):
     def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:
         """A client for that connection, to be entered with `async with`."""
         return SentryClient(connection, clock=self.clock, rng=self.rng, observer=observer, budgets=self.budgets)
+
+
+def _is_there(database_url: str) -> bool:
+    """Whether there may be a database: only SQLite's file shows it without being opened."""
+    kind, _, path = database_url.partition(":///")
+    return not kind.startswith("sqlite") or Path(path.partition("?")[0]).exists()
 
 
 def app(env: Mapping[str, str] | None = None) -> App:

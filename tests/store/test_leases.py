@@ -47,6 +47,13 @@ def test_a_released_lease_is_free_and_its_epoch_goes_on(store: Store, now: dt.da
     assert store.leases.acquire("a", "you", now, TTL).epoch == first.epoch + 1
 
 
+def test_a_lease_can_be_given_back_from_a_later_time_on(store: Store, now: dt.datetime) -> None:
+    first = store.leases.acquire("a", "me", now, TTL)
+    store.leases.release(first, now + TTL / 4)
+    assert store.leases.try_acquire("a", "you", now, TTL) is None
+    assert store.leases.try_acquire("a", "you", now + TTL / 4, TTL) is not None
+
+
 def test_an_expired_lease_can_be_taken_over_and_the_old_holder_cannot_get_it_back(
     store: Store, now: dt.datetime
 ) -> None:

@@ -3,7 +3,8 @@
 A lane bounds how many requests run at once and how many start within one of Sentry's fixed windows. It starts from the
 published limits (`PUBLISHED`) where the server enforces limits at all, and every answer's `X-Sentry-Rate-Limit-*` headers
 correct it. Self-hosted servers have no limits and send no headers; they get as many requests at once as the settings say.
-`Budgets` keeps the budgets of a process, so that all its slices and runs share them; `Turns` shares a lane with other processes.
+`Budgets` keeps the budgets of a process, so that all its slices and runs share them. Processes that share an identity ask one
+after another, by a `Turn`: who has it uses whole windows, so that the next one begins with a window that nobody has used.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from sentry_connector.errors import RateLimited
@@ -51,6 +53,10 @@ MOST_DOUBT = 0.25
 """Part of a window by which the server's clock may be uncertain without starts being spaced."""
 MOST_LATE = 4
 """Starts that a timer which rings late may hold up without one being lost."""
+MOST_DRAIN = 2.0
+"""Seconds for which a turn waits for requests that are under way, before it is handed on without them."""
+IDLE = 0.25
+"""Seconds between two looks whether a turn lies idle."""
 FAILURES = 5
 """Failures of a host in a row after which one request at a time tries whether it is well again."""
 _PREFIX = "x-sentry-rate-limit-"
@@ -96,6 +102,36 @@ class RateLimitHeaders:
         return self.concurrency_remaining == 0 and self.remaining != 0
 
 
+class Turn(Protocol):
+    """The right to ask one family, which processes that share an identity hand to one another.
+
+    Nothing here raises: a process that cannot come to terms with the others asks on its own.
+    """
+
+    @property
+    def is_held(self) -> bool:
+        """Whether others have to wait for this process."""
+
+    @property
+    def left(self) -> float:
+        """Seconds for which requests may start without a look at the others; 0 = the turn is over, or somebody else's."""
+
+    async def keep(self, most: float) -> bool:
+        """Have it for longer; where somebody waits for it, `most` seconds longer only. Says whether it is kept."""
+
+    async def rest(self, seconds: float) -> None:
+        """Nothing will be asked for so many seconds: whoever waits for the turn has it after them."""
+
+    async def give(self, after: float) -> None:
+        """Leave it to others, who may begin in so many seconds."""
+
+    async def take(self) -> float:
+        """Try to have it: 0 where this process has it now, else the seconds after which to try again."""
+
+    def close(self, after: float) -> None:
+        """As `give`, at the end of the process, when nothing can be awaited any more."""
+
+
 class Lane:
     """The budget of one family: who comes first goes first, and nobody starts before the window allows.
 
@@ -108,17 +144,25 @@ class Lane:
     window is used whole, wherever it begins.
 
     Attributes:
-        limit: what is known of the server's limit, None where it enforces none.
+        limit: what is known of the server's limit, None where it enforces none; then there is nothing to share.
     """
 
     def __init__(
-        self, limit: Limit | None, clock: Clock, server_clock: ServerClock, *, unlimited: int = SELF_HOSTED_CONCURRENCY
+        self,
+        limit: Limit | None,
+        clock: Clock,
+        server_clock: ServerClock,
+        *,
+        unlimited: int = SELF_HOSTED_CONCURRENCY,
+        turn: Turn | None = None,
     ) -> None:
         self.limit = limit
+        self._turn = turn
         self._unlimited = unlimited
         self._clock = clock
         self._server = server_clock
-        self._turn = asyncio.Lock()
+        self._watch: asyncio.Task[None] | None = None  # over a turn that may lie idle
+        self._queue = asyncio.Lock()
         self._changed = asyncio.Event()
         self._running = 0
         self._remaining: int | None = None  # starts that the window has left; None before the first window
@@ -141,13 +185,16 @@ class Lane:
         Args:
             wait: told of each pause before it begins, in seconds; raises where that is too long.
         """
-        async with self._turn:
+        async with self._queue:
             self._end_spacing()
+            await self._have_turn(wait)
             while (seconds := self.pause()) > 0:
                 if self._is_used_up():
                     wait(seconds)
                     self._begin_spacing(seconds)
+                    await self._rest(seconds)
                 await self._change_or(seconds)
+                await self._have_turn(wait)
             self._running += 1
             self._space()
 
@@ -186,6 +233,52 @@ class Lane:
         self.limit = _corrected(self.limit or PUBLISHED["default"], limits)
         if limits.remaining is not None and limits.reset is not None:
             self._learn_window(self.limit, limits.remaining, limits.reset)
+
+    def close_turn(self) -> None:
+        """Leave the family to other processes, as soon as the window that was begun is over."""
+        if self._turn is not None:
+            self._turn.close(self._rest_of_window())
+
+    async def _have_turn(self, wait: Callable[[float], None]) -> None:
+        """Come back when it is this process that asks; nothing is done for it while its turn lasts.
+
+        A window that was begun is used to its end before the turn is handed on.
+        """
+        turn = self._turn
+        if turn is None or self.limit is None or turn.left > 0:
+            return
+        if await turn.keep(self._rest_of_window() if self._left() > 0 else 0.0):
+            return
+        await self._drain()
+        await turn.give(self._rest_of_window())
+        while (seconds := await turn.take()) > 0:
+            wait(seconds)
+            await self._clock.sleep(seconds)
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.create_task(self._leave_when_idle(turn))
+
+    async def _leave_when_idle(self, turn: Turn) -> None:
+        """Leave a turn that is held, while nothing is asked, to whoever waits for it."""
+        while turn.is_held:
+            await self._clock.sleep(IDLE)
+            if not self._running and not self._queue.locked():
+                async with self._queue:
+                    await turn.rest(self._rest_of_window())
+
+    async def _rest(self, seconds: float) -> None:
+        """Let others begin after a wait that this process's turn does not outlast."""
+        if self._turn is not None and self.limit is not None and self._turn.left < seconds:
+            await self._turn.rest(seconds)
+
+    async def _drain(self) -> None:
+        """Come back when no request is under way, since the server counts those too that run at once."""
+        end = self._clock.monotonic() + MOST_DRAIN
+        while self._running and (seconds := end - self._clock.monotonic()) > 0:
+            await self._change_or(seconds)
+
+    def _rest_of_window(self) -> float:
+        """Seconds to the end of the window that was begun; 0 where there is none."""
+        return 0.0 if self._remaining is None else max(0.0, self._reset - self._server.earliest())
 
     def _is_used_up(self) -> bool:
         """Whether it is the server that has to be waited for, and not only an answer that is under way or the next start."""
@@ -308,13 +401,6 @@ class Breaker:
         self._changed.set()
 
 
-class Turns(Protocol):
-    """Whose turn it is to read a family, between processes that share an identity."""
-
-    async def take(self, family: str, wait: Callable[[float], None]) -> None:
-        """Come back when this process may read the family; `wait` is told of each pause, and raises where that is too long."""
-
-
 @dataclass(slots=True)
 class Place:
     """A request's place in its lane."""
@@ -337,18 +423,23 @@ class Budget:
         host: whose limits they are.
         clock: time.
         concurrency: requests at once where the host enforces no limits.
-        turns: the share of other processes; None where there are none to share with.
+        turn: makes a family's turn among processes; None where there are none to share with.
     """
 
     def __init__(
-        self, host: str, *, clock: Clock, concurrency: int = SELF_HOSTED_CONCURRENCY, turns: Turns | None = None
+        self,
+        host: str,
+        *,
+        clock: Clock,
+        concurrency: int = SELF_HOSTED_CONCURRENCY,
+        turn: Callable[[str], Turn] | None = None,
     ) -> None:
         self.server_clock = ServerClock(clock)
         self.enforced = has_limits(host)
         self.breaker = Breaker()
         self._clock = clock
         self._concurrency = concurrency
-        self._turns = turns
+        self._turn = turn
         self._lanes: dict[str, Lane] = {}
 
     def lane(self, family: str) -> Lane:
@@ -356,7 +447,8 @@ class Budget:
         family = lane_of(family)
         if family not in self._lanes:
             limit = PUBLISHED[family] if self.enforced else None
-            self._lanes[family] = Lane(limit, self._clock, self.server_clock, unlimited=self._concurrency)
+            turn = self._turn(family) if self._turn is not None else None
+            self._lanes[family] = Lane(limit, self._clock, self.server_clock, unlimited=self._concurrency, turn=turn)
         return self._lanes[family]
 
     def limit(self, family: str) -> Limit | None:
@@ -388,8 +480,6 @@ class Budget:
                 observer("rate limit", seconds)
 
         async with self.breaker.passed():
-            if self._turns is not None and self.enforced:
-                await self._turns.take(lane_of(family), wait)
             lane = self.lane(family)
             await lane.enter(wait)
             place = Place(self, family, self._clock.monotonic())
@@ -431,6 +521,11 @@ class Budget:
             lane.close(seconds)
         return seconds or None
 
+    def close(self) -> None:
+        """Leave all families to other processes."""
+        for lane in self._lanes.values():
+            lane.close_turn()
+
     def _enforce(self) -> None:
         """The server turns out to enforce limits: let all lanes know the published ones."""
         if not self.enforced:
@@ -443,6 +538,11 @@ class Budgets:
     """The budgets of a process: whoever asks a host as the same identity shares one, whichever client it uses.
 
     The limits are the identity's: more tokens of one person are not more room.
+
+    Args:
+        clock: time.
+        concurrency: requests at once where a host enforces no limits.
+        turn: makes the turn among processes of a host's identity and family; None where each process stands alone.
     """
 
     def __init__(
@@ -450,11 +550,11 @@ class Budgets:
         clock: Clock,
         *,
         concurrency: int = SELF_HOSTED_CONCURRENCY,
-        turns: Callable[[Origin, str], Turns] | None = None,
+        turn: Callable[[Origin, str, str], Turn] | None = None,
     ) -> None:
         self._clock = clock
         self._concurrency = concurrency
-        self._turns = turns
+        self._turn = turn
         self._budgets: dict[tuple[Origin, str], Budget] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -462,18 +562,24 @@ class Budgets:
         """The budget of an identity on a host; to be asked for within the event loop that uses it."""
         self._forget_what_another_loop_waits_for()
         if (place, identity) not in self._budgets:
-            turns = self._turns(place, identity) if self._turns else None
+            turn = None if self._turn is None else partial(self._turn, place, identity)
             self._budgets[place, identity] = Budget(
-                place[1], clock=self._clock, concurrency=self._concurrency, turns=turns
+                place[1], clock=self._clock, concurrency=self._concurrency, turn=turn
             )
         return self._budgets[place, identity]
+
+    def close(self) -> None:
+        """Leave all that is shared to other processes."""
+        for budget in self._budgets.values():
+            budget.close()
+        self._budgets.clear()
 
     def _forget_what_another_loop_waits_for(self) -> None:
         loop = None
         with contextlib.suppress(RuntimeError):
             loop = asyncio.get_running_loop()
         if loop is not self._loop:
-            self._budgets.clear()
+            self.close()
             self._loop = loop
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemy
 from sentry_connector.errors import ConnectorError, DiskFull, Locked, StoreUnusable, UsageError
 from sentry_connector.store.private_files import FILE_MODE, is_private, private_file
 
-WAIT_FOR_LOCK = 30_000
-"""Milliseconds that a statement waits for another process's transaction on SQLite."""
+WAIT_FOR_LOCK = 30.0
+"""Seconds that a statement waits for another process's transaction on SQLite."""
 
 _IN_MEMORY = (None, "", ":memory:")
 
@@ -24,8 +25,12 @@ _IN_MEMORY = (None, "", ":memory:")
 class Database:
     """An engine with two kinds of transactions."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, wait: float = WAIT_FOR_LOCK) -> None:
         """Prepare the way; nothing is opened yet, but SQLite's file is made where it is missing.
+
+        Args:
+            url: of SQLAlchemy.
+            wait: seconds that a statement waits for another process's transaction on SQLite.
 
         Raises:
             StoreUnusable: the URL is none, its driver is not installed, or the file cannot be made.
@@ -36,7 +41,7 @@ class Database:
             if parsed.get_backend_name() == "sqlite" and parsed.database not in _IN_MEMORY:
                 self.name = str(parsed.database)
                 _make_private(Path(self.name))
-            self.engine = _engine(url)
+            self.engine = _engine(url, wait)
         except ArgumentError as error:
             raise StoreUnusable("SENTRY_CONNECTOR_DATABASE_URL is no database URL.") from error
         except ModuleNotFoundError as error:
@@ -95,17 +100,17 @@ def _make_private(path: Path) -> None:
         path.chmod(FILE_MODE)
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, wait: float) -> Engine:
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", partial(_prepare_sqlite, wait))
         event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(wait: float, connection: Any, _record: Any) -> None:
     """Readers beside one writer (WAL), waits for locks, foreign keys."""
-    for pragma in (f"busy_timeout = {WAIT_FOR_LOCK}", "journal_mode = WAL", "foreign_keys = ON"):
+    for pragma in (f"busy_timeout = {wait * 1000:.0f}", "journal_mode = WAL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

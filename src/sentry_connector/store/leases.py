@@ -39,6 +39,13 @@ class Leases:
         Raises:
             Locked: somebody holds it; the error's data name the holder and since when.
         """
+        lease = self.try_acquire(name, holder, now, ttl)
+        if lease is None:
+            raise self._in_use(name, Locked)
+        return lease
+
+    def try_acquire(self, name: str, holder: str, now: dt.datetime, ttl: dt.timedelta) -> Lease | None:
+        """As `acquire`; None where somebody holds it."""
         lease = Lease(name=name, holder=holder, acquired_at=now, expires_at=now + ttl, epoch=1)
         takeover = (
             update(leases)
@@ -50,9 +57,7 @@ class Leases:
             taken = connection.execute(takeover).mappings().first()
             if taken is not None:
                 return read_record(Lease, taken)
-            if insert_once(connection, leases, msgspec.structs.asdict(lease)):
-                return lease
-        raise self._in_use(name, Locked)
+            return lease if insert_once(connection, leases, msgspec.structs.asdict(lease)) else None
 
     def renew(self, lease: Lease, now: dt.datetime, ttl: dt.timedelta) -> Lease:
         """Hold a lease for longer: `ttl` from now.
@@ -65,9 +70,12 @@ class Leases:
             raise self._in_use(lease.name, LeaseLost)
         return renewed
 
-    def release(self, lease: Lease) -> None:
-        """Give a lease back; one that somebody else has taken over stays theirs. Its epoch is remembered."""
-        self._set_end(lease, _LONG_AGO)
+    def release(self, lease: Lease, end: dt.datetime = _LONG_AGO) -> None:
+        """Give a lease back, to be taken from `end` on; one that somebody else has taken over stays theirs.
+
+        Its epoch is remembered.
+        """
+        self._set_end(lease, end)
 
     def holder_of(self, name: str, now: dt.datetime) -> Lease | None:
         """The lease of that name, if somebody holds it."""

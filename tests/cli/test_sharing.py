@@ -1,0 +1,77 @@
+"""Processes that ask one Sentry as one person share its limits, through the store of their home."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from subprocess import PIPE
+from typing import Any
+
+import pytest
+
+from sentry_connector.simulator import Simulation, World, start_in_thread
+from tests.cli.shell import Shell
+
+ENTRIES = ("pull", "project-events-entries", "--organization", "acme", "--project", "*", "--output")
+
+
+@pytest.fixture
+def limited() -> Iterator[Simulation]:
+    """A Sentry with the limits of sentry.io, whose windows are ten times shorter."""
+    world = World.build(now=dt.datetime.now(dt.UTC), events=4000, issues=60)
+    with start_in_thread(world, limits="sentry.io", window_divisor=10, latency_ms=20) as simulation:
+        yield simulation
+
+
+@pytest.fixture
+def person(shell: Shell, limited: Simulation) -> Shell:
+    """A person with a home in which there is a store."""
+    shell = shell.with_env(SENTRY_URL=limited.url, SENTRY_AUTH_TOKEN=limited.token)
+    shell.ok("datasets", "list")
+    return shell
+
+
+def summary(process: subprocess.Popen[bytes]) -> Any:
+    output, said = process.communicate()
+    assert process.returncode == 0, said
+    return json.loads(output)
+
+
+def begun(person: Shell, name: str) -> subprocess.Popen[bytes]:
+    return person.process(*ENTRIES, f"{person.home}/{name}.jsonl", "--json", stdout=PIPE, stderr=PIPE)
+
+
+def who_asks(person: Shell) -> str:
+    """Who had the last turn, as the store tells it."""
+    with closing(sqlite3.connect(person.home / "connector.db")) as store:
+        turns = (
+            "SELECT holder FROM leases WHERE name LIKE 'budget/%' AND name NOT LIKE '%/next' ORDER BY expires_at DESC"
+        )
+        return str((store.execute(turns).fetchone() or ("nobody",))[0])
+
+
+def test_two_processes_finish_and_are_seldom_refused(person: Shell, limited: Simulation) -> None:
+    both = [begun(person, name) for name in "ab"]
+    first, second = (summary(process) for process in both)
+    assert first["rows"] == second["rows"] > 0
+    assert {first["verdict"], second["verdict"]} == {"COMPLETE"}
+    assert limited.refused <= 0.02 * limited.requests
+
+
+def test_when_the_one_that_asks_is_killed_the_other_goes_on(person: Shell, limited: Simulation) -> None:
+    both = [begun(person, name) for name in "ab"]
+    asks = None
+    while asks is None:
+        assert all(process.poll() is None for process in both)
+        if limited.requests > 100:
+            asks = next((one for one in both if f"process {one.pid} " in who_asks(person)), None)
+    asks.send_signal(signal.SIGKILL)
+    asks.communicate()
+    both.remove(asks)
+    assert summary(both[0])["verdict"] == "COMPLETE"
+    assert limited.refused <= 0.02 * limited.requests

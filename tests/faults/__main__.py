@@ -10,7 +10,9 @@ from collections import Counter
 from functools import partial
 
 from tests.faults.kinds import Fault
-from tests.faults.simulation import Result, play
+from tests.faults.simulation import Result, ground, play
+
+BATCH = 50
 
 
 def main() -> int:
@@ -34,10 +36,18 @@ def main() -> int:
 
 def played(seeds: range, *, delta: bool, processes: int) -> list[Result]:
     """The results of all seeds, in their order."""
+    batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
     if processes == 1:
-        return [play(seed, delta=delta) for seed in seeds]
+        return [result for batch in batches for result in batch_played(batch, delta=delta)]
     with multiprocessing.Pool(processes) as pool:
-        return pool.map(partial(play, delta=delta), seeds, chunksize=8)
+        found = pool.map(partial(batch_played, delta=delta), batches, chunksize=1)
+    return [result for batch in found for result in batch]
+
+
+def batch_played(seeds: range, *, delta: bool) -> list[Result]:
+    """The results of some seeds, in one place."""
+    with ground() as place:
+        return [play(seed, place, delta=delta) for seed in seeds]
 
 
 def report(results: list[Result], seconds: float) -> str:

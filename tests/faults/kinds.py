@@ -32,7 +32,7 @@ class Fault(StrEnum):
     # ---- of one run's scope
     FORBIDDEN = "403 for a scope"
     GONE = "404 for a scope"
-    BEYOND_RETENTION = "400 for a scope"
+    REFUSED_QUERY = "400 for a scope"
     RENAMED = "project renamed"
     OUTAGE = "500 for a scope, all the time"
     # ---- of the process
@@ -58,7 +58,7 @@ class Fault(StrEnum):
 
 
 OF_ANSWERS = tuple(Fault)[: tuple(Fault).index(Fault.DRIFT) + 1]
-OF_SCOPES = (Fault.FORBIDDEN, Fault.GONE, Fault.BEYOND_RETENTION, Fault.OUTAGE)
+OF_SCOPES = (Fault.FORBIDDEN, Fault.GONE, Fault.REFUSED_QUERY, Fault.OUTAGE)
 
 
 @dataclass

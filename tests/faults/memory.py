@@ -68,7 +68,7 @@ class MemoryTable:
         if commit.key:
             _check_key(staged, commit.key)
         rows, counts = _METHODS[commit.method](commit, staged, state.rows)
-        committed = Committed(version=state.version + 1, **counts)
+        committed = replace(counts, version=state.version + 1)
         self.state = State(
             rows=tuple(rows),
             epoch=commit.epoch,
@@ -112,22 +112,24 @@ def _check_key(rows: Sequence[Row], key: Sequence[str]) -> None:
         raise KeyViolated("A key is in the run's rows more than once.", key=list(key))
 
 
-Counts = dict[str, int]
+def _counts(**rows: int) -> Committed:
+    """What was done; the version is not known yet."""
+    return Committed(version=-1, **rows)  # type: ignore[arg-type]  # one of its fields is no number
 
 
-def _replace(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Counts]:
+def _replace(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Committed]:
     if not staged and commit.keep_when_empty:
-        return list(stored), {}
-    return staged, {"written": len(staged), "deleted": len(stored)}
+        return list(stored), _counts()
+    return staged, _counts(written=len(staged), deleted=len(stored))
 
 
-def _append(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Counts]:
+def _append(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Committed]:
     known = {_key_of(row, commit.key) for row in stored} if commit.skip_stored else set()
     new = [row for row in staged if not commit.skip_stored or _key_of(row, commit.key) not in known]
-    return [*stored, *new], {"written": len(new)}
+    return [*stored, *new], _counts(written=len(new))
 
 
-def _upsert(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Counts]:
+def _upsert(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Committed]:
     group = commit.replace_together or commit.key
     names = list(commit.compared) or [name for name in commit.schema.names if not name.startswith("_")]
     incoming = {_key_of(row, commit.key): row for row in staged}
@@ -141,10 +143,10 @@ def _upsert(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[l
     gone = [key for key, row in before.items() if key not in incoming and _key_of(row, group) in groups]
     new = [row for key, row in incoming.items() if key not in before]
     kept = [incoming[key] if key in changed else row for key, row in before.items() if key not in set(gone)]
-    return [*kept, *new], {"written": len(new), "updated": len(changed), "deleted": len(gone)}
+    return [*kept, *new], _counts(written=len(new), updated=len(changed), deleted=len(gone))
 
 
-def _partition(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Counts]:
+def _partition(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Committed]:
     days = commit.days or Days()
 
     def is_read_again(row: Row) -> bool:
@@ -156,7 +158,7 @@ def _partition(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tupl
     kept = [row for row in stored if not is_read_again(row) and not days.drops(row[DAY])]
     new = [row for row in staged if row[DAY] in days.whole or _key_of(row, commit.key) not in known]
     new = [row for row in new if not days.drops(row[DAY])]
-    return [*kept, *new], {"written": len(new), "deleted": len(stored) - len(kept)}
+    return [*kept, *new], _counts(written=len(new), deleted=len(stored) - len(kept))
 
 
 _METHODS = {

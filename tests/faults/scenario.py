@@ -1,4 +1,5 @@
 """One seed becomes a DataSet, a number of runs, what changes between them, and what goes wrong."""
+# ruff: noqa: S311  # seeded worlds, not cryptography
 
 from __future__ import annotations
 
@@ -69,6 +70,7 @@ class Scenario:
     compress: bool
     latency: float
     part_rows: int
+    page_rows: int | None
     rounds: tuple[Round, ...]
 
 
@@ -87,6 +89,7 @@ def scenario_of(seed: int) -> Scenario:
         compress=random.random() < 0.4,
         latency=random.choice([0.01, 0.05, 0.4]),
         part_rows=random.choice([60, 150, 50_000]),
+        page_rows=random.choice([None, None, 20, 45]),
         rounds=tuple(_round(random) for _ in range(random.randint(2, 4))),
     )
 

@@ -1,7 +1,8 @@
-"""A seed is played: runs of a DataSet on a world that changes, with faults; then without; then the table is held against the truth.
+"""A seed is played: runs of a DataSet on a world that changes, with faults, then without; at last the table is held to the truth.
 
 Everything happens in virtual time and in one process, so that a seed is always the same.
 """
+# ruff: noqa: S311  # seeded worlds, not cryptography
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import shutil
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -21,18 +22,19 @@ from unittest import mock
 import msgspec
 
 from sentry_connector.datasets.definition import Definition
-from sentry_connector.destinations.delta import Delta, DeltaDestination
+from sentry_connector.destinations.delta import DeltaDestination
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.destinations.query import query
-from sentry_connector.errors import ConnectorError, UnknownName
+from sentry_connector.errors import ConnectorError
 from sentry_connector.extraction import spool
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets
 from sentry_connector.reports import catalogue
-from sentry_connector.runs.lease import TTL
 from sentry_connector.reports.details import AllAvailable, SinceLastRun
+from sentry_connector.runs.lease import TTL
 from sentry_connector.simulator import World
-from sentry_connector.store.records import DataSet, Run, RunState, Verdict
+from sentry_connector.store.records import DataSet, Run, Verdict
+from sentry_connector.store.store import Store
 from tests.faults.kinds import Fault, Ledger
 from tests.faults.line import Line, Weather, server_of
 from tests.faults.memory import MemoryTable
@@ -59,33 +61,73 @@ class Result:
     verdicts: Counter[str] = field(default_factory=Counter)
 
 
-def play(seed: int, *, delta: bool = False, scenario: Scenario | None = None) -> Result:
+def play(seed: int, ground: Ground, *, delta: bool = False, scenario: Scenario | None = None) -> Result:
     """Play a seed.
 
     Args:
         seed: what everything follows from.
+        ground: where.
         delta: into a Delta table instead of one in memory.
         scenario: what to play instead of what the seed means.
     """
-    with tempfile.TemporaryDirectory(dir=_fast_folder()) as folder:
-        simulation = Simulation(scenario or scenario_of(seed), Path(folder), delta=delta)
-        with mock.patch.object(spool, "PART_ROWS", simulation.scenario.part_rows):
-            in_virtual_time(simulation.played())
-        return simulation.result
+    ground.clear()
+    simulation = Simulation(scenario or scenario_of(seed), ground, delta=delta)
+    with mock.patch.object(spool, "PART_ROWS", simulation.scenario.part_rows):
+        in_virtual_time(simulation.played())
+    return simulation.result
 
 
-def _fast_folder() -> str | None:
-    """A folder in memory, where there is one: nothing that is written here has to last."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # only where the temporary folder is made
+class Ground:
+    """A folder to play in, and its store: one engine for all seeds, which knows its statements already."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.home.mkdir()
+        self.store = Store(f"sqlite:///{self.home / 'connector.db'}")
+        self.store.close()
+        shutil.copy(self.home / "connector.db", folder / "new.db")
+
+    def clear(self) -> None:
+        """Leave an empty store and nothing else."""
+        self.store.close()
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+        self.home.mkdir()
+        shutil.copy(self.folder / "new.db", self.home / "connector.db")
+
+    def backup(self) -> Path:
+        """A copy of the store as it is now."""
+        self.store.close()  # with the last connection, what is in SQLite's log goes into the file
+        return Path(shutil.copy(self.home / "connector.db", self.folder / "backup.db"))
+
+    def restore(self, copy: Path) -> None:
+        """Put the store back to what it was when the copy was made."""
+        self.store.close()
+        for path in self.home.glob("connector.db*"):
+            path.unlink()
+        shutil.copy(copy, self.home / "connector.db")
+
+
+@contextlib.contextmanager
+def ground() -> Iterator[Ground]:
+    """A place to play in, in memory where there is a folder of that kind: nothing that is written has to last."""
+    fast = Path("/dev/shm")  # noqa: S108  # a folder of one's own is made in it
+    with tempfile.TemporaryDirectory(dir=fast if fast.is_dir() else None, prefix="faults-") as folder:
+        made = Ground(Path(folder))
+        yield made
+        made.store.close()
 
 
 class Simulation:
     """One seed being played."""
 
-    def __init__(self, scenario: Scenario, folder: Path, *, delta: bool) -> None:
+    def __init__(self, scenario: Scenario, ground: Ground, *, delta: bool) -> None:
         self.scenario = scenario
-        self.folder = folder
-        self.home = folder / "home"
+        self.ground = ground
+        self.folder = folder = ground.folder
+        self.home = ground.home
         self.result = Result(scenario.seed)
         self.ledger = self.result.ledger
         self.time = Time(NOW.timestamp())
@@ -100,7 +142,7 @@ class Simulation:
             days=6,
         )
         self.random = Random(f"world:{scenario.seed}")
-        self.delta = DeltaDestination(str(folder / "tables"), clock=lambda: NOW.timestamp()) if delta else None
+        self.delta = DeltaDestination(str(folder / "tables"), clock=NOW.timestamp) if delta else None
         self.tables: dict[str, MemoryTable] = {}
         self.renamed = False
         self.remembered = False
@@ -123,22 +165,18 @@ class Simulation:
     def rows(self) -> list[Row]:
         return rows_of(self.table)
 
-    @contextlib.contextmanager
     def process(
         self, name: str, fate: Fate, weather: Weather, *, skew: float = 0.0, time: Time | None = None
-    ) -> Iterator[Process]:
+    ) -> Process:
         """A process of the connector."""
         clock = ProcessClock(time or self.time, skew)
         seed = f"{self.scenario.seed}:{name}"
-        made = Process(self.home, clock=clock, seed=seed, fate=fate, table_of=self.table_of)
+        made = Process(self.ground.store, self.home, clock=clock, seed=seed, fate=fate, table_of=self.table_of)
         server = server_of(
             self.world, lambda: self._tick(clock.world), compress=self.scenario.compress, latency=self.scenario.latency
         )
-        made.line = Line(server, weather, fate.point)
-        try:
-            yield made
-        finally:
-            made.close()
+        made.line = Line(server, weather, fate.point, self.scenario.page_rows)
+        return made
 
     def _tick(self, time: Time) -> float:
         """The server's clock, with which the world goes on."""
@@ -152,8 +190,8 @@ class Simulation:
         )
 
         async def make() -> DataSet:
-            with self.process("making", Fate(self.ledger), calm) as process:
-                return datasets.create(process, definition, None)
+            process = self.process("making", Fate(self.ledger), calm)
+            return datasets.create(process, definition, None)
 
         return in_virtual_time(make())
 
@@ -183,13 +221,14 @@ class Simulation:
         fate = Fate(self.ledger, one.strikes, lambda: self._overtake(number))
         if one.skew:
             self.ledger.note(Fault.CLOCK_AHEAD if one.skew > 0 else Fault.CLOCK_BEHIND, f"{one.skew:.0f} s")
-        backup = self._backup(number) if one.restored else None
-        with self.process(str(number), fate, weather, skew=one.skew) as process:
-            await self._run(process, f"run {number}")
+        backup = self.ground.backup() if one.restored else None
+        process = self.process(str(number), fate, weather, skew=one.skew)
+        await self._run(process, f"run {number}")
         if one.flipped and fate.dead:
             self._flip()
         if backup is not None:
-            self._restore(backup)
+            self.ground.restore(backup)
+            self.ledger.note(Fault.STORE_RESTORED)
 
     async def _run(self, process: Process, name: str) -> Run | None:
         """One run, with everything that must hold after any run."""
@@ -240,7 +279,7 @@ class Simulation:
     def _chosen(self) -> list[Any]:
         chosen = self.scenario.details.projects
         if chosen == ("*",):
-            return [project for project in self.world.organization("acme").projects]
+            return list(self.world.organization("acme").projects)
         return [self._project(one.partition("/")[2]) for one in chosen]
 
     def _is_quiet_about_late_events(self) -> bool:
@@ -280,17 +319,6 @@ class Simulation:
 
     # ---- what goes wrong between runs
 
-    def _backup(self, number: int) -> Path:
-        copy = self.folder / f"backup-{number}.db"
-        shutil.copy(self.home / "connector.db", copy)
-        return copy
-
-    def _restore(self, copy: Path) -> None:
-        for path in self.home.glob("connector.db*"):
-            path.unlink()
-        shutil.copy(copy, self.home / "connector.db")
-        self.ledger.note(Fault.STORE_RESTORED)
-
     def _flip(self) -> None:
         """Flip a byte of a file that is staged for a run that has not committed."""
         root, done = Path(self.table.location()[1]), self.table.epoch()
@@ -314,8 +342,8 @@ class Simulation:
 
         async def run() -> None:
             calm = Weather("calm", self.ledger)
-            with self.process(f"{number} by another", Fate(self.ledger), calm, time=time) as process:
-                await self._run(process, f"run {number} by another")
+            process = self.process(f"{number} by another", Fate(self.ledger), calm, time=time)
+            await self._run(process, f"run {number} by another")
             self.time.start += time.now() - self.time.start - standing
 
         def work() -> None:
@@ -345,13 +373,15 @@ class Simulation:
 
     def _note_started(self, known: dict[str, float]) -> None:
         """What there was when a run began, for the one who goes on with it."""
-        with self.process("looking", Fate(Ledger()), Weather("calm", Ledger())) as process:
-            for run in process.store.runs.unfinished():
-                self._known.setdefault(run.id, known)
+        process = self.process("looking", Fate(Ledger()), Weather("calm", Ledger()))
+        for run in process.store.runs.unfinished():
+            self._known.setdefault(run.id, known)
 
     def _check_complete(self, name: str, run: Run, known: dict[str, float]) -> None:
         """What there was when the run began is in the table."""
         self.remembered = True
+        if not run.windows:
+            return  # the store was put back to before the run knew its dates: it only noted a commit that the table has
         end = run.windows[0].read_end.timestamp()
         there = {row[IDS[self.scenario.report]] for row in self.rows()}
         missing = {key for key, at in known.items() if at < end} - there
@@ -376,8 +406,8 @@ class Simulation:
             await self._pass(1.5)
             began = self.time.now()
             fate, calm = Fate(self.ledger), Weather("calm", self.ledger)
-            with self.process(f"healing {number}", fate, calm) as process:
-                run = await self._run(process, f"healing {number}")
+            process = self.process(f"healing {number}", fate, calm)
+            run = await self._run(process, f"healing {number}")
             if run is not None and run.verdict is Verdict.COMPLETE and run.queued_at.timestamp() >= began - 1:
                 return run
         self._differs("not healthy after four runs without faults")
@@ -416,14 +446,14 @@ class Simulation:
         """What one reading of all dates brings, without faults."""
         table = MemoryTable(str(self.folder / "oracle"))
         ledger = Ledger()
-        with self.process("oracle", Fate(ledger), Weather("calm", ledger)) as process:
-            process.__dict__["destination"].table_of = lambda _: table
-            details = msgspec.structs.replace(
-                self.scenario.details, duration=AllAvailable(), projects=tuple(project.id for project in self._chosen)
-            )
-            definition = Definition(name="oracle", report=self.scenario.report, details=details)
-            dataset = datasets.create(process, definition, None)
-            run = await datasets.run(process, dataset.name, progress=Progress())
+        process = self.process("oracle", Fate(ledger), Weather("calm", ledger))
+        process.__dict__["destination"].table_of = lambda _: table
+        details = msgspec.structs.replace(
+            self.scenario.details, duration=AllAvailable(), projects=tuple(project.id for project in self._chosen)
+        )
+        definition = Definition(name="oracle", report=self.scenario.report, details=details)
+        dataset = datasets.create(process, definition, None)
+        run = await datasets.run(process, dataset.name, progress=Progress())
         if run.verdict is not Verdict.COMPLETE:
             self._differs(f"the oracle itself is {run.verdict}: {run.error}")
         return list(table.state.rows)

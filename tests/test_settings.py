@@ -54,6 +54,7 @@ def test_every_variable_is_read() -> None:
         "SENTRY_CONNECTOR_CONCURRENCY": "4",
         "SENTRY_CONNECTOR_KEEP_VERSIONS": "3",
         "SENTRY_CONNECTOR_RETENTION_DAYS": "30",
+        "SENTRY_CONNECTOR_LATE_HOURS": "12",
         "NO_COLOR": "0",
     }
     assert set(env) == {setting.variable for setting in SETTINGS}
@@ -75,6 +76,7 @@ def test_every_variable_is_read() -> None:
         concurrency=4,
         keep_versions=3,
         retention_days=30,
+        late_hours=12,
         no_color=True,
     )
 

@@ -39,6 +39,7 @@ class Settings:
     concurrency: int = 8
     keep_versions: int = 10
     retention_days: int | None = None
+    late_hours: int = 24
     no_color: bool = False
 
     def masked(self) -> dict[str, str | None]:
@@ -244,6 +245,13 @@ SETTINGS: tuple[Setting, ...] = (
         about="How many days Sentry keeps events; Partition never empties older days, since Sentry shows none.",
         default="30, and more, up to 90, as far back as a run reads rows",
         parse=_whole(1, 3650),
+    ),
+    Setting(
+        name="late_hours",
+        variable="SENTRY_CONNECTOR_LATE_HOURS",
+        about="How often, in hours, Since Last Successful Run looks for events that arrived up to 30 days late; 0 = never.",
+        default="24",
+        parse=_whole(0, 24 * 365),
     ),
     Setting(
         name="no_color",

@@ -13,6 +13,7 @@ from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets
 from sentry_connector.reports.details import AllAvailable, Details, Duration, SinceLastRun
+from sentry_connector.reports.model import Grain
 from sentry_connector.sentry.budget import Observer
 from sentry_connector.sentry.client import Connection, SentryClient
 from sentry_connector.simulator import Fault, Faults, Simulation, World
@@ -103,7 +104,9 @@ def column(app: StandingApp, dataset: DataSet, name: str = "event_id", version: 
 
 
 def watermarks(app: StandingApp, dataset: DataSet) -> dict[str, int]:
-    return app.destination.table(dataset.id).watermarks()
+    """Up to where each scope was read, without what is kept beside that."""
+    found = app.destination.table(dataset.id).watermarks()
+    return {name: mark for name, mark in found.items() if name.partition(":")[0] in set(Grain)}
 
 
 def state(app: StandingApp, dataset: DataSet) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import hashlib
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
@@ -73,6 +73,7 @@ def plan(
     scopes: Sequence[Scope],
     spans: Mapping[str, Window],
     surveys: Mapping[str, Survey] | None = None,
+    again: Mapping[str, Sequence[Window]] | None = None,
 ) -> tuple[Slice, ...]:
     """The slices of a run, in the order of the scopes, newest windows first.
 
@@ -82,23 +83,29 @@ def plan(
         scopes: what the values stand for, resolved.
         spans: scope id → window; empty where the report has no dates.
         surveys: scope id → where its rows lie, for scopes of which that is known.
+        again: scope id → windows beside the scope's own that are read too.
     """
     slices: list[Slice] = []
     for scope in scopes:
-        window, survey = spans.get(scope.id), (surveys or {}).get(scope.id)
-        if window is None:
+        survey = (surveys or {}).get(scope.id)
+        if scope.id not in spans:
             slices.append(_slice(report, details, scope, None, None))
-        elif report.shape is Shape.POINTS:
-            aligned, buckets = _buckets(window, RESOLUTIONS[details.resolution or "1h"])
-            slices += [_slice(report, details, scope, aligned, span) for span in buckets]
-        elif survey is None:
-            slices.append(_slice(report, details, scope, window, (window.start, window.read_end)))
-        else:
-            slices += [
-                _slice(report, details, scope, window, span, survey.between(span))
-                for span in split((window.start, window.read_end), survey, SLICE_ROWS)
-            ]
+            continue
+        for window in (spans[scope.id], *(again or {}).get(scope.id, ())):
+            slices += _slices(report, details, scope, window, survey)
     return tuple(slices)
+
+
+def _slices(report: Report, details: Details, scope: Scope, window: Window, survey: Survey | None) -> Iterator[Slice]:
+    """The slices of a window, newest first where rows are listed."""
+    if report.shape is Shape.POINTS:
+        aligned, buckets = _buckets(window, RESOLUTIONS[details.resolution or "1h"])
+        yield from (_slice(report, details, scope, aligned, span) for span in buckets)
+    elif survey is None:
+        yield _slice(report, details, scope, window, (window.start, window.read_end))
+    else:
+        for span in split((window.start, window.read_end), survey, SLICE_ROWS):
+            yield _slice(report, details, scope, window, span, survey.between(span))
 
 
 def _slice(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY, Incomplete
+from sentry_connector.extraction.late import Closed, Lookout, missed, whole_hour
 from sentry_connector.extraction.lists import together
 from sentry_connector.extraction.plan import RESOLUTIONS, Slice, plan, request_for_figures
 from sentry_connector.extraction.reading import points_of
@@ -38,6 +39,8 @@ class Prepared:
         spans: scope id → window; empty where the report has no dates.
         slices: the units of reading, in order.
         surveys: scope id → where its rows lie in time, as far as Sentry tells it.
+        again: scope id → windows before its own that are read again, for events that arrived late.
+        looked_through: ids of the scopes that were looked through for such events.
         incomplete: choices that stand for nothing (any more), while others do.
         named: what single choices stand for, to be remembered.
     """
@@ -46,6 +49,8 @@ class Prepared:
     spans: Mapping[str, Window]
     slices: tuple[Slice, ...]
     surveys: Mapping[str, Survey] = field(default_factory=dict)
+    again: Mapping[str, Sequence[Window]] = field(default_factory=dict)
+    looked_through: frozenset[str] = frozenset()
     incomplete: tuple[Incomplete, ...] = ()
     named: Mapping[str, Scope] = field(default_factory=dict)
 
@@ -63,6 +68,7 @@ async def prepare(
     now: dt.datetime,
     settle: dt.timedelta,
     watermark: Watermark = lambda _scope: None,
+    lookout: Lookout | None = None,
     whole_days: bool = False,
     strict: bool = False,
     surveys: Mapping[str, Survey] | None = None,
@@ -76,6 +82,7 @@ async def prepare(
         now: the instant that relative dates count from: the slot, or the start of a manual run.
         settle: reading stops this long before now.
         watermark: where the last run ended, for Since Last Successful Run.
+        lookout: for events that arrived late; None does not look for them.
         whole_days: one window for all scopes, starting at the start of a day, since days are replaced whole.
         surveys: what an earlier attempt found out, so that the slices are the same; None asks Sentry.
         memory: what single choices stood for in earlier runs.
@@ -93,31 +100,78 @@ async def prepare(
         for one in resolved.unresolved:
             if one.named:
                 raise one.error
-    spans = _spans(report, details, resolved.scopes, now=now, settle=settle, watermark=watermark, whole_days=whole_days)
+    spans = _spans(report, details, resolved.scopes, now=now, settle=settle, watermark=watermark)
+    before = lookout.spans(report, details, resolved.scopes, spans) if lookout else {}
     if surveys is None:
-        surveys = await _surveyed(report, details, client, resolved.scopes, spans)
-    slices = plan(report, details, resolved.scopes, spans, surveys)
+        surveys = await _surveyed(report, details, client, resolved.scopes, spans, before)
+    late = await _late(report, before, surveys, lookout) if lookout else {}
+    again: dict[str, Sequence[Window]] = {}
+    if whole_days and isinstance(details.duration, SinceLastRun):
+        spans = _from_one_day(_reaching_back(spans, late), details.timezone)
+    else:
+        again = {scope: [windows.of_span(*one, details.timezone) for one in found] for scope, found in late.items()}
+    slices = plan(report, details, resolved.scopes, spans, surveys, again)
     gone = tuple(
         Incomplete(scope=None, label=one.label, reason=one.error.message, error=one.error.name)
         for one in resolved.unresolved
     )
     return Prepared(
-        scopes=resolved.scopes, spans=spans, slices=slices, surveys=surveys, incomplete=gone, named=resolved.named
+        scopes=resolved.scopes,
+        spans=spans,
+        slices=slices,
+        surveys=surveys,
+        again=again,
+        looked_through=frozenset(scope.id for scope in before),
+        incomplete=gone,
+        named=resolved.named,
     )
 
 
 async def _surveyed(
-    report: Report, details: Details, client: SentryClient, scopes: Sequence[Scope], spans: Mapping[str, Window]
+    report: Report,
+    details: Details,
+    client: SentryClient,
+    scopes: Sequence[Scope],
+    spans: Mapping[str, Window],
+    before: Mapping[Scope, Closed],
 ) -> dict[str, Survey]:
     """Where the rows of each scope lie in time; a scope of which Sentry does not tell is left out.
 
-    What came since the last run is mostly a page or two: nothing is asked about it beforehand.
+    What came since the last run is mostly a page or two: nothing is asked about it beforehand, unless what lies `before` it is
+    looked through for late events.
     """
-    wanted = [scope for scope in scopes if scope.id in spans and not _goes_on(details, spans[scope.id])]
     if report.figures is None:
         return {}
-    found = await together(_survey(report, details, client, scope, spans[scope.id]) for scope in wanted)
+    wanted = {
+        scope: spans[scope.id] for scope in scopes if scope.id in spans and not _goes_on(details, spans[scope.id])
+    }
+    wanted |= {scope: msgspec.structs.replace(spans[scope.id], start=start) for scope, (start, _) in before.items()}
+    found = await together(_survey(report, details, client, scope, window) for scope, window in wanted.items())
     return {scope.id: survey for scope, survey in zip(wanted, found, strict=True) if survey is not None}
+
+
+async def _late(
+    report: Report, before: Mapping[Scope, Closed], surveys: Mapping[str, Survey], lookout: Lookout
+) -> dict[str, Sequence[Closed]]:
+    """What of the spans before the scopes' windows is to be read again: all of it where no figure tells."""
+
+    async def of(scope: Scope, span: Closed) -> Sequence[Closed]:
+        survey = surveys.get(scope.id)
+        if report.figures is None or survey is None:
+            return [span]
+        start, end = span
+        return missed(survey, await lookout.held(scope, whole_hour(start), end), end)
+
+    found = await together(of(scope, span) for scope, span in before.items())
+    return {scope.id: late for scope, late in zip(before, found, strict=True) if late}
+
+
+def _reaching_back(spans: Mapping[str, Window], late: Mapping[str, Sequence[Closed]]) -> dict[str, Window]:
+    """The windows with their starts moved back to the earliest time at which something is missing."""
+    return {
+        scope: msgspec.structs.replace(window, start=late[scope][0][0]) if scope in late else window
+        for scope, window in spans.items()
+    }
 
 
 async def _survey(
@@ -168,18 +222,16 @@ def _spans(
     now: dt.datetime,
     settle: dt.timedelta,
     watermark: Watermark,
-    whole_days: bool,
 ) -> dict[str, Window]:
     if report.time_column is None:
         return {}
     incremental = isinstance(details.duration, SinceLastRun)
-    spans = {
+    return {
         scope.id: window_of(
             report, details, now=now, settle=settle, watermark=watermark(scope.id) if incremental else None
         )
         for scope in scopes
     }
-    return _from_one_day(spans, details.timezone) if whole_days and incremental else spans
 
 
 def _from_one_day(spans: dict[str, Window], timezone: str) -> dict[str, Window]:
@@ -187,6 +239,8 @@ def _from_one_day(spans: dict[str, Window], timezone: str) -> dict[str, Window]:
     starts = [window.start for window in spans.values()]
     earliest = None if None in starts else min(start for start in starts if start is not None)
     return {
-        scope: windows.floor_to_day(msgspec.structs.replace(window, start=earliest), timezone)
+        scope: windows.with_days(
+            windows.floor_to_day(msgspec.structs.replace(window, start=earliest), timezone), timezone
+        )
         for scope, window in spans.items()
     }

@@ -232,6 +232,13 @@ class Report:
         """Whether Sentry lists the rows by `time_column`, newest first, as it does with everything that has a time."""
         return self.time_column is not None and self.shape is not Shape.POINTS
 
+    @property
+    def counted_column(self) -> str | None:
+        """The column that tells apart what the independent figures count; None where there are none."""
+        if self.figures is None:
+            return None
+        return next(column.name for column in self.columns if self.figures.item in column.sources)
+
     def column(self, name: str) -> Column:
         """The column of that name.
 

@@ -149,6 +149,28 @@ def floor_to_day(window: Window, timezone: str) -> Window:
     return msgspec.structs.replace(window, start=_midnight(_day_of(window.start, tz), tz))
 
 
+def of_span(start: dt.datetime, end: dt.datetime, timezone: str) -> Window:
+    """The window of a span that lies in the past.
+
+    Raises:
+        DatesError: the zone is unknown.
+    """
+    return with_days(Window(start=start, end=end, read_end=end), timezone)
+
+
+def with_days(window: Window, timezone: str) -> Window:
+    """The window with the days that it touches; one without a start has none.
+
+    Raises:
+        DatesError: the zone is unknown.
+    """
+    if window.start is None:
+        return window
+    tz = zone(timezone)
+    first, last = _day_of(window.start, tz), _day_of(max(window.start, window.end - _TICK), tz)
+    return msgspec.structs.replace(window, first_day=first, last_day=last)
+
+
 def days_of(window: Window, timezone: str) -> list[dt.date]:
     """The calendar days that the window touches, oldest first.
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from sentry_connector.destinations.delta_commits import NO_WATERMARK
 from sentry_connector.destinations.model import Commit, Days, Forgotten, StagedFile, UpdateMethod
+from sentry_connector.extraction.late import LATEST
 from sentry_connector.extraction.prepare import Prepared
 from sentry_connector.extraction.read import Extraction
 from sentry_connector.extraction.spool import SliceRecord, SpoolFile
@@ -17,7 +18,7 @@ from sentry_connector.reports.details import AllAvailable, Details, SinceLastRun
 from sentry_connector.reports.model import Report
 from sentry_connector.store.records import DataSet
 
-LATEST = dt.datetime.max.replace(tzinfo=dt.UTC)
+ALWAYS = dt.datetime.max.replace(tzinfo=dt.UTC)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
@@ -67,6 +68,7 @@ def commit_of(
         days = _days(dataset, prepared, now=now, edge=max([edge, *_forgotten_days(whole, zone)]))
     files = [file for file in files if days is None or days.touches(file.day)]
     key = _with_host(dataset.key or report.key, prepared)
+    ends = _ends(dataset.details, prepared, unread, latest)
     return Commit(
         epoch=epoch,
         run_id=run_id,
@@ -78,7 +80,8 @@ def commit_of(
         compared=tuple(column.name for column in report.columns if not column.noise and column.name not in key),
         immutable_time=report.time_column if report.immutable_time else None,
         watermarks=_lost(dataset, prepared, known, rows=bool(files))
-        | _watermarks(dataset.details, prepared, unread, latest),
+        | {watermark_name(scope, dataset.details): _microseconds(end) for scope, end in ends.items()}
+        | _looks(report, dataset, prepared, ends),
         days=days,
         read=[scope.rows for scope in prepared.scopes if scope.id not in unread] if incomplete else None,
         forgotten=_forgotten(report, prepared, whole),
@@ -110,22 +113,43 @@ def watermark_name(scope_id: str, details: Details) -> str:
     return ":".join([scope_id, *filter(None, (details.stat, details.resolution))])
 
 
-def _watermarks(
+def late_name(scope_id: str, details: Details) -> str:
+    """What is kept beside a scope's watermark: up to where it was when it was last looked through for late events."""
+    return f"late@{watermark_name(scope_id, details)}"
+
+
+def _looks(report: Report, dataset: DataSet, prepared: Prepared, ends: Mapping[str, dt.datetime]) -> dict[str, int]:
+    """The scopes that were looked through for late events, or read so far back that none can be missing."""
+    if not report.immutable_time:
+        return {}
+    far = {
+        scope
+        for scope, window in prepared.spans.items()
+        if window.start is None or window.start <= window.read_end - LATEST
+    }
+    done = prepared.looked_through | far
+    return {late_name(scope, dataset.details): _microseconds(end) for scope, end in ends.items() if scope in done}
+
+
+def _microseconds(instant: dt.datetime) -> int:
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def _ends(
     details: Details, prepared: Prepared, unread: set[str], latest: Mapping[str, dt.datetime]
-) -> dict[str, int]:
-    """Where the next run begins, per scope: reading stopped at the window's `read_end`.
+) -> dict[str, dt.datetime]:
+    """Up to where each scope was read: to the window's `read_end`, where the next run begins.
 
     Events bear the time of Sentry's clocks. Where this machine's is ahead of them, nothing was read of what comes until then.
     Days that somebody chose move no watermark, since what lies between it and them was not read.
     """
     if not isinstance(details.duration, AllAvailable | SinceLastRun):
         return {}
-    ends = {
-        scope.id: min(prepared.spans[scope.id].read_end, latest.get(scope.url, LATEST))
+    return {
+        scope.id: min(prepared.spans[scope.id].read_end, latest.get(scope.url, ALWAYS))
         for scope in prepared.scopes
         if scope.id in prepared.spans and scope.id not in unread
     }
-    return {watermark_name(scope, details): (end - _EPOCH) // _MICROSECOND for scope, end in ends.items()}
 
 
 def _lost(dataset: DataSet, prepared: Prepared, known: Collection[str], *, rows: bool) -> dict[str, int]:
@@ -137,7 +161,7 @@ def _lost(dataset: DataSet, prepared: Prepared, known: Collection[str], *, rows:
     if dataset.update_method is UpdateMethod.REPLACE and (rows or not dataset.keep_when_empty):
         return dict.fromkeys(known, NO_WATERMARK)
     if dataset.update_method is UpdateMethod.PARTITION:
-        chosen = {watermark_name(scope, dataset.details) for scope in prepared.spans}
+        chosen = {name(scope, dataset.details) for scope in prepared.spans for name in (watermark_name, late_name)}
         return dict.fromkeys(set(known) - chosen, NO_WATERMARK)
     return {}
 

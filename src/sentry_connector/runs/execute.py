@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import errno
+import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ from sentry_connector.errors import (
     UnknownName,
 )
 from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
+from sentry_connector.extraction.late import LATEST, Lookout
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.read import Extraction, Reader
@@ -41,7 +43,8 @@ from sentry_connector.extraction.spool import Layout, Spool
 from sentry_connector.redact import Redactor
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.model import Report
-from sentry_connector.runs.commit import commit_of, report_key, unread_scopes, watermark_name
+from sentry_connector.reports.scopes import Scope
+from sentry_connector.runs.commit import commit_of, late_name, report_key, unread_scopes, watermark_name
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import Holding, held
 from sentry_connector.runs.log import Log, run_log
@@ -256,6 +259,7 @@ class _Attempt:
             now=instant_of(self.run),
             settle=dt.timedelta(seconds=self.house.settings.settle),
             watermark=lambda scope: _instant(known.get(watermark_name(scope, self.dataset.details))),
+            lookout=self._lookout(known),
             whole_days=self.dataset.update_method is UpdateMethod.PARTITION,
             surveys=spool.surveys or None,
             memory=memory,
@@ -266,6 +270,27 @@ class _Attempt:
             spool.keep_surveys(dict(prepared.surveys))
         spool.layout = self._layout(prepared)
         return prepared
+
+    def _lookout(self, known: Mapping[str, int]) -> Lookout | None:
+        """When and by what late events are looked for."""
+        now, hours = instant_of(self.run), self.house.settings.late_hours
+        if not hours:
+            return None
+
+        def since(scope: Scope) -> dt.datetime | None:
+            before = _instant(known.get(late_name(scope.id, self.dataset.details)))
+            if before is None:
+                return now - LATEST
+            return before - LATEST if now - before >= dt.timedelta(hours=hours) else None
+
+        return Lookout(since=since, held=self._held)
+
+    async def _held(self, scope: Scope, start: dt.datetime, end: dt.datetime) -> Mapping[int, int]:
+        """What the table has of a scope, hour by hour."""
+        column, item = self.report.time_column, self.report.counted_column
+        if column is None or item is None:
+            raise ValueError(f"{self.report.slug} has nothing that is counted by the hour")
+        return await self.holding.aside(lambda: self.table.hourly(column, item, scope.rows, start, end))
 
     async def _read(self, client: SentryClient, spool: Spool, prepared: Prepared) -> Extraction:
         session = Session(
@@ -352,13 +377,15 @@ class _Attempt:
         partitioned = self.dataset.update_method is UpdateMethod.PARTITION
         return Layout(
             key=report_key(self.report, prepared),
+            first_stays=self.report.immutable_time,
             day_column=self.report.time_column if partitioned else None,
             timezone=self.dataset.details.timezone,
         )
 
     def _keep_windows(self, prepared: Prepared) -> None:
         """The resolved windows stand in the history and in the log."""
-        distinct = tuple(dict.fromkeys(prepared.spans.values()))
+        again = itertools.chain.from_iterable(prepared.again.values())
+        distinct = tuple(dict.fromkeys([*prepared.spans.values(), *again]))
         for window in distinct:
             self.log.info("window", window=windows.describe(window, self.dataset.details.timezone))
         self._keep(windows=distinct)

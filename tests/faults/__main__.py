@@ -30,7 +30,7 @@ def main() -> int:
     if chosen.trace:
         for result in results:
             sys.stdout.write("\n".join([f"seed {result.seed}", *result.ledger.trace, ""]))
-    sys.stdout.write(report(results, time.perf_counter() - began))
+    sys.stdout.write(f"{report(results)}{time.perf_counter() - began:.1f} s\n")
     return int(any(result.differences for result in results))
 
 
@@ -50,7 +50,7 @@ def batch_played(seeds: range, *, delta: bool) -> list[Result]:
         return [play(seed, place, delta=delta) for seed in seeds]
 
 
-def report(results: list[Result], seconds: float) -> str:
+def report(results: list[Result]) -> str:
     """Differences, how often each fault fired, how runs ended."""
     fired: Counter[Fault] = sum((result.ledger.fired for result in results), Counter())
     verdicts: Counter[str] = sum((result.verdicts for result in results), Counter())
@@ -58,7 +58,7 @@ def report(results: list[Result], seconds: float) -> str:
     lines += [f"{fired[fault]:8,}  {fault.value}" for fault in Fault]
     ends = ", ".join(f"{count:,} {verdict}" for verdict, count in verdicts.most_common())
     differing = sum(bool(result.differences) for result in results)
-    lines.append(f"{len(results):,} seeds, {differing} differ; runs: {ends}; {seconds:.1f} s")
+    lines.append(f"{len(results):,} seeds, {differing} differ; runs: {ends}")
     return "\n".join([*lines, ""])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from sentry_connector.destinations.delta_commits import NO_WATERMARK
-from sentry_connector.destinations.model import DAY, Commit, Committed, Days, StagedFile, UpdateMethod
+from sentry_connector.destinations.model import DAY, Commit, Committed, Days, Forgotten, StagedFile, UpdateMethod
 from sentry_connector.errors import KeyViolated, TableChanged
 
 Row = dict[str, Any]
@@ -120,7 +121,16 @@ def _counts(**rows: int) -> Committed:
 def _replace(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Committed]:
     if not staged and commit.keep_when_empty:
         return list(stored), _counts()
-    return staged, _counts(written=len(staged), deleted=len(stored))
+    kept = [row for row in stored if any(_is_forgotten(row, one) for one in commit.forgotten)]
+    return [*staged, *kept], _counts(written=len(staged), deleted=len(stored) - len(kept))
+
+
+def _is_forgotten(row: Row, one: Forgotten) -> bool:
+    return _bears(row, one.marks) and row[one.column] is not None and row[one.column] < one.before
+
+
+def _bears(row: Row, mark: Mapping[str, str]) -> bool:
+    return all(str(row[name]) == value for name, value in mark.items())
 
 
 def _append(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Committed]:
@@ -131,7 +141,7 @@ def _append(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[l
 
 def _upsert(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Committed]:
     group = commit.replace_together or commit.key
-    names = list(commit.compared) or [name for name in commit.schema.names if not name.startswith("_")]
+    names = _compared(commit)
     incoming = {_key_of(row, commit.key): row for row in staged}
     groups = {_key_of(row, group) for row in staged}
     before = {_key_of(row, commit.key): row for row in stored}
@@ -147,18 +157,32 @@ def _upsert(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[l
 
 
 def _partition(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Committed]:
-    days = commit.days or Days()
+    days, names = commit.days or Days(), [*commit.key, *_compared(commit)]
 
     def is_read_again(row: Row) -> bool:
-        marks = commit.read
-        marked = marks is None or any(all(str(row[name]) == value for name, value in mark.items()) for mark in marks)
+        marked = commit.read is None or any(_bears(row, mark) for mark in commit.read)
         return row[DAY] in days.whole and marked
 
+    def contents(rows: Iterable[Row], day: dt.date) -> Counter[str]:
+        return Counter(repr([row.get(name) for name in names]) for row in rows if row[DAY] == day)
+
+    old = [row for row in stored if is_read_again(row)]
+    same = {day for day in {row[DAY] for row in old} if contents(old, day) == contents(staged, day)}
     known = {_key_of(row, commit.key) for row in stored}
-    kept = [row for row in stored if not is_read_again(row) and not days.drops(row[DAY])]
-    new = [row for row in staged if row[DAY] in days.whole or _key_of(row, commit.key) not in known]
-    new = [row for row in new if not days.drops(row[DAY])]
+    kept = [row for row in stored if (not is_read_again(row) or row[DAY] in same) and not days.drops(row[DAY])]
+    new = [
+        row
+        for row in staged
+        if row[DAY] not in same
+        and not days.drops(row[DAY])
+        and (row[DAY] in days.whole or _key_of(row, commit.key) not in known)
+    ]
     return [*kept, *new], _counts(written=len(new), deleted=len(stored) - len(kept))
+
+
+def _compared(commit: Commit) -> list[str]:
+    everything = [name for name in commit.schema.names if name not in commit.key and not name.startswith("_")]
+    return list(commit.compared) or everything
 
 
 _METHODS = {

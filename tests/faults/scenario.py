@@ -89,7 +89,7 @@ def scenario_of(seed: int) -> Scenario:
         compress=random.random() < 0.4,
         latency=random.choice([0.01, 0.05, 0.4]),
         part_rows=random.choice([60, 150, 50_000]),
-        page_rows=random.choice([None, None, 20, 45]),
+        page_rows=random.choice([None, 15, 20, 45]),
         rounds=tuple(_round(random) for _ in range(random.randint(2, 4))),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import sqlite3
 import tempfile
 import threading
 from collections import Counter
@@ -99,8 +100,14 @@ class Ground:
 
     def backup(self) -> Path:
         """A copy of the store as it is now."""
-        self.store.close()  # with the last connection, what is in SQLite's log goes into the file
-        return Path(shutil.copy(self.home / "connector.db", self.folder / "backup.db"))
+        copy = self.folder / "backup.db"
+        copy.unlink(missing_ok=True)
+        with (
+            contextlib.closing(sqlite3.connect(self.home / "connector.db")) as store,
+            contextlib.closing(sqlite3.connect(copy)) as target,
+        ):
+            store.backup(target)
+        return copy
 
     def restore(self, copy: Path) -> None:
         """Put the store back to what it was when the copy was made."""
@@ -252,7 +259,7 @@ class Simulation:
             return None
         self._tell(f"{name}: {run.verdict} {run.error.name if run.error else ''}")
         self.result.verdicts[str(run.verdict)] += 1
-        known = self._known.pop(run.id, known)
+        known = self._known.setdefault(run.id, known)
         if run.verdict is Verdict.FAILED and self._overtakes == 0 and self._state() != before:
             self._differs(f"{name}: FAILED, and the table changed")
         if run.verdict is Verdict.COMPLETE:

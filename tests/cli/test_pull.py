@@ -79,13 +79,61 @@ def test_a_limit_is_complete_by_request(shell: Shell, tmp_path: Path) -> None:
     assert result.stderr.rstrip().endswith("COMPLETE, limited by request")
 
 
-def test_explain_reads_nothing(shell: Shell, sentry: Simulation) -> None:
+def test_explain_tells_rows_and_requests_beforehand_and_reads_none(
+    shell: Shell, sentry: Simulation, count: int, tmp_path: Path
+) -> None:
     before = sentry.requests
     plan = shell.json(*EVENTS, "--explain")
-    asked = sentry.requests - before
-    assert all("/api/0/" in one["url"] and one["scope"] == "acme/shop" for one in plan["requests"])
+    assert sentry.requests - before == plan["requests_for_plan"] <= 4  # the lists that find the project, and the counts
+    counted = len(sentry.world.project("acme", "shop").events)  # Sentry counts the last minute too
+    assert count <= plan["rows"] <= counted
     assert len(plan["windows"]) == 1
-    assert asked <= 3  # the lists that find the project
+    (one,) = plan["slices"]
+    assert one["scope"] == "acme/shop"
+    assert "/api/0/projects/acme/shop/events/" in one["url"]
+    assert one["rows"] == one["counted"] == plan["rows"]
+    assert [way["taken"] for way in one["ways"]] == [True]
+    assert plan["requests_by_budget"] == {"project-events": plan["requests"]}
+    assert plan["bound"] is None, "a page after another"
+    assert plan["seconds"] > 0
+    done = shell.json(*EVENTS, "--output", str(tmp_path / "rows.jsonl"))
+    assert done["rows"] == count
+    # A page that turns out to be the last one shows it by another, empty one at the most.
+    assert plan["requests"] <= done["requests"] - plan["requests_for_plan"] <= 2 * plan["requests"] + 1
+
+
+def test_explain_shows_equal_ways_by_the_limits_that_bound_them(tmp_path: Path) -> None:
+    world = World.build(now=dt.datetime.now(dt.UTC), events=2000, issues=60)
+    with start_in_thread(world, limits="sentry.io") as limited:
+        shell = Shell(
+            {
+                "SENTRY_CONNECTOR_HOME": str(tmp_path / "home"),
+                "SENTRY_URL": limited.url,
+                "SENTRY_AUTH_TOKEN": limited.token,
+            }
+        )
+        result = shell.ok(*EVENTS, "--with-bodies", "--explain")
+        view = shell.json(*EVENTS, "--with-bodies", "--explain")
+    table, _, summary = result.stdout.partition("\n\n")
+    heading, *ways = table.splitlines()
+    assert heading.split() == ["scope", "from", "to", "rows", "asked", "budgets", "requests", "seconds", "taken"]
+    assert [line.split()[-1] for line in ways] == ["no", "yes", "no"]
+    assert "for each of /organizations/{organization}/issues/" in ways[1]
+    told = dict(line.split(maxsplit=1) for line in summary.splitlines() if not line.startswith(("bounded", "asked")))
+    assert told["slices"] == "1"
+    assert told["rows"] == f"{view['rows']:,}"
+    assert view["bound"] == {"budget": "default", "requests": 40, "seconds": 1, "at_once": 25}
+    assert told["time"].endswith(" s")
+    assert "bounded by           default: 40 requests in 1 s, 25 at once" in summary
+    assert result.stderr.startswith("Days: ")
+
+
+def test_explain_does_not_guess_what_nobody_counts(shell: Shell) -> None:
+    told = shell.ok("pull", "projects", "--explain").stdout
+    assert "rows                 not counted beforehand" in told
+    assert "requests             at least 2" in told
+    limited = shell.ok(*EVENTS, "--limit", "7", "--explain").stdout
+    assert "rows                 7 at the most" in limited
 
 
 def test_the_environment_fills_menus(shell: Shell, count: int) -> None:

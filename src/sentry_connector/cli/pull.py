@@ -11,15 +11,14 @@ import typer
 from sentry_connector.app import App
 from sentry_connector.app import app as connector
 from sentry_connector.cli.details import DetailsOptions, filled_from_environment
+from sentry_connector.cli.explain import print_explained
 from sentry_connector.cli.files import FileOptions, Target
 from sentry_connector.cli.options import AccountName, AsJson, typer_app, with_options
-from sentry_connector.cli.output import note, note_days, print_json
+from sentry_connector.cli.output import note, note_days
 from sentry_connector.cli.progress import shown_progress
-from sentry_connector.cli.tables import print_table
 from sentry_connector.errors import RunIncomplete
 from sentry_connector.operations import accounts
 from sentry_connector.operations import pull as operations
-from sentry_connector.operations.pull import Explained
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.details import Details
 from sentry_connector.reports.model import Report
@@ -37,7 +36,9 @@ def pull(
     account: AccountName = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after so many rows.")] = None,
     *,
-    explain: Annotated[bool, typer.Option("--explain", help="Only say what would be asked of Sentry.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Only say what would be read, how, and how long it should take.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read one report, straight to a file or standard output. Nothing is stored.
@@ -51,7 +52,8 @@ def pull(
         target = files.checked()
         connection = accounts.connection(house, account)
         if explain:
-            _explain(asyncio.run(operations.explain(found, details, connection, house)), as_json=as_json)
+            plan = asyncio.run(operations.explain(found, details, connection, house, limit=limit))
+            print_explained(plan, found, limit, as_json=as_json)
             return
         summary = asyncio.run(_pull(found, details, connection, house, target, limit))
     _tell(summary, target, as_json=as_json)
@@ -96,12 +98,3 @@ def _tell(summary: dict[str, Any], target: Target, *, as_json: bool) -> None:
     limited = ", limited by request" if summary["limited"] else ""
     counted = f"{summary['rows']:,} rows, {summary['requests']:,} requests, {summary['seconds']:.1f} s"
     target.tell(summary, f"{counted}, {summary['verdict']}{limited}", as_json=as_json)
-
-
-def _explain(plan: Explained, *, as_json: bool) -> None:
-    requests = [{"scope": scope, "url": url, "budget": budget} for scope, url, budget in plan.slices]
-    if as_json:
-        print_json({"windows": list(plan.windows), "requests": requests})
-        return
-    note_days(plan.windows)
-    print_table(["scope", "budget", "first request"], [[one["scope"], one["budget"], one["url"]] for one in requests])

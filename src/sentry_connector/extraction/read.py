@@ -23,6 +23,7 @@ from sentry_connector.extraction.reading import Reading, Session
 from sentry_connector.extraction.spool import SliceRecord
 from sentry_connector.extraction.ways import Pace
 from sentry_connector.reports.model import Endpoint
+from sentry_connector.sentry.client import SentryClient
 
 Choose = Callable[[Endpoint, int | None, Pace], Endpoint]
 """Which of an endpoint and its equals is asked, by the number of rows that are expected and the server's pace."""
@@ -142,7 +143,7 @@ class Reader:
 
     async def _by_cheapest(self, way: Alternative, one: Slice) -> SliceRecord:
         """By the cheapest of equal ways; one that the server or the token does not know leaves it to the endpoint itself."""
-        chosen = self.choose(way.endpoint, one.rows, self._pace(one))
+        chosen = self.choose(way.endpoint, one.rows, pace_of(self.session.client, one.scope.url))
         if chosen is not way.endpoint:
             try:
                 equal = alternative(chosen, self.session.report, self.session.details, one).on_trial(True)
@@ -151,10 +152,11 @@ class Reader:
                 pass
         return await Reading(self.session, way, one).to_its_end()
 
-    def _pace(self, one: Slice) -> Pace:
-        client = self.session.client
-        budget, latency = client.budget(one.scope.url), client.usage.latency or ways.USUAL_LATENCY
-        return Pace(limit=budget.limit, concurrency=budget.concurrency, latency=latency)
+
+def pace_of(client: SentryClient, url: str) -> Pace:
+    """How fast the host of a base URL may be asked, as far as a client knows."""
+    budget = client.budget(url)
+    return Pace(limit=budget.limit, concurrency=budget.concurrency, latency=client.usage.latency or ways.USUAL_LATENCY)
 
 
 def _leads_to(endpoint: Endpoint, refusal: ConnectorError) -> bool:

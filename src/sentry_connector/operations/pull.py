@@ -8,16 +8,17 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from sentry_connector.extraction.explain import Outlook, SlicePlan, explained, outlook
 from sentry_connector.extraction.incomplete import Incomplete
-from sentry_connector.extraction.plan import alternatives
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.extraction.read import Choose, Reader
+from sentry_connector.extraction.read import Choose, Reader, pace_of
 from sentry_connector.extraction.reading import Session
 from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.extraction.spool import Layout, Spool, SpoolFile
@@ -156,27 +157,53 @@ async def pull_into(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explained:
-    """What a pull would do: its windows, and for each slice the first request of the best way to read it."""
+    """What a pull would do.
+
+    Attributes:
+        windows: the resolved dates, one line each.
+        slices: what would be read, and how.
+        outlook: what all of it takes.
+        incomplete: choices that stand for nothing, while others do.
+        asked: requests that the plan itself took: the lists of the menus, and the counts of events.
+    """
 
     windows: tuple[str, ...]
-    slices: tuple[tuple[str, str, str], ...]  # label, URL, rate budget
+    slices: tuple[SlicePlan, ...]
+    outlook: Outlook
+    incomplete: tuple[Incomplete, ...]
+    asked: int
 
 
-async def explain(report: Report, details: Details, connection: Connection, house: House) -> Explained:
-    """The plan of a pull; only the lists that the menus need are asked for.
+async def explain(
+    report: Report,
+    details: Details,
+    connection: Connection,
+    house: House,
+    *,
+    limit: int | None = None,
+    choose: Choose = cheapest,
+) -> Explained:
+    """The plan of a pull. Sentry is asked what the plan itself needs, and for no row.
+
+    Args:
+        report, details, connection, house, choose: as `pull_into`.
+        limit: rows after which the pull would stop; nobody counts the rows beforehand then.
 
     Raises:
-        ConnectorError: as `pull`.
+        ConnectorError: as `pull_into`.
     """
     details = menus.check(report, details, storing=False)
     async with house.client(connection) as client:
-        prepared = await _prepared(report, details, client, house, house.now())
-    first = [
-        (one.scope.label, request.url, request.family)
-        for one in prepared.slices
-        for request in alternatives(report, details, one)[0].requests
-    ]
-    return Explained(windows=_described(prepared, details), slices=tuple(first))
+        prepared = await _prepared(report, details, client, house, house.now(), look=limit is None)
+        pace = partial(pace_of, client)
+        slices = explained(report, details, prepared.slices, prepared.surveys, pace, choose)
+        return Explained(
+            windows=_described(prepared, details),
+            slices=slices,
+            outlook=outlook(slices, pace),
+            incomplete=prepared.incomplete,
+            asked=client.usage.requests,
+        )
 
 
 async def _prepared(

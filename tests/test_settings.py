@@ -55,6 +55,7 @@ def test_every_variable_is_read() -> None:
         "SENTRY_CONNECTOR_KEEP_VERSIONS": "3",
         "SENTRY_CONNECTOR_RETENTION_DAYS": "30",
         "SENTRY_CONNECTOR_LATE_HOURS": "12",
+        "SENTRY_CONNECTOR_RECONCILE_DAYS": "3",
         "NO_COLOR": "0",
     }
     assert set(env) == {setting.variable for setting in SETTINGS}
@@ -77,6 +78,7 @@ def test_every_variable_is_read() -> None:
         keep_versions=3,
         retention_days=30,
         late_hours=12,
+        reconcile_days=3,
         no_color=True,
     )
 

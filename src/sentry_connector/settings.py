@@ -40,6 +40,7 @@ class Settings:
     keep_versions: int = 10
     retention_days: int | None = None
     late_hours: int = 24
+    reconcile_days: int = 7
     no_color: bool = False
 
     def masked(self) -> dict[str, str | None]:
@@ -252,6 +253,13 @@ SETTINGS: tuple[Setting, ...] = (
         about="How often, in hours, Since Last Successful Run looks for events that arrived up to 30 days late; 0 = never.",
         default="24",
         parse=_whole(0, 24 * 365),
+    ),
+    Setting(
+        name="reconcile_days",
+        variable="SENTRY_CONNECTOR_RECONCILE_DAYS",
+        about="How often, in days, all issues are read for changes without activity and for issues that are gone; 0 = never.",
+        default="7",
+        parse=_whole(0, 3650),
     ),
     Setting(
         name="no_color",

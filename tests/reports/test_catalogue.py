@@ -15,6 +15,8 @@ from sentry_connector import reports
 from sentry_connector.errors import UnknownName
 from sentry_connector.reports.catalogue import CATALOGUE, find
 from sentry_connector.reports.model import (
+    DELETED_AT,
+    MOVED_TO,
     Column,
     ColumnType,
     Endpoint,
@@ -211,9 +213,9 @@ def test_every_column_is_named_described_and_filled_from_somewhere(report: Repor
     for column in report.columns:
         assert column.name == column.name.lower()
         assert column.name.isidentifier()
-        assert not column.name.startswith("_")  # those are the connector's own
+        assert column.is_ours == column.name.startswith("_")
         assert column.about.endswith((".", "…"))
-        assert column.sources or column.context or column.keyed
+        assert column.is_ours == (column.name in {DELETED_AT, MOVED_TO})
         assert column.context is None or column.context in FILLABLE
 
 

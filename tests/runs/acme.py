@@ -51,14 +51,18 @@ class HastyApp(StandingApp):
 
 @dataclass
 class Broken(Faults):
-    """A server that fails for ever on every request whose path contains `path`, but for the first `spared`; None = it is well."""
+    """A server that fails for ever on every request that contains `path`, or one of them, but for the first `spared`.
+
+    Without a path it is well.
+    """
 
     rate: float = 0.0
-    path: str | None = None
+    path: str | tuple[str, ...] | None = None
     spared: int = 0
 
     def strike(self, target: str) -> Fault | None:
-        if self.path is None or self.path not in target:
+        paths = (self.path,) if isinstance(self.path, str) else self.path or ()
+        if not any(path in target for path in paths):
             return None
         self.spared -= 1
         return Fault.INTERNAL_ERROR if self.spared < 0 else None

@@ -28,8 +28,7 @@ from sentry_connector.destinations.delta_errors import destination_errors
 from sentry_connector.destinations.delta_files import DataFile, files_of
 from sentry_connector.destinations.delta_merge import Change, change_of
 from sentry_connector.destinations.model import DAY, Commit, Committed, UpdateMethod, Version
-from sentry_connector.destinations.query import Snapshot, query
-from sentry_connector.destinations.sql_text import literal, quoted
+from sentry_connector.destinations.query import Snapshot
 from sentry_connector.errors import DestinationRefused, TableChanged, UnknownName
 
 ATTEMPTS = 5
@@ -236,30 +235,6 @@ class Delta:
         outside = (pc.field(column) < start) | (pc.field(column) >= end)
         dataset = pads.dataset(list(snapshot.files), schema=snapshot.schema, filesystem=self.log.folder.filesystem)
         return int(dataset.count_rows(filter=outside))
-
-    def hourly(
-        self, column: str, item: str, marks: Mapping[str, str], start: dt.datetime, end: dt.datetime
-    ) -> dict[int, int]:
-        """How many items the table has, by the hour (unix seconds) of their time.
-
-        Args:
-            column: the time column.
-            item: the column that tells items apart.
-            marks: column → value: only rows that bear all of them count.
-            start, end: only times in [start, end) count.
-        """
-        snapshot = self.snapshot()
-        if snapshot is None:
-            return {}
-        time = quoted(column)
-        marked = "".join(f" AND {quoted(name)} = {literal(value)}" for name, value in marks.items())
-        sql = (
-            f"SELECT CAST(epoch(date_trunc('hour', {time})) AS BIGINT) AS hour, count(DISTINCT {quoted(item)}) AS items"
-            f" FROM stored WHERE {time} >= {literal(start.isoformat())}::TIMESTAMPTZ"
-            f" AND {time} < {literal(end.isoformat())}::TIMESTAMPTZ{marked} GROUP BY hour"
-        )
-        with query(sql, {"stored": snapshot}) as reader:
-            return {row["hour"]: row["items"] for batch in reader for row in batch.to_pylist()}
 
     @contextmanager
     def _undisturbed(self) -> Iterator[None]:

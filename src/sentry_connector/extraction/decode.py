@@ -262,7 +262,7 @@ _NAMES_DECODER = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 def _is_missed(column: Column, present: set[str]) -> bool:
     """Whether a column's field should be there and is not; only the item's own fields are looked at, not those below."""
-    if column.optional or column.context or any(source.startswith("@") for source in column.sources):
+    if column.optional or column.context or column.is_ours or any(source.startswith("@") for source in column.sources):
         return False
     sources = [*column.sources, *(path for _, path in column.keyed)]
     return not any(tree.split(source)[0] in present for source in sources)

@@ -14,7 +14,7 @@ import msgspec
 from sentry_connector.extraction.survey import Span, Survey, split
 from sentry_connector.reports import windows
 from sentry_connector.reports.details import Details, Window
-from sentry_connector.reports.model import Endpoint, Grain, Paging, Report, Shape, WindowParams
+from sentry_connector.reports.model import Endpoint, Grain, Paging, Report, Shape, Vanishing, WindowParams
 from sentry_connector.reports.scopes import Scope
 from sentry_connector.sentry.wire import Request, api_path
 
@@ -173,6 +173,22 @@ def request_for_figures(report: Report, details: Details, scope: Scope, start: i
     return _request(
         report, report.figures.endpoint, Slice(id="figures", scope=scope, span=span), context_values(details, scope)
     )
+
+
+def request_for_some(
+    vanishing: Vanishing, report: Report, details: Details, scope: Scope, ids: Sequence[str]
+) -> Request:
+    """The request for those of several items that are there."""
+    request = _request(report, vanishing.some, Slice(id="some", scope=scope), context_values(details, scope))
+    return dataclasses.replace(request, params=(*request.params, *((vanishing.ids, one) for one in ids)))
+
+
+def requests_for_one(vanishing: Vanishing, report: Report, details: Details, scope: Scope, id: str) -> list[Request]:  # noqa: A002  # the field's name
+    """The requests for one item, to be tried in turn."""
+    values = context_values(details, scope) | {"issue": id}
+    usable = [endpoint for endpoint in vanishing.one if all(values.get(name) for name in _placeholders(endpoint))]
+    requests = [_request(report, endpoint, Slice(id="one", scope=scope), values) for endpoint in usable]
+    return [dataclasses.replace(one, alternatives_exist=one is not requests[-1]) for one in requests]
 
 
 def within(request: Request, endpoint: Endpoint, span: Span) -> Request:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from sentry_connector.destinations.delta import Delta
 from sentry_connector.destinations.model import Version
 from sentry_connector.reports import menus
-from sentry_connector.reports.model import Report
+from sentry_connector.reports.model import Column, Report
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import Account, DataSet, Run, RunState, Verdict
 
@@ -37,7 +37,7 @@ def report_view(report: Report) -> dict[str, Any]:
                 "name": column.name,
                 "type": column.type.value,
                 "about": column.about,
-                "source": " or ".join(column.paths) or "what was asked for",
+                "source": _source(column),
                 "key": column.name in report.key,
             }
             for column in report.columns
@@ -45,6 +45,13 @@ def report_view(report: Report) -> dict[str, Any]:
         "notes": list(report.notes),
         "docs": report.docs,
     }
+
+
+def _source(column: Column) -> str:
+    """Where a column's value comes from."""
+    if column.is_ours:
+        return "found out by the connector"
+    return " or ".join(column.paths) or "what was asked for"
 
 
 def account_view(account: Account, used_by: list[DataSet]) -> dict[str, Any]:

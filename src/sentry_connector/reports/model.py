@@ -31,7 +31,7 @@ class Column:
         about: one sentence: what the value means, with its unit where it has one.
         sources: where the value stands in an item of Sentry's answer: paths whose segments are parted by `/`
             (`user/ip_address`; a dot belongs to the name, as in `event.type`). The first path that is present and not
-            null wins. Empty for a column that comes only from the slice.
+            null wins. Empty for a column that comes only from the slice, or that the connector itself finds out.
         context: the name of the slice's value (a field of `Scope`, or `stat`, `resolution`) that fills the column where no
             source gives one.
         noise: the value differs by who asks or changes on its own; it does not count as a change of the row.
@@ -53,6 +53,11 @@ class Column:
     def paths(self) -> tuple[str, ...]:
         """Every path in the item that the value may come from; empty where only what was asked for says it."""
         return self.sources or tuple(path for _, path in self.keyed)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether neither Sentry's answer nor what was asked for says it: the connector finds it out."""
+        return not self.paths and self.context is None
 
 
 class Grain(StrEnum):
@@ -142,6 +147,32 @@ class Figures:
     item: str
 
 
+DELETED_AT = "_deleted_at"
+MOVED_TO = "_merged_into"
+"""Columns of reports whose rows can vanish; the connector fills them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vanishing:
+    """How it is found out whether items that a list does not show (any more) are still there.
+
+    Attributes:
+        item: the column that holds an item's id; `id` is the field of Sentry's answer.
+        some: answers those of several items that are there.
+        ids: its parameter that takes an id and is repeated.
+        most: ids that it is asked about at a time.
+        one: the ways to ask for one item by `{issue}`, best first. A merged item is answered by the one that survived.
+        owner: (path in the item, field of `Scope`): an item of somebody else is another one that has the same id.
+    """
+
+    item: str
+    some: Endpoint
+    ids: str
+    most: int
+    one: tuple[Endpoint, ...]
+    owner: tuple[str, str]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
     """One way to ask Sentry for a report.
@@ -198,6 +229,7 @@ class Report:
         immutable_time: the time of a row never changes, so that days can be replaced whole (Partition).
         replace_together: key columns whose rows are replaced as a group (the entries of an event).
         figures: an independent count of the items; None where Sentry has none.
+        vanishing: how items that are gone are found out; None where they are not looked for.
         item_owner: (path in the item, field of `Scope`): an item whose value is there and differs makes the answer malformed.
         left_out: documented fields of the answer that are no column, each with the reason.
         notes: what a user should know, one sentence each; they stand on the report's page.
@@ -222,6 +254,7 @@ class Report:
     immutable_time: bool = False
     replace_together: tuple[str, ...] = ()
     figures: Figures | None = None
+    vanishing: Vanishing | None = None
     item_owner: tuple[str, str] | None = None
     left_out: dict[str, str]
     notes: tuple[str, ...] = ()
@@ -279,6 +312,18 @@ def timestamp(name: str, about: str, *sources: str, context: str | None = None, 
 def json(name: str, about: str, *sources: str, context: str | None = None, noise: bool = False) -> Column:
     """A column of JSON text: arrays, objects of varying keys, objects deeper than three levels."""
     return _column(name, ColumnType.JSON, about, sources, context, noise)
+
+
+def vanished(what: str, other: str) -> tuple[Column, Column]:
+    """The columns that say of a row that Sentry does not have it any more: since when it is known, and what took its place."""
+    return (
+        Column(
+            name=DELETED_AT,
+            type=ColumnType.TIMESTAMP,
+            about=f"When a full read found that Sentry does not have the {what} any more, UTC; null while it does.",
+        ),
+        Column(name=MOVED_TO, type=ColumnType.TEXT, about=f"{other}; null where it was deleted."),
+    )
 
 
 def optional(*columns: Column) -> tuple[Column, ...]:

@@ -97,6 +97,8 @@ def _row(report: Report, column: Column) -> tuple[str, ...]:
 
 def _origin(column: Column) -> str:
     """Where a value comes from: the first of these paths that is there."""
+    if column.is_ours:
+        return "found out by the connector"
     return _codes(column.paths) if column.paths else "what was asked for"
 
 

@@ -9,6 +9,7 @@ from sentry_connector.reports.model import (
     Need,
     Paging,
     Report,
+    Vanishing,
     WindowParams,
     boolean,
     integer,
@@ -17,6 +18,7 @@ from sentry_connector.reports.model import (
     real,
     text,
     timestamp,
+    vanished,
 )
 from sentry_connector.reports.shared_columns import EARLIEST, ORGANIZATION
 
@@ -34,6 +36,23 @@ PROJECT_LIST = Endpoint(
     params=(("query", ""), ("statsPeriod", "")),  # an empty period: no sparkline is computed
     paging=Paging.LIMIT,
     family="project-issues",
+)
+BY_ID = Vanishing(
+    item="issue_id",
+    some=Endpoint(
+        path="/organizations/{organization}/issues/",
+        params=(("project", "{project_id}"),),
+        paging=Paging.NONE,
+        family="org-issues",
+    ),
+    ids="group",
+    most=50,
+    # Older servers know only the form without an organization.
+    one=tuple(
+        Endpoint(path=path, paging=Paging.NONE, family="issue-detail")
+        for path in ("/organizations/{organization}/issues/{issue}/", "/issues/{issue}/")
+    ),
+    owner=("project/id", "project_id"),
 )
 _ON_REQUEST = "Sent only where it is asked for."
 _OF_THE_SEARCH = "It says how the issue matched a search; everything is read here."
@@ -95,9 +114,11 @@ REPORT = Report(
         boolean("is_bookmarked", "Whether the token's user has bookmarked the issue.", noise=True),
         boolean("is_subscribed", "Whether the token's user gets mail about the issue.", noise=True),
         json("subscription_details", "Why the token's user gets mail about it.", noise=True),
+        *vanished("issue", "Id of the issue that it was merged into"),
     ),
     key=("project_id", "issue_id"),
     time_column="last_seen",
+    vanishing=BY_ID,
     item_owner=("project/id", "project_id"),
     left_out={
         "lifetime/stats": "A sparkline; the Events Counts reports hold counts by time.",
@@ -116,7 +137,8 @@ REPORT = Report(
     notes=(
         "event_count, user_count, first_seen and last_seen are of the issue's whole life, whatever dates are chosen.",
         "Dates choose issues by last_seen; Sentry lists issues with an event within its retention, 90 days as a rule.",
-        "A change of status or assignee moves no time: only a run over all dates sees it on issues that stay quiet.",
+        "A change of status or assignee moves no time: Since Last Successful Run reads the whole list once a week for it.",
+        "Then it also marks the issues that are gone, by _deleted_at; one that is older than Sentry's retention is not.",
     ),
     docs="https://docs.sentry.io/api/events/list-an-organizations-issues/",
 )

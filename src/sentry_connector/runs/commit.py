@@ -44,6 +44,7 @@ def commit_of(
     retention: dt.timedelta | None,
     known: Collection[str],
     latest: Mapping[str, dt.datetime],
+    reconciled: Collection[str] = (),
 ) -> Commit:
     """The commit of a run. Scopes that are not whole give it neither rows nor watermarks.
 
@@ -57,6 +58,7 @@ def commit_of(
         retention: how long Sentry keeps events; None where nobody has said it: then what was read tells how far it reaches.
         known: names of the watermarks that the table has.
         latest: host → the time up to which its own clock says that what happened could be read.
+        reconciled: ids of the scopes whose rows were all held against a full read.
     """
     incomplete = (*prepared.incomplete, *extraction.incomplete)
     unread = unread_scopes(prepared, extraction)
@@ -81,7 +83,8 @@ def commit_of(
         immutable_time=report.time_column if report.immutable_time else None,
         watermarks=_lost(dataset, prepared, known, rows=bool(files))
         | {watermark_name(scope, dataset.details): _microseconds(end) for scope, end in ends.items()}
-        | _looks(report, dataset, prepared, ends),
+        | _looks(report, dataset, prepared, ends)
+        | {full_name(scope, dataset.details): _microseconds(ends[scope]) for scope in reconciled if scope in ends},
         days=days,
         read=[scope.rows for scope in prepared.scopes if scope.id not in unread] if incomplete else None,
         forgotten=_forgotten(report, prepared, whole),
@@ -116,6 +119,11 @@ def watermark_name(scope_id: str, details: Details) -> str:
 def late_name(scope_id: str, details: Details) -> str:
     """What is kept beside a scope's watermark: up to where it was when it was last looked through for late events."""
     return f"late@{watermark_name(scope_id, details)}"
+
+
+def full_name(scope_id: str, details: Details) -> str:
+    """What is kept beside a scope's watermark: up to where it was when all of it was last held against a full read."""
+    return f"full@{watermark_name(scope_id, details)}"
 
 
 def _looks(report: Report, dataset: DataSet, prepared: Prepared, ends: Mapping[str, dt.datetime]) -> dict[str, int]:

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from sentry_connector.destinations.delta import Delta
+from sentry_connector.destinations.looks import Part, by_hour
 from sentry_connector.destinations.model import Committed, UpdateMethod
 from sentry_connector.errors import (
     AccessDenied,
@@ -44,11 +45,12 @@ from sentry_connector.redact import Redactor
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.model import Report
 from sentry_connector.reports.scopes import Scope
-from sentry_connector.runs.commit import commit_of, late_name, report_key, unread_scopes, watermark_name
+from sentry_connector.runs.commit import commit_of, full_name, late_name, report_key, unread_scopes, watermark_name
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import Holding, held
 from sentry_connector.runs.log import Log, run_log
 from sentry_connector.runs.outcome import Outcome, drift_warnings
+from sentry_connector.runs.reconcile import Reconciled, Reconciler
 from sentry_connector.sentry.client import SentryClient
 from sentry_connector.store.records import Account, AccountStatus, DataSet, Missing, Problem, Run, RunState, Verdict
 
@@ -209,10 +211,11 @@ class _Attempt:
         async with self.house.client(connection, self.progress.wait) as client:
             try:
                 prepared, extraction = await self._gathered(client, spool, known)
+                reconciled = await self._reconciled(client, spool, prepared, extraction, known)
             finally:
                 self.progress.used(client.usage)
             latest = self._latest(client, prepared, began)
-        return await self._commit(prepared, extraction, spool, known, latest)
+        return await self._commit(prepared, reconciled, spool, known, latest)
 
     def _latest(self, client: SentryClient, prepared: Prepared, began: float) -> dict[str, dt.datetime]:
         """Host → the time up to which, by its own clock when reading began, whatever happened could be read."""
@@ -258,7 +261,7 @@ class _Attempt:
             client,
             now=instant_of(self.run),
             settle=dt.timedelta(seconds=self.house.settings.settle),
-            watermark=lambda scope: _instant(known.get(watermark_name(scope, self.dataset.details))),
+            watermark=lambda scope: self._watermark(scope, known),
             lookout=self._lookout(known),
             whole_days=self.dataset.update_method is UpdateMethod.PARTITION,
             surveys=spool.surveys or None,
@@ -270,6 +273,45 @@ class _Attempt:
             spool.keep_surveys(dict(prepared.surveys))
         spool.layout = self._layout(prepared)
         return prepared
+
+    def _watermark(self, scope_id: str, known: Mapping[str, int]) -> dt.datetime | None:
+        """Where a scope's last window ended; None where all of it is to be read."""
+        if self._is_full_read_due(scope_id, known):
+            return None
+        return _instant(known.get(watermark_name(scope_id, self.dataset.details)))
+
+    def _is_full_read_due(self, scope_id: str, known: Mapping[str, int]) -> bool:
+        """Whether it is time to hold all rows of a scope against a full read."""
+        days = self.house.settings.reconcile_days
+        if not days or self.report.vanishing is None or self.dataset.update_method is not UpdateMethod.UPSERT:
+            return False
+        before = _instant(known.get(full_name(scope_id, self.dataset.details)))
+        return before is None or instant_of(self.run) - before >= dt.timedelta(days=days)
+
+    async def _reconciled(
+        self, client: SentryClient, spool: Spool, prepared: Prepared, extraction: Extraction, known: Mapping[str, int]
+    ) -> Reconciled:
+        """What was read, with the rows of the table that are gone: of scopes whose turn it is, and that were read whole."""
+        unread = unread_scopes(prepared, extraction)
+        scopes = [
+            scope
+            for scope in prepared.scopes
+            if scope.id in prepared.spans
+            and prepared.spans[scope.id].start is None
+            and scope.id not in unread
+            and self._is_full_read_due(scope.id, known)
+        ]
+        if self.report.vanishing is None or not scopes:
+            return Reconciled(extraction=extraction)
+        reconciler = Reconciler(
+            session=self._session(client, spool, prepared),
+            vanishing=self.report.vanishing,
+            table=self.table,
+            holding=self.holding,
+            now=instant_of(self.run),
+            retention=_retention(self.house),
+        )
+        return await reconciler.reconcile(extraction, scopes)
 
     def _lookout(self, known: Mapping[str, int]) -> Lookout | None:
         """When and by what late events are looked for."""
@@ -290,10 +332,20 @@ class _Attempt:
         column, item = self.report.time_column, self.report.counted_column
         if column is None or item is None:
             raise ValueError(f"{self.report.slug} has nothing that is counted by the hour")
-        return await self.holding.aside(lambda: self.table.hourly(column, item, scope.rows, start, end))
+        part = Part(marks=scope.rows, time=column, start=start, end=end)
+
+        def look() -> Mapping[int, int]:
+            stored = self.table.snapshot()
+            return {} if stored is None else by_hour(stored, part, item)
+
+        return await self.holding.aside(look)
 
     async def _read(self, client: SentryClient, spool: Spool, prepared: Prepared) -> Extraction:
-        session = Session(
+        session = self._session(client, spool, prepared)
+        return await Reader(session=session, concurrency=self.house.settings.concurrency).read(prepared.slices)
+
+    def _session(self, client: SentryClient, spool: Spool, prepared: Prepared) -> Session:
+        return Session(
             client=client,
             report=self.report,
             details=self.dataset.details,
@@ -303,23 +355,23 @@ class _Attempt:
             progress=self.progress,
             surveys=prepared.surveys,
         )
-        return await Reader(session=session, concurrency=self.house.settings.concurrency).read(prepared.slices)
 
     async def _commit(
         self,
         prepared: Prepared,
-        extraction: Extraction,
+        reconciled: Reconciled,
         spool: Spool,
         known: Collection[str],
         latest: Mapping[str, dt.datetime],
     ) -> Outcome:
+        extraction = reconciled.extraction
         incomplete = (*prepared.incomplete, *extraction.incomplete)
         for one in incomplete:
             self.log.warning("scope is not whole", scope=one.label, reason=one.reason, error=one.error)
         outcome = Outcome.of_reading(
             tuple(Missing(scope=one.label, reason=self.redactor.redact(one.reason)) for one in incomplete),
             rows_read=sum(record.rows_read for record in extraction.records),
-            warnings=(*extraction.warnings, *drift_warnings(extraction)),
+            warnings=(*extraction.warnings, *reconciled.warnings, *drift_warnings(extraction)),
         )
         if incomplete and self.dataset.update_method is UpdateMethod.REPLACE:
             return outcome
@@ -338,6 +390,7 @@ class _Attempt:
             retention=_retention(self.house),
             known=known,
             latest=latest,
+            reconciled=reconciled.scopes,
         )
         self._keep_findings(outcome)
         committed = await self.holding.aside(lambda: self.table.commit(commit))

@@ -1,0 +1,91 @@
+"""What a run asks of the table that it is going to change: how much is there, what is missing in what was read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from sentry_connector.destinations.query import Snapshot, query
+from sentry_connector.destinations.sql_text import literal, quoted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """Some rows of a table: those that bear all values of `marks`, with a time in [start, end).
+
+    Attributes:
+        marks: column → value.
+        time: the time column.
+        start, end: UTC; None = no bound.
+    """
+
+    marks: Mapping[str, str]
+    time: str
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
+
+    def condition(self) -> str:
+        """It as SQL."""
+        bounds = ((">=", self.start), ("<", self.end))
+        times = [f"{quoted(self.time)} {sign} {_instant(at)}" for sign, at in bounds if at is not None]
+        return (
+            " AND ".join([*(f"{quoted(name)} = {literal(value)}" for name, value in self.marks.items()), *times])
+            or "true"
+        )
+
+
+def by_hour(table: Snapshot, part: Part, item: str) -> dict[int, int]:
+    """How many items there are in each hour (unix seconds); `item` is the column that tells them apart."""
+    sql = (
+        f"SELECT CAST(epoch(date_trunc('hour', {quoted(part.time)})) AS BIGINT) AS hour,"
+        f" count(DISTINCT {quoted(item)}) AS items FROM stored WHERE {part.condition()} GROUP BY hour"
+    )
+    with query(sql, {"stored": table}) as reader:
+        return {row["hour"]: row["items"] for batch in reader for row in batch.to_pylist()}
+
+
+def absent(table: Snapshot, read: Snapshot, part: Part, item: str, unless: str) -> list[str]:
+    """The items of the table that are not among those that were read, sorted.
+
+    Args:
+        table: what is stored.
+        read: what was read.
+        part: which of the stored rows are looked at.
+        item: the column that tells items apart.
+        unless: rows with a value in this column are not looked at.
+    """
+    name = quoted(item)
+    sql = (
+        f"SELECT DISTINCT {name} AS item FROM stored WHERE {part.condition()} AND {quoted(unless)} IS NULL"
+        f" AND {name} NOT IN (SELECT {name} FROM read WHERE {name} IS NOT NULL) ORDER BY item"
+    )
+    with query(sql, {"stored": _with_columns_of(table, read), "read": read}) as reader:
+        return [row["item"] for batch in reader for row in batch.to_pylist()]
+
+
+def rows_of(table: Snapshot, part: Part, item: str, items: Iterable[str], schema: pa.Schema) -> list[pa.RecordBatch]:
+    """The stored rows of some items, as `schema` has them."""
+    wanted = ", ".join(map(literal, items)) or "NULL"
+    columns = ", ".join(map(quoted, schema.names))
+    sql = f"SELECT {columns} FROM stored WHERE {part.condition()} AND {quoted(item)} IN ({wanted})"
+    whole = _with_columns_of(table, Snapshot(files=(), schema=schema))
+    with query(sql, {"stored": whole}) as reader:
+        return [
+            pa.RecordBatch.from_arrays(
+                [array.cast(field.type) for array, field in zip(batch.columns, schema, strict=True)], schema=schema
+            )
+            for batch in reader
+        ]
+
+
+def _with_columns_of(table: Snapshot, other: Snapshot) -> Snapshot:
+    """The table with the columns that it will have: those that it lacks are null."""
+    missing = [field for field in other.schema if field.name not in table.schema.names]
+    return replace(table, schema=pa.schema([*table.schema, *missing]))
+
+
+def _instant(at: dt.datetime) -> str:
+    return f"{literal(at.isoformat())}::TIMESTAMPTZ"

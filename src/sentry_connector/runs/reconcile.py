@@ -1,0 +1,139 @@
+"""A full read held against the table: rows that the list does not show any more are looked up, and marked where they are gone.
+
+Only a scope that was read whole is looked at, and of its rows only those younger than what Sentry keeps: an older one may be
+missing because Sentry forgot it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from sentry_connector.destinations.delta import Delta
+from sentry_connector.destinations.looks import Part, absent, rows_of
+from sentry_connector.destinations.query import Snapshot
+from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
+from sentry_connector.extraction.read import Extraction
+from sentry_connector.extraction.reading import Session
+from sentry_connector.extraction.spool import SliceRecord, SpoolFile
+from sentry_connector.extraction.vanished import gone
+from sentry_connector.reports.model import DELETED_AT, MOVED_TO, Vanishing
+from sentry_connector.reports.scopes import Scope
+from sentry_connector.runs.commit import LONGEST_RETENTION, RETENTION_EDGE, SHORTEST_RETENTION
+from sentry_connector.runs.lease import Holding
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciled:
+    """What was read, with the rows that were looked up.
+
+    Attributes:
+        extraction: the slices, with one more for each scope that was looked at.
+        scopes: ids of the scopes that were looked at to the end.
+        warnings: why others were not.
+    """
+
+    extraction: Extraction
+    scopes: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciler:
+    """Looks for the rows of one run's scopes that are gone.
+
+    Attributes:
+        session: what the run's reading shares.
+        vanishing: how items are looked up.
+        table, holding: the table, and the lease under which it is looked at.
+        now: the run's instant: when a row is found to be gone.
+        retention: how long Sentry keeps events; None where nobody has said it.
+    """
+
+    session: Session
+    vanishing: Vanishing
+    table: Delta
+    holding: Holding
+    now: dt.datetime
+    retention: dt.timedelta | None
+
+    async def reconcile(self, extraction: Extraction, scopes: Sequence[Scope]) -> Reconciled:
+        """Look at the rows of these scopes, each of which was read whole and from the beginning."""
+        stored = self.table.snapshot()
+        if stored is None:
+            return Reconciled(extraction=extraction, scopes=frozenset(scope.id for scope in scopes))
+        done: dict[str, SliceRecord] = {}
+        warnings = []
+        for scope in scopes:
+            records = [record for record in extraction.records if record.scope_id == scope.id]
+            try:
+                done[scope.id] = await self._scope(scope, records, stored)
+            except ONE_SCOPE_ONLY as error:
+                warnings.append(f"Which rows of {scope.label} are gone could not be found out: {error.message}")
+        return Reconciled(
+            extraction=replace(extraction, records=(*extraction.records, *done.values())),
+            scopes=frozenset(done),
+            warnings=tuple(warnings),
+        )
+
+    async def _scope(self, scope: Scope, records: Sequence[SliceRecord], stored: Snapshot) -> SliceRecord:
+        spool, name = self.session.spool, f"{scope.id.replace(':', '-').replace('@', '')}-vanished"
+        before = spool.record(name)
+        if before is not None:
+            return before
+        files = await spool.staged({record.slice_id for record in records})
+        read, part = self._snapshot(files), self._part(scope, records)
+        item = self.vanishing.item
+        ids = await self.holding.aside(lambda: absent(stored, read, part, item, DELETED_AT))
+        found = await gone(self.session, self.vanishing, scope, ids)
+        rows = await self.holding.aside(lambda: rows_of(stored, part, item, found, spool.schema))
+        writer = spool.writer(name, scope.id)
+        for batch in rows:
+            await writer.add(self._marked(batch, found))
+        return writer.finish()
+
+    def _part(self, scope: Scope, records: Sequence[SliceRecord]) -> Part:
+        """The rows of a scope that Sentry would still keep."""
+        if self.session.report.time_column is None:
+            raise ValueError(f"{self.session.report.slug} has no time to tell what Sentry still keeps")
+        oldest = min((record.oldest for record in records if record.oldest is not None), default=self.now)
+        start = kept_since(self.now, self.retention, oldest)
+        return Part(marks=scope.rows, time=self.session.report.time_column, start=start)
+
+    def _snapshot(self, files: Sequence[SpoolFile]) -> Snapshot:
+        """What was read, for a query."""
+        folder, spool = self.table.log.folder, self.session.spool
+        return Snapshot(
+            files=tuple(folder.absolute(file.path) for file in files),
+            schema=spool.schema,
+            filesystem=None if folder.is_local else folder.filesystem,
+        )
+
+    def _marked(self, batch: pa.RecordBatch, found: Mapping[str, str | None]) -> pa.RecordBatch:
+        """Stored rows with what became of them."""
+        moved = [found[id_] for id_ in batch[self.vanishing.item].to_pylist()]
+        count = batch.num_rows
+        news = {
+            DELETED_AT: [self.now] * count,
+            MOVED_TO: moved,
+            "_run_id": [self.session.run_id] * count,
+            "_extracted_at": [self.session.clock()] * count,
+        }
+        columns = [
+            pa.array(news[field.name], field.type) if field.name in news else batch[field.name]
+            for field in batch.schema
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def kept_since(now: dt.datetime, retention: dt.timedelta | None, oldest: dt.datetime) -> dt.datetime:
+    """Since when Sentry keeps what happened, for certain.
+
+    Where nobody has said how long it does, every plan keeps 30 days, and what was read shows how far back this one reaches.
+    """
+    if retention is not None:
+        return now - retention + RETENTION_EDGE
+    return max(now - LONGEST_RETENTION + RETENTION_EDGE, min(now - SHORTEST_RETENTION + RETENTION_EDGE, oldest))

@@ -173,15 +173,22 @@ def pull(
             all_available=all_available,
         ),
     )
-    house = app(os.environ)
-    connection = _connection(house, token, url, account)
     folder = tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX)
     try:
-        pulled = run_to_end(
-            lambda: pull_into(
-                Path(folder.name), found, details, connection, house, progress=Progress(), limit=limit, choose=choose
+        with app(os.environ) as house:
+            connection = _connection(house, token, url, account)
+            pulled = run_to_end(
+                lambda: pull_into(
+                    Path(folder.name),
+                    found,
+                    details,
+                    connection,
+                    house,
+                    progress=Progress(),
+                    limit=limit,
+                    choose=choose,
+                )
             )
-        )
     except BaseException:
         folder.cleanup()
         raise

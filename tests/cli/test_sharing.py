@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import signal
 import sqlite3
@@ -14,7 +15,11 @@ from typing import Any
 
 import pytest
 
+import sentry_connector
+from sentry_connector.sentry.address import origin
 from sentry_connector.simulator import Simulation, World, start_in_thread
+from sentry_connector.store.store import Store
+from sentry_connector.store.turns import lease_name
 from tests.cli.shell import Shell
 
 ENTRIES = ("pull", "project-events-entries", "--organization", "acme", "--project", "*", "--output")
@@ -75,3 +80,17 @@ def test_when_the_one_that_asks_is_killed_the_other_goes_on(person: Shell, limit
     both.remove(asks)
     assert summary(both[0])["verdict"] == "COMPLETE"
     assert limited.refused <= 0.02 * limited.requests
+
+
+def test_a_pull_from_python_leaves_its_turns_when_it_is_done(person: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second one, as in a notebook, would wait for them else."""
+    for name, value in person.env.items():
+        monkeypatch.setenv(name, value)
+    with sentry_connector.pull("Projects") as pulled:
+        assert pulled.rows
+    now = dt.datetime.now(dt.UTC)
+    with Store(f"sqlite:///{person.home / 'connector.db'}") as store:
+        place, identity = origin(person.env["SENTRY_URL"]), person.env["SENTRY_AUTH_TOKEN"]
+        name = lease_name(place, hashlib.sha256(identity.encode()).hexdigest(), "default")
+        assert store.leases.holder_of(name, dt.datetime.min.replace(tzinfo=dt.UTC)), "it had its turn"
+        assert store.leases.holder_of(name, now + dt.timedelta(seconds=1)) is None

@@ -26,6 +26,7 @@ def test_each_report_can_be_shown_by_name_and_slug(shell: Shell, report: object)
     assert {"slug", "name", "aliases", "about", "menus", "scope", "key", "time_column", "columns"} <= shown.keys()
     assert shown["columns"][0].keys() == {"name", "type", "about", "source", "key"}
     assert shown["columns"][0]["name"] in shell.ok("reports", "show", slug).stdout
+    assert f"{shown['check']}. {shown['check_about']}" in " ".join(shell.ok("reports", "show", slug).stdout.split())
 
 
 def test_menus_offer_what_the_token_sees(shell: Shell) -> None:

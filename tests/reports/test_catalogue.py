@@ -220,6 +220,12 @@ def test_every_column_is_named_described_and_filled_from_somewhere(report: Repor
 
 
 @every_report
+def test_a_report_says_what_it_is_checked_by_or_why_by_nothing(report: Report) -> None:
+    assert (report.figures is None) == (report.check == "none") == (report.unchecked is not None)
+    assert report.check_about.endswith(".")
+
+
+@every_report
 def test_keys_are_ids_texts_or_whole_numbers_and_times_are_times(report: Report) -> None:
     assert {report.column(name).type for name in report.key} <= {ColumnType.TEXT, ColumnType.INTEGER}
     assert all(column.type is ColumnType.TEXT for column in report.columns if column.name.endswith("_id"))

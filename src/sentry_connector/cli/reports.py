@@ -51,6 +51,7 @@ def show(
             "scope": found.scope,
             "key": found.key,
             "time column": found.time_column,
+            "check": f"{found.check}. {found.check_about}",
             "Sentry's page": found.docs,
         }
     )

@@ -32,6 +32,8 @@ def report_view(report: Report) -> dict[str, Any]:
         "scope": report.scope,
         "key": list(report.key),
         "time_column": report.time_column,
+        "check": report.check,
+        "check_about": report.check_about,
         "columns": [
             {
                 "name": column.name,

@@ -20,6 +20,7 @@ REPORT = Report(
     key=("project_id", "event_id"),
     time_column="date_created",
     immutable_time=True,
+    unchecked="Sentry counts events by project and hour, not by issue.",
     left_out=EVENT_LEFT_OUT,
     notes=(
         BODIES_NOTE,

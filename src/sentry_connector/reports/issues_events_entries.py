@@ -21,6 +21,7 @@ REPORT = Report(
     time_column="date_created",
     immutable_time=True,
     replace_together=("project_id", "event_id"),
+    unchecked="Sentry counts events by project and hour, not by issue.",
     left_out=entries_left_out(),
     notes=ENTRIES_NOTES,
     docs="https://docs.sentry.io/api/events/list-an-issues-events/",

@@ -228,7 +228,8 @@ class Report:
         time_column: the column that dates apply to.
         immutable_time: the time of a row never changes, so that days can be replaced whole (Partition).
         replace_together: key columns whose rows are replaced as a group (the entries of an event).
-        figures: an independent count of the items; None where Sentry has none.
+        figures: an independent count of the items, which what was read is held against; None where Sentry has none.
+        unchecked: why nothing is held against a figure.
         vanishing: how items that are gone are found out; None where they are not looked for.
         item_owner: (path in the item, field of `Scope`): an item whose value is there and differs makes the answer malformed.
         left_out: documented fields of the answer that are no column, each with the reason.
@@ -254,6 +255,7 @@ class Report:
     immutable_time: bool = False
     replace_together: tuple[str, ...] = ()
     figures: Figures | None = None
+    unchecked: str | None = None
     vanishing: Vanishing | None = None
     item_owner: tuple[str, str] | None = None
     left_out: dict[str, str]
@@ -264,6 +266,23 @@ class Report:
     def newest_first(self) -> bool:
         """Whether Sentry lists the rows by `time_column`, newest first, as it does with everything that has a time."""
         return self.time_column is not None and self.shape is not Shape.POINTS
+
+    @property
+    def check(self) -> str:
+        """How what was read is held against an independent figure: `none`, `exact`, `within 5 %`."""
+        if self.figures is None:
+            return "none"
+        return f"within {self.figures.percent:g} %" if self.figures.percent else "exact"
+
+    @property
+    def check_about(self) -> str:
+        """Which figure that is, or why there is none, in a sentence."""
+        if self.figures is None:
+            return self.unchecked or ""
+        return (
+            f"Whole hours are held against Sentry's own counts (`{self.figures.endpoint.path}`). Where they differ, they "
+            "are read once more; a difference that stays is a warning with both numbers."
+        )
 
     @property
     def counted_column(self) -> str | None:

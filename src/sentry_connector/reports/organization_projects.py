@@ -17,6 +17,7 @@ REPORT = Report(
     menus={Menu.ORGANIZATIONS: Need.REQUIRED},
     columns=(*ORGANIZATION, *PROJECT_IDENTITY, *PROJECT_FACTS),
     key=("organization_id", "project_id"),
+    unchecked="Sentry gives no other count of them.",
     left_out=PROJECT_LEFT_OUT,
     docs="https://docs.sentry.io/api/organizations/list-an-organizations-projects/",
 )

@@ -39,6 +39,7 @@ REPORT = Report(
         ),
     ),
     key=("organization_id", "repository_id"),
+    unchecked="Sentry gives no other count of them.",
     left_out={},
     notes=("Repositories that were deleted in Sentry are not listed.",),
     docs="https://docs.sentry.io/api/organizations/list-an-organizations-repositories/",

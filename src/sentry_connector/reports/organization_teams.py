@@ -30,6 +30,7 @@ REPORT = Report(
         json("access", "Scopes that the token has in the team.", noise=True),
     ),
     key=("organization_id", "team_id"),
+    unchecked="Sentry gives no other count of them.",
     left_out={
         "projects": "The Team Projects report holds it; it is not even asked for, which keeps pages small.",
         "externalTeams": "Names of the team in chat tools, sent only together with all the projects.",

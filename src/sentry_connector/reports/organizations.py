@@ -39,6 +39,7 @@ REPORT = Report(
         *optional(json("access", "Scopes that the token has in the organization.", noise=True)),
     ),
     key=("organization_id",),
+    unchecked="Sentry gives no other count of them.",
     left_out={
         "extraOptions": "Settings of Sentry's own pages.",
         "onboardingTasks": "The check list that Sentry's own pages show to new organizations.",

@@ -71,6 +71,7 @@ def _facts(report: Report) -> Iterable[str]:
         yield f"Dates apply to: `{report.time_column}`"
     yield f"Update methods: replace, append, upsert{', partition' if report.immutable_time else ''}"
     yield f"Read from: {_codes(dict.fromkeys(endpoint.path for endpoint in report.endpoints))}"
+    yield f"Check: {report.check}. {report.check_about}"
     if report.bodies:
         yield "Full event bodies: `--with-bodies`"
     if report.docs:

@@ -46,6 +46,7 @@ REPORT = Report(
     key=("project_id", "feedback_id"),
     time_column="date_created",
     immutable_time=True,
+    unchecked="Sentry gives no other count of them.",
     left_out={
         "event": "It repeats eventID.",
         "user/id": "The number of the server's own row on old servers; otherwise it repeats user/identifier.",

@@ -35,6 +35,7 @@ REPORT = Report(
         *PROJECT_FACTS,
     ),
     key=("project_id",),
+    unchecked="Sentry gives no other count of them.",
     left_out=PROJECT_LEFT_OUT
     | dict.fromkeys(("isInternal", "isPublic", "avatar", "color", "status"), _LEGACY_ONLY)
     | dict.fromkeys(

@@ -120,6 +120,7 @@ REPORT = Report(
     time_column="last_seen",
     vanishing=BY_ID,
     item_owner=("project/id", "project_id"),
+    unchecked="Sentry gives no other count of them.",
     left_out={
         "lifetime/stats": "A sparkline; the Events Counts reports hold counts by time.",
         "filtered": _OF_THE_SEARCH,

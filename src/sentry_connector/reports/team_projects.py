@@ -21,6 +21,7 @@ REPORT = Report(
     menus={Menu.ORGANIZATIONS: Need.REQUIRED, Menu.TEAMS: Need.REQUIRED},
     columns=(*ORGANIZATION, *TEAM, *PROJECT_IDENTITY, *PROJECT_FACTS),
     key=("team_id", "project_id"),
+    unchecked="Sentry gives no other count of them.",
     left_out=PROJECT_LEFT_OUT,
     notes=("A project of several teams is a row for each of them.",),
     docs="https://docs.sentry.io/api/teams/list-a-teams-projects/",

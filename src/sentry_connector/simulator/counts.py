@@ -84,7 +84,12 @@ def _times(project: Project, stat: str, start: int, end: int) -> Iterable[int]:
 def _counts(kind: str, reason: str, stat: str) -> bool:
     if stat in FILTER_REASONS:
         return reason == stat
-    wanted = {"received": ("rate_limited", "filtered"), "rejected": ("rate_limited",), "blacklisted": ("filtered",)}
+    wanted = {
+        "received": ("rate_limited", "filtered", "lost"),
+        "generated": ("lost",),
+        "rejected": ("rate_limited",),
+        "blacklisted": ("filtered",),
+    }
     return reason != "filtered-transaction" and kind in wanted.get(stat, ())
 
 

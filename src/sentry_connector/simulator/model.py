@@ -12,11 +12,11 @@ _TIME = attrgetter("time")
 
 
 class Outcome(NamedTuple):
-    """An event that was sent but not stored.
+    """An event that was sent but is not listed.
 
     Attributes:
         time: unix seconds.
-        kind: `rate_limited` or `filtered`.
+        kind: `rate_limited` or `filtered`; `lost`: it was stored and counted.
         reason: which filter, for `filtered`.
     """
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any, TypeVar
 
-from sentry_connector.simulator.model import Event, Feedback, Issue, Organization, Person, Project, event_order
+from sentry_connector.simulator.model import Event, Feedback, Issue, Organization, Outcome, Person, Project, event_order
 from sentry_connector.simulator.population import Size, new_issue, populate
 
 FIRST_SHARED_ID = 4_500_000_000_000_001
@@ -214,6 +214,12 @@ class World:
         project.feedback = [report for report in project.feedback if report.event.issue is not issue]
         self._forget(issue)
         self.merged = {key: target for key, target in self.merged.items() if target is not issue}
+
+    def lose_event(self, event: Event) -> None:
+        """Let an event be counted, and listed nowhere: what counts and lists say need not be the same."""
+        event.issue.events.remove(event)
+        event.project.events.remove(event)
+        event.project.outcomes.append(Outcome(event.time, "lost", ""))
 
     def rename_project(self, organization: str, project: str, slug: str) -> None:
         """Give a project another slug; the old one is answered with a redirect from then on."""

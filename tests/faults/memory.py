@@ -96,7 +96,7 @@ class MemoryTable:
 
     def _rows_of(self, file: StagedFile, commit: Commit) -> Iterable[Row]:
         path = f"{self.root}/{file.path}"
-        rows = pq.read_table(path, filesystem=self.filesystem, partitioning=None).to_pylist()
+        rows = pq.read_table(path, filesystem=self.filesystem, partitioning=None, use_threads=False).to_pylist()
         days = {DAY: file.day} if commit.method is UpdateMethod.PARTITION else {}
         return [row | days for row in rows]
 

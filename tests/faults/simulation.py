@@ -415,6 +415,8 @@ class Simulation:
             fate, calm = Fate(self.ledger), Weather("calm", self.ledger)
             process = self.process(f"healing {number}", fate, calm)
             run = await self._run(process, f"healing {number}")
+            if run is not None and run.verdict is not Verdict.COMPLETE:
+                self._differs(f"healing {number}: {run.verdict} without a fault: {run.error or run.incomplete}")
             if run is not None and run.verdict is Verdict.COMPLETE and run.queued_at.timestamp() >= began - 1:
                 return run
         self._differs("not healthy after four runs without faults")

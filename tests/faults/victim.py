@@ -1,0 +1,89 @@
+"""A process of the connector that kills itself by SIGKILL at a point of its way, or is killed by whoever started it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import multiprocessing
+import os
+import signal
+from collections.abc import Mapping
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+from sentry_connector.destinations.delta import DeltaDestination
+from sentry_connector.extraction.progress import Progress
+from sentry_connector.operations import datasets
+from sentry_connector.sentry.budget import Observer
+from sentry_connector.sentry.client import Connection, SentryClient
+from sentry_connector.sentry.transport import HttpTransport, Reply
+from sentry_connector.simulator import TOKEN
+from sentry_connector.store.store import Store
+from tests.faults.kinds import Ledger
+from tests.faults.process import Destination, Fate, Strike
+from tests.runs.acme import Hasty, HastyApp
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload([__name__])
+
+
+class Doom(Fate):
+    """Where another fate would only tell of it, the process really dies."""
+
+    def _meet(self, strike: Strike) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class PassingTransport(HttpTransport):
+    """HTTP, passing a point before and after each request."""
+
+    fate: Fate
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+        self.fate.point("request")
+        reply = await super().get(url, headers)
+        self.fate.point("answer")
+        return reply
+
+
+class Victim(HastyApp):
+    """The connector in a process that is going to die."""
+
+    def __init__(self, home: Path, url: str, fate: Fate) -> None:
+        super().__init__(home, url, TOKEN)
+        self.fate = fate
+        self._store = Store(self.settings.database_url)
+        tables = DeltaDestination(self.settings.storage)
+        self.__dict__["destination"] = Destination(tables.table, fate)
+
+    def now(self) -> dt.datetime:
+        self.fate.point("look")
+        return super().now()
+
+    @property
+    def store(self) -> Store:
+        self.fate.point("store")
+        return self._store
+
+    def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:
+        transport = PassingTransport(ca_file=None, proxy=None, most_bytes=1 << 26, total_timeout=60.0)
+        transport.fate = self.fate
+        return SentryClient(connection, clock=Hasty(), rng=self.rng, observer=observer, transport=transport)
+
+
+def start(
+    home: Path, url: str, name: str, moment: dt.datetime, strike: Strike | None
+) -> tuple[ForkServerProcess, Event]:
+    """Start the process; the event tells that its run begins."""
+    begun = CONTEXT.Event()
+    process = CONTEXT.Process(target=_run, args=(home, url, name, moment, strike, begun), daemon=True)
+    process.start()
+    return process, begun
+
+
+def _run(home: Path, url: str, name: str, moment: dt.datetime, strike: Strike | None, begun: Event) -> None:
+    victim = Victim(home, url, Doom(Ledger(), (strike,) if strike else ()))
+    victim.moment = moment
+    begun.set()
+    asyncio.run(datasets.run(victim, name, progress=Progress()))

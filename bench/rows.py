@@ -35,7 +35,7 @@ def samples() -> pa.Table:
     """The 20,000 events of the simulated Sentry."""
     world, project_id = pages.project()
     decoder, context = Decoder(REPORT), pages.context(project_id)
-    return pa.Table.from_batches([decoder.page(body, context).batch for body in pages.plain(world)])
+    return pa.Table.from_batches([decoder.batch([decoder.page(body, context)])[0] for body in pages.plain(world)])
 
 
 def events(of: pa.Table, numbers: Sequence[int], epoch: int) -> pa.Table:

@@ -7,13 +7,13 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-import pyarrow as pa
-
-from sentry_connector.extraction.decode import Decoded
+from sentry_connector.extraction.decode import Context, Decoded, Values
 from sentry_connector.extraction.lists import Listing, Page, whole
 from sentry_connector.extraction.plan import within
 from sentry_connector.extraction.survey import Span
+from sentry_connector.extraction.tree import Path
 from sentry_connector.reports.model import Endpoint, WindowParams
 from sentry_connector.sentry.client import Answer
 from sentry_connector.sentry.wire import Request
@@ -21,7 +21,7 @@ from tests.virtual_time import run
 
 SIZE = 5
 EPOCH = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
-SCHEMA = pa.schema([("id", pa.string()), ("at", pa.timestamp("us", tz="UTC"))])
+ID, AT = ("id",), ("at",)
 
 Item = tuple[float, str]
 """Seconds after `EPOCH`, and an id."""
@@ -93,8 +93,13 @@ class Moving:
 
 def decoded(items: list[Item]) -> Decoded:
     times = [at(seconds) for seconds, _ in items]
-    batch = pa.RecordBatch.from_pydict({"id": [name for _, name in items], "at": times}, SCHEMA)
-    return Decoded(batch=batch, rows=len(items), newest=max(times, default=None), oldest=min(times, default=None))
+    columns: dict[Path, list[Any]] = {ID: [name for _, name in items], AT: times}
+    return Decoded(
+        values=Values(len(items), columns.__getitem__),
+        context=Context(values={}, host="sentry.example", run_id="run", extracted_at=EPOCH),
+        newest=max(times, default=None),
+        oldest=min(times, default=None),
+    )
 
 
 @dataclass
@@ -125,13 +130,13 @@ def read(
         span=span,
         newest_first=newest_first,
         steady=steady,
-        rows=lambda page: zip(*(page.batch[name].to_pylist() for name in ("id", "at")), strict=True),
+        rows=lambda page: zip(page.values.get(ID), page.values.get(AT), strict=True),
         now=lambda: at(now),
         moved=warnings.append,
     )
 
     async def work() -> list[str]:
-        return [name async for page in whole(listing, server) for name in page.decoded.batch["id"].to_pylist()]
+        return [name async for page in whole(listing, server) for name in page.decoded.values.get(ID)]
 
     return Read(run(work()), warnings, len(server.asked))
 

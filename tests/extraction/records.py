@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sentry_connector.extraction.decode import Context
+import pyarrow as pa
+
+from sentry_connector.extraction.decode import Context, Decoder
 from sentry_connector.reports.model import (
     Endpoint,
     Grain,
@@ -75,3 +77,9 @@ def context(**changes: object) -> Context:
         "extracted_at": NOW,
     }
     return Context(**(facts | changes))  # type: ignore[arg-type]
+
+
+def batch_of(decoder: Decoder, body: bytes, common: Context) -> pa.RecordBatch:
+    """The rows of one page."""
+    batch, _ = decoder.batch([decoder.page(body, common)])
+    return batch

@@ -13,7 +13,7 @@ from sentry_connector.errors import MalformedAnswer
 from sentry_connector.extraction.decode import MOST_LEARNT, MOST_NAMED, OTHERS, Decoder
 from sentry_connector.reports.model import Report
 
-from .records import ENTRIES, NOW, THINGS, context
+from .records import ENTRIES, NOW, THINGS, batch_of, context
 
 PLAIN = {"id": "1", "projectID": "7", "dateCreated": "2026-03-10T11:00:00Z"}
 
@@ -21,7 +21,7 @@ PLAIN = {"id": "1", "projectID": "7", "dateCreated": "2026-03-10T11:00:00Z"}
 def rows(*items: object, **changes: object) -> list[dict[str, object]]:
     """The rows that a page of these items decodes to."""
     body = json.dumps(items).encode()
-    found: list[dict[str, object]] = Decoder(THINGS).page(body, context(**changes)).batch.to_pylist()
+    found: list[dict[str, object]] = batch_of(Decoder(THINGS), body, context(**changes)).to_pylist()
     return found
 
 
@@ -72,15 +72,23 @@ def test_an_unknown_field_is_kept_and_counted() -> None:
     body = json.dumps([PLAIN | {"novel": {"a": 1}, "user": {"email": "x", "shoe": 44}}, PLAIN]).encode()
     for _ in range(2):  # the first page teaches the decoder, the second takes the fast way
         decoded = decoder.page(body, context())
-        extra = json.loads(decoded.batch["_extra"][0].as_py())
+        batch, misfits = decoder.batch([decoded])
+        extra = json.loads(batch["_extra"][0].as_py())
         assert extra == {"novel": {"a": 1}, "user/shoe": 44}
-        assert decoded.batch["_extra"][1].as_py() is None
-        assert decoded.batch["user_email"][0].as_py() == "x"
+        assert batch["_extra"][1].as_py() is None
+        assert batch["user_email"][0].as_py() == "x"
+        assert not misfits
         assert decoded.drift == {"novel": 1, "user/shoe": 1}
 
 
-def test_a_misfit_becomes_null_and_is_kept() -> None:
-    (row,) = rows(PLAIN | {"score": "high", "user": "root", "hasSeen": {"by": 1}})
+def test_a_misfit_becomes_null_and_is_kept_and_counted() -> None:
+    decoder = Decoder(THINGS)
+    page = decoder.page(
+        json.dumps([PLAIN | {"score": "high", "user": "root", "hasSeen": {"by": 1}}]).encode(), context()
+    )
+    batch, misfits = decoder.batch([page])
+    assert page.drift | misfits == {"score": 1, "user": 1, "hasSeen": 1}
+    (row,) = batch.to_pylist()
     assert (row["score"], row["user_email"], row["seen"]) == (None, None, None)
     assert json.loads(str(row["_extra"])) == {"score": "high", "user": "root", "hasSeen": {"by": 1}}
 
@@ -123,19 +131,19 @@ def test_what_is_no_list_of_objects_is_malformed(body: bytes) -> None:
 )
 def test_hostile_text_is_stored(raw: bytes, stored: str) -> None:
     body = b'\xef\xbb\xbf[{"id": ' + raw + b"}]"
-    assert Decoder(THINGS).page(body, context()).batch["id"].to_pylist() == [stored]
+    assert batch_of(Decoder(THINGS), body, context())["id"].to_pylist() == [stored]
 
 
 def test_numbers_that_json_allows_and_columns_do_not() -> None:
     body = b'[{"id": "1", "count": 1' + b"0" * 5000 + b', "score": NaN}]'
-    batch = Decoder(THINGS).page(body, context()).batch
+    batch = batch_of(Decoder(THINGS), body, context())
     assert (batch["count"].to_pylist(), batch["score"].to_pylist()) == ([None], [None])
     assert set(json.loads(batch["_extra"][0].as_py())) == {"lifetime/count", "score"}
 
 
 @pytest.mark.parametrize("written", ["1e999", "-1e999", "NaN", "-Infinity", "1" + "0" * 400])
 def test_a_number_that_no_column_holds_is_kept_as_text(written: str) -> None:
-    batch = Decoder(THINGS).page(f'[{{"id": {written}, "score": {written}}}]'.encode(), context()).batch
+    batch = batch_of(Decoder(THINGS), f'[{{"id": {written}, "score": {written}}}]'.encode(), context())
     (row,) = batch.to_pylist()
     assert (row["id"], row["score"]) == (written, None)
     assert str(json.loads(row["_extra"])["score"]) == written
@@ -152,7 +160,7 @@ def test_what_is_nested_deep_is_kept_and_too_deep_is_malformed(report: Report, f
     def page(depth: int) -> dict[str, object]:
         value = b"[" * depth + b"]" * depth
         body = b'[{"eventID": "a", "entries": [{"data": 1}], "%s": [{"data": %s}]}]' % (field.encode(), value)
-        found: list[dict[str, object]] = Decoder(report).page(body, context()).batch.to_pylist()
+        found: list[dict[str, object]] = batch_of(Decoder(report), body, context()).to_pylist()
         return found[0]
 
     assert "[" * 500 in "".join(map(str, page(500).values()))
@@ -198,7 +206,7 @@ def test_json_is_as_sentry_wrote_it_whatever_a_neighbour_holds() -> None:
     tags = '[{"key": "a", "value":"\\u00e9\\/x"}, 1E5, 1e999]'
     known = '{"id": "1", "dateCreated": "2026-03-10T11:00:00Z", "tags": ' + tags + "}"
     for page in (f"[{known}]", *(f'[{known}, {{"novel": {surprise}}}]' for surprise in SURPRISES)):
-        batch = Decoder(THINGS).page(page.encode(errors="surrogateescape"), context()).batch
+        batch = batch_of(Decoder(THINGS), page.encode(errors="surrogateescape"), context())
         assert batch["tags"][0].as_py() == tags
 
 
@@ -211,14 +219,43 @@ def test_a_row_does_not_depend_on_its_neighbours(items: list[dict[str, str]], na
     """The same rows come out beside a surprising item, on the page that surprises and on the next one."""
     written = [", ".join(f"{json.dumps(key)}: {value}" for key, value in item.items()) for item in items]
     page = "[" + ", ".join(f"{{{fields}}}" for fields in written)
-    alone = Decoder(THINGS).page(f"{page}]".encode(), context()).batch
+    alone = batch_of(Decoder(THINGS), f"{page}]".encode(), context())
     decoder = Decoder(THINGS)
     for _ in range(2):
-        beside = decoder.page(
-            f"{page}, {{{json.dumps(name)}: {surprise}}}]".encode(errors="surrogateescape"), context()
-        ).batch
+        beside = batch_of(
+            decoder, f"{page}, {{{json.dumps(name)}: {surprise}}}]".encode(errors="surrogateescape"), context()
+        )
         assert beside.slice(0, len(items)).to_pylist() == alone.to_pylist()
-    assert decoder.page(f"{page}]".encode(), context()).batch.to_pylist() == alone.to_pylist()
+    assert batch_of(decoder, f"{page}]".encode(), context()).to_pylist() == alone.to_pylist()
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.dictionaries(st.sampled_from([*NAMES, "other"]), st.sampled_from([*WRITTEN, *SURPRISES])), max_size=3
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_pages_become_the_same_rows_together_as_alone(pages: list[list[dict[str, str]]]) -> None:
+    """Also where the decoder learns between two of them."""
+    bodies = [
+        (
+            "["
+            + ", ".join("{" + ", ".join(f"{json.dumps(k)}: {v}" for k, v in item.items()) + "}" for item in items)
+            + "]"
+        ).encode(errors="surrogateescape")
+        for items in pages
+    ]
+    moments = [NOW + dt.timedelta(seconds=number) for number in range(len(bodies))]
+    decoder, alone = Decoder(THINGS), Decoder(THINGS)
+    decoded = [decoder.page(body, context(extracted_at=at)) for body, at in zip(bodies, moments, strict=True)]
+    together, _ = decoder.batch(decoded)
+    one_by_one = [batch_of(alone, body, context(extracted_at=at)) for body, at in zip(bodies, moments, strict=True)]
+    assert together.to_pylist() == [row for batch in one_by_one for row in batch.to_pylist()]
+    keys = [key for page in decoded for key, _ in decoder.keys(page, ("project_id", "id"))]
+    assert keys == [(row["project_id"], row["id"]) for row in together.to_pylist()]
 
 
 def test_names_without_end_are_kept_but_neither_learnt_nor_listed_without_end() -> None:
@@ -227,7 +264,7 @@ def test_names_without_end_are_kept_but_neither_learnt_nor_listed_without_end() 
     for page in range(5):
         items = [PLAIN | {f"novel {page} {item} {field}": field for field in range(2)} for item in range(100)]
         decoded = decoder.page(json.dumps(items).encode(), context())
-        extras = [json.loads(extra) for extra in decoded.batch["_extra"].to_pylist()]
+        extras = [json.loads(extra) for extra in decoder.batch([decoded])[0]["_extra"].to_pylist()]
         assert extras == [{f"novel {page} {item} {field}": field for field in range(2)} for item in range(100)]
         named |= set(decoded.drift)
     assert decoded.drift == {OTHERS: 100}
@@ -238,7 +275,7 @@ def test_names_without_end_are_kept_but_neither_learnt_nor_listed_without_end() 
 def test_a_name_that_no_struct_can_have_is_kept_each_time() -> None:
     decoder = Decoder(THINGS)
     for _ in range(2):
-        batch = decoder.page(json.dumps([PLAIN | {'a"\\\n': 1, "": 2}]).encode(), context()).batch
+        batch = batch_of(decoder, json.dumps([PLAIN | {'a"\\\n': 1, "": 2}]).encode(), context())
         assert json.loads(batch["_extra"][0].as_py()) == {'a"\\\n': 1, "": 2}
 
 
@@ -250,11 +287,10 @@ def test_one_row_per_entry() -> None:
         {"eventID": "c", "entries": [{"type": "request", "data": None}]},
         {"eventID": "d"},
     ]
-    decoded = Decoder(ENTRIES).page(json.dumps(events).encode(), context())
-    got = [(r["event_id"], r["entry_index"], r["entry_type"], r["entry_data"]) for r in decoded.batch.to_pylist()]
+    rows = batch_of(Decoder(ENTRIES), json.dumps(events).encode(), context()).to_pylist()
+    got = [(r["event_id"], r["entry_index"], r["entry_type"], r["entry_data"]) for r in rows]
     assert got == [
         ("a", 0, "message", '{"formatted": "x"}'),
         ("a", 1, "spans", "[]"),
         ("c", 0, "request", None),
     ]
-    assert decoded.rows == 3

@@ -7,11 +7,11 @@ new fields, so that the next page is fast again. Both ways end in the same struc
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,35 +61,35 @@ class Context:
     owner: tuple[str, str] | None = None
 
 
+@dataclass(slots=True)
+class Values:
+    """Items or rows as columns of plain values; `get` answers the values at a path, one for each; `extras` is what did not fit."""
+
+    count: int
+    get: Callable[[tree.Path], list[Any]]
+    extras: Extras = field(default_factory=dict)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decoded:
-    """One page as rows.
+    """One page, decoded. Arrow costs as much for a few rows as for some hundreds, so that its rows become columns together with
+    those of other pages: see `Decoder.batch`.
 
     Attributes:
-        batch: the rows.
-        rows: how many rows the page held, before anything was dropped.
-        drift: path → how many rows had something there that the catalogue does not know or that did not fit. After
-            `MOST_NAMED` paths, whatever else is unexpected counts as `OTHERS`.
-        newest, oldest: the latest and the earliest time in the page, before anything was dropped; None where the report has
-            no time.
+        values: the rows that the page held, before anything was dropped.
+        context: what they have in common.
+        drift: path → how many items had something there that the catalogue does not know. After `MOST_NAMED` paths, whatever
+            else is unexpected counts as `OTHERS`.
+        newest, oldest: the latest and the earliest time in the page; None where the report has no time.
         items: what tells the items of this slice apart, where an independent figure counts them; None elsewhere.
     """
 
-    batch: pa.RecordBatch
-    rows: int
+    values: Values
+    context: Context
     drift: Counter[str] = field(default_factory=Counter)
     newest: dt.datetime | None = None
     oldest: dt.datetime | None = None
     items: tuple[Any, ...] | None = None
-
-
-@dataclass(slots=True)
-class _Items:
-    """Items of a page as columns of plain values; `get` answers the values at a path, one per item."""
-
-    count: int
-    get: Callable[[tree.Path], list[Any]]
-    extras: Extras
 
 
 class Decoder:
@@ -109,18 +109,61 @@ class Decoder:
         self._compile()
 
     def page(self, body: bytes, context: Context) -> Decoded:
-        """The rows of one page of items.
+        """One page of items.
 
         Raises:
             MalformedAnswer: the body is no JSON list of objects, is nested too deep, or an item belongs to somebody else than
                 was asked for.
         """
-        try:
+        with _depth_checked():
             items = self._items(body)
             self._check_owner(items, context)
-            return dataclasses.replace(self._rows(items, context), items=self._counted(items, context))
-        except RecursionError as error:
-            raise MalformedAnswer("An item of Sentry's answer is nested too deep to be read.") from error
+            values = self._exploded(items) if self.report.shape is Shape.ENTRIES else items
+        drift = self._drift(items.extras)
+        if self.report.time_column is None:
+            return Decoded(values=values, context=context, drift=drift)
+        times = self._times(items, context)
+        newest, oldest = _span(times)
+        counted = self._counted(items, times, context)
+        return Decoded(values=values, context=context, drift=drift, newest=newest, oldest=oldest, items=counted)
+
+    def points(self, counts: Mapping[int, int], context: Context) -> Decoded:
+        """A series of counts: unix seconds → number of events."""
+        fields: dict[tree.Path, list[Any]] = {("timestamp",): list(counts), ("events",): list(counts.values())}
+        return Decoded(values=Values(len(counts), fields.__getitem__), context=context)
+
+    def batch(self, pages: Sequence[Decoded]) -> tuple[pa.RecordBatch, Counter[str]]:
+        """The rows of some pages of one slice that are inside its window and its owner's.
+
+        Returns:
+            The rows, and path → how many of all rows had a value there that did not fit.
+
+        Raises:
+            MalformedAnswer: a value is nested too deep.
+        """
+        values, context = _joined([page.values for page in pages]), pages[0].context
+        misfits: Counter[str] = Counter()
+        arrays: dict[str, pa.Array] = {}
+        for column in self.report.columns:
+            arrays[column.name], found = cast(column.type, _column_values(column, values, context))
+            for row, value in found.items():
+                path = column.sources[0] if column.sources else column.name
+                values.extras.setdefault(row, {})[path] = value
+                misfits[path] += 1
+        with _depth_checked():
+            arrays |= self._system_columns(values, pages)
+        batch = pa.record_batch([arrays[name] for name in self.schema.names], schema=self.schema)
+        return self._kept(batch, values, context), misfits
+
+    def keys(self, page: Decoded, key: Sequence[str]) -> list[tuple[tuple[Any, ...], dt.datetime | None]]:
+        """The key of each row of a page that is inside the window and its owner's, and its time where it has one."""
+        time = self.report.time_column
+        names = [*key, *([] if time is None or time in key else [time])]
+        columns = [self.report.column(name) for name in names]
+        arrays = [cast(column.type, _column_values(column, page.values, page.context))[0] for column in columns]
+        kept = self._kept(pa.record_batch(arrays, names=names), page.values, page.context)
+        times = [None] * kept.num_rows if time is None else kept[time].to_pylist()
+        return list(zip(zip(*(kept[name].to_pylist() for name in key), strict=True), times, strict=True))
 
     def absent(self, body: bytes) -> list[str]:
         """Columns that no item of the page has a field for, though today's Sentry sends it always: the server is older."""
@@ -131,16 +174,11 @@ class Decoder:
         present = {name for item in items for name in item}
         return [column.name for column in self.report.columns if items and _is_missed(column, present)]
 
-    def points(self, counts: Mapping[int, int], context: Context) -> Decoded:
-        """The rows of a series of counts: unix seconds → number of events."""
-        fields: dict[tree.Path, list[Any]] = {("timestamp",): list(counts), ("events",): list(counts.values())}
-        return self._rows(_Items(len(counts), fields.__getitem__, {}), context)
-
     def _compile(self) -> None:
         self._type = msgspec.json.Decoder(list[tree.struct_type(self._tree)])  # type: ignore[misc]
         self._getters = {path: tree.getter(self._tree, path) for path, _ in tree.walk(self._tree)}
 
-    def _items(self, body: bytes) -> _Items:
+    def _items(self, body: bytes) -> Values:
         extras: Extras = {}
         try:
             structs = self._type.decode(body)
@@ -152,7 +190,8 @@ class Decoder:
             for row, text in enumerate(self._getters[path](structs)):
                 if text is not None:
                     extras.setdefault(row, {})["/".join(path)] = msgspec.Raw(text.encode())
-        return _Items(len(structs), lambda path: self._getters[path](structs), extras)
+        getters = self._getters  # of these structs: the decoder may have learnt more when their values are asked for
+        return Values(len(structs), lambda path: getters[path](structs), extras)
 
     def _learn(self, unknown: Iterable[tree.Path]) -> None:
         room = MOST_LEARNT - len(self.learnt)
@@ -163,7 +202,7 @@ class Decoder:
             self.learnt += fresh
             self._compile()
 
-    def _check_owner(self, items: _Items, context: Context) -> None:
+    def _check_owner(self, items: Values, context: Context) -> None:
         if self.report.item_owner is None:
             return
         source, name = self.report.item_owner
@@ -172,29 +211,14 @@ class Decoder:
             if value is not None and wanted is not None and str(value) != wanted:
                 raise MalformedAnswer(f"Sentry answered with rows of {name} {value!r} where {wanted!r} was asked for.")
 
-    def _rows(self, items: _Items, context: Context) -> Decoded:
-        drift = self._drift(items.extras)
-        rows = self._exploded(items) if self.report.shape is Shape.ENTRIES else items
-        arrays: dict[str, pa.Array] = {}
-        for column in self.report.columns:
-            values = _column_values(column, rows, context)
-            arrays[column.name], misfits = cast(column.type, values)
-            for row, value in misfits.items():
-                path = column.sources[0] if column.sources else column.name
-                rows.extras.setdefault(row, {})[path] = value
-                drift[path] += 1
-        batch = self._batch(arrays, rows, context)
-        newest, oldest = _span(batch[self.report.time_column]) if self.report.time_column else (None, None)
-        kept = self._kept(batch, rows, context)
-        return Decoded(batch=kept, rows=rows.count, drift=drift, newest=newest, oldest=oldest)
+    def _times(self, items: Values, context: Context) -> pa.Array:
+        column = self.report.column(self.report.time_column or "")
+        return cast(ColumnType.TIMESTAMP, _column_values(column, items, context))[0]
 
-    def _counted(self, items: _Items, context: Context) -> tuple[Any, ...] | None:
+    def _counted(self, items: Values, times: pa.Array, context: Context) -> tuple[Any, ...] | None:
         """What tells the items of the slice apart; an event without entries gives no row and is an item all the same."""
-        if self.report.figures is None or self.report.time_column is None:
+        if self.report.figures is None:
             return None
-        times, _ = cast(
-            ColumnType.TIMESTAMP, _column_values(self.report.column(self.report.time_column), items, context)
-        )
         inside = _inside(times, context)
         names = items.get(tree.split(self.report.figures.item))
         return tuple(names if inside is None else itertools.compress(names, inside.to_pylist()))
@@ -207,17 +231,18 @@ class Decoder:
             self._named.add(path)
         return path if path in self._named else OTHERS
 
-    def _batch(self, arrays: dict[str, pa.Array], rows: _Items, context: Context) -> pa.RecordBatch:
-        count = rows.count
-        arrays["_host"] = pa.repeat(pa.scalar(context.host), count)
-        arrays["_run_id"] = pa.repeat(pa.scalar(context.run_id), count)
-        arrays["_extracted_at"] = pa.repeat(
-            pa.scalar(context.extracted_at, self.schema.field("_extracted_at").type), count
-        )
-        arrays["_extra"] = pa.array([_extra_text(rows.extras.get(row)) for row in range(count)], pa.string())
-        return pa.record_batch([arrays[name] for name in self.schema.names], schema=self.schema)
+    def _system_columns(self, values: Values, pages: Sequence[Decoded]) -> dict[str, pa.Array]:
+        context, kind = pages[0].context, self.schema.field("_extracted_at").type
+        came = [pa.repeat(pa.scalar(page.context.extracted_at, kind), page.values.count) for page in pages]
+        extra = [_extra_text(values.extras.get(row)) for row in range(values.count)] if values.extras else None
+        return {
+            "_host": pa.repeat(pa.scalar(context.host), values.count),
+            "_run_id": pa.repeat(pa.scalar(context.run_id), values.count),
+            "_extracted_at": pa.concat_arrays(came),
+            "_extra": pa.nulls(values.count, pa.string()) if extra is None else pa.array(extra, pa.string()),
+        }
 
-    def _kept(self, batch: pa.RecordBatch, rows: _Items, context: Context) -> pa.RecordBatch:
+    def _kept(self, batch: pa.RecordBatch, rows: Values, context: Context) -> pa.RecordBatch:
         """The rows of this slice: inside the window, and of the owner."""
         keep = None if self.report.time_column is None else _inside(batch[self.report.time_column], context)
         if context.owner is not None:
@@ -226,7 +251,7 @@ class Decoder:
             keep = own if keep is None else pc.and_(keep, own)
         return batch if keep is None or pc.all(keep, min_count=0).as_py() else batch.filter(keep)
 
-    def _exploded(self, items: _Items) -> _Items:
+    def _exploded(self, items: Values) -> Values:
         """One row per element of each event's `entries`, in the order in which the server shows them."""
         lists = [_entries(text) for text in items.get((ENTRIES,))]
         events = [row for row, entries in enumerate(lists) for _ in entries]
@@ -244,7 +269,27 @@ class Decoder:
             return [values[event] for event in events]
 
         extras = {row: dict(items.extras[event]) for row, event in enumerate(events) if event in items.extras}
-        return _Items(len(flat), get, extras)
+        return Values(len(flat), get, extras)
+
+
+@contextmanager
+def _depth_checked() -> Iterator[None]:
+    try:
+        yield
+    except RecursionError as error:
+        raise MalformedAnswer("An item of Sentry's answer is nested too deep to be read.") from error
+
+
+def _joined(pages: Sequence[Values]) -> Values:
+    """The rows of several pages, one after the other."""
+    if len(pages) == 1:
+        return pages[0]
+    extras: Extras = {}
+    count = 0
+    for page in pages:
+        extras |= {count + row: extra for row, extra in page.extras.items()}
+        count += page.count
+    return Values(count, lambda path: list(itertools.chain.from_iterable(page.get(path) for page in pages)), extras)
 
 
 class _Entry(msgspec.Struct):
@@ -297,7 +342,7 @@ def _inside(times: pa.Array, context: Context) -> pa.Array | None:
     return None if inside is None else pc.fill_null(inside, True)
 
 
-def _column_values(column: Column, rows: _Items, context: Context) -> Sequence[Any]:
+def _column_values(column: Column, rows: Values, context: Context) -> Sequence[Any]:
     """The column's values: of the first source that has one, else the context's."""
     if column.keyed:
         return _keyed(column, rows)
@@ -310,7 +355,7 @@ def _column_values(column: Column, rows: _Items, context: Context) -> Sequence[A
     return first if default is None else [value if value is not None else default for value in first]
 
 
-def _keyed(column: Column, rows: _Items) -> list[str | None]:
+def _keyed(column: Column, rows: Values) -> list[str | None]:
     """`kind:value` of the first part that an item has."""
     keys: list[str | None] = [None] * rows.count
     for kind, source in column.keyed:

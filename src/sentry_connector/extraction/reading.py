@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +32,10 @@ from sentry_connector.sentry.wire import Request, Walk, clean
 
 MOST_BYTES_OF_A_KEPT_ANSWER = 1 << 32
 """It was under the cap when it came."""
+
+GATHERED_ROWS = 500
+GATHERED_BYTES = 512 * 1024
+"""Pages of a slice become columns together when they have as many rows, or took as many bytes."""
 
 PAGES_PER_PART = 5
 """Pages that the parts of an item's span should have."""
@@ -120,6 +123,9 @@ class Reading:
     oldest: dt.datetime | None = None
     forgotten: dt.datetime | None = None
     _asked: Counter[str] = field(default_factory=Counter)
+    _pages: list[Decoded] = field(default_factory=list)
+    _rows: int = 0
+    _bytes: int = 0
     _writer: SliceWriter = field(init=False)
 
     def __post_init__(self) -> None:
@@ -158,26 +164,42 @@ class Reading:
     async def _read(self) -> None:
         if self.session.report.shape is Shape.POINTS:
             await self._counts()
-            return
-        source = self._by_item(self.way.endpoint.each) if self.way.endpoint.each else self._by_lists()
+        else:
+            await self._pages_of(self._by_item(self.way.endpoint.each) if self.way.endpoint.each else self._by_lists())
+        await self._put()
+
+    async def _pages_of(self, source: AsyncGenerator[Page]) -> None:
         async with aclosing(source) as pages:
             async for page in pages:
-                await self._take(page.decoded, self.session.absences(page.answer, self.one))
+                self.warnings += self.session.absences(page.answer, self.one)
+                await self._take(page.decoded, len(page.answer.body))
                 if self.limited:
                     return
 
-    async def _take(self, decoded: Decoded, warnings: Sequence[str] = ()) -> None:
-        self.rows_read += decoded.rows
+    async def _take(self, page: Decoded, size: int) -> None:
+        """Gather the pages, of which several become columns at once."""
+        self.rows_read += page.values.count
         self.pages += 1
-        self.drift.update(decoded.drift)
-        self.warnings += warnings
-        self.items.update(decoded.items or ())
-        self._note_oldest(decoded.batch)
+        self.drift.update(page.drift)
+        self.items.update(page.items or ())
+        self._pages.append(page)
+        self._rows, self._bytes = self._rows + page.values.count, self._bytes + size
+        if self._rows >= GATHERED_ROWS or self._bytes >= GATHERED_BYTES or self.session.row_limit is not None:
+            await self._put()
+        self.session.progress.page(page.values.count, self.session.client.usage)
+
+    async def _put(self) -> None:
+        """Give the gathered pages to the spool."""
+        pages, self._pages, self._rows, self._bytes = self._pages, [], 0, 0
+        if not pages:
+            return
+        batch, misfits = self.session.decoder.batch(pages)
+        self.drift.update(misfits)
+        self._note_oldest(batch)
         if self.session.row_limit is not None:
-            self.keys.update(keys_of(decoded.batch, self.session.report.key))
+            self.keys.update(keys_of(batch, self.session.report.key))
             self.limited = self.session.has_enough(self.keys)
-        await self._writer.add(decoded.batch)
-        self.session.progress.page(decoded.batch.num_rows, self.session.client.usage)
+        await self._writer.add(batch)
 
     def _note_oldest(self, batch: pa.RecordBatch) -> None:
         column = self.session.report.time_column
@@ -272,7 +294,7 @@ class Reading:
             span=span,
             newest_first=report.newest_first,
             steady=report.immutable_time,
-            rows=lambda decoded: _keys_and_times(decoded.batch, report),
+            rows=lambda decoded: self.session.decoder.keys(decoded, report.key),
             now=self.session.clock,
             moved=self.warnings.append,
         )
@@ -319,14 +341,8 @@ class Reading:
                 total[moment] += count
         at = max((at for _, at in answers), default=self.session.clock())
         decoded = self.session.decoder.points(dict(sorted(total.items())), self._context(at))
-        await self._take(decoded)
+        await self._take(decoded, sum(len(answer.body) for answer, _ in answers))
         self.pages += len(answers) - 1
-
-
-def _keys_and_times(batch: pa.RecordBatch, report: Report) -> Iterator[tuple[Any, dt.datetime | None]]:
-    """The key of each row, and its time where it has one."""
-    times = itertools.repeat(None) if report.time_column is None else batch[report.time_column].to_pylist()
-    return zip(keys_of(batch, report.key), times, strict=False)
 
 
 def _parts(item: _Item, span: Span | None, page_size: int, concurrency: int) -> list[Span]:

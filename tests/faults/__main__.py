@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import sys
 import time
@@ -12,7 +13,7 @@ from functools import partial
 from tests.faults.kinds import Fault
 from tests.faults.simulation import Result, ground, play
 
-BATCH = 50
+BATCH = 25
 
 
 def main() -> int:
@@ -35,13 +36,18 @@ def main() -> int:
 
 
 def played(seeds: range, *, delta: bool, processes: int) -> list[Result]:
-    """The results of all seeds, in their order."""
+    """The results of all seeds, in their order; those that differ are told as they come."""
     batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
-    if processes == 1:
-        return [result for batch in batches for result in batch_played(batch, delta=delta)]
-    with multiprocessing.Pool(processes) as pool:
-        found = pool.map(partial(batch_played, delta=delta), batches, chunksize=1)
-    return [result for batch in found for result in batch]
+    results: list[Result] = []
+    with contextlib.ExitStack() as stack:
+        mapped = stack.enter_context(multiprocessing.Pool(processes)).imap if processes > 1 else map
+        for batch in mapped(partial(batch_played, delta=delta), batches):
+            for result in batch:
+                for text in result.differences:
+                    sys.stdout.write(f"seed {result.seed}: {text}\n")
+            sys.stdout.flush()
+            results += batch
+    return results
 
 
 def batch_played(seeds: range, *, delta: bool) -> list[Result]:
@@ -51,11 +57,10 @@ def batch_played(seeds: range, *, delta: bool) -> list[Result]:
 
 
 def report(results: list[Result]) -> str:
-    """Differences, how often each fault fired, how runs ended."""
+    """How often each fault fired, and how runs ended."""
     fired: Counter[Fault] = sum((result.ledger.fired for result in results), Counter())
     verdicts: Counter[str] = sum((result.verdicts for result in results), Counter())
-    lines = [f"seed {result.seed}: {text}" for result in results for text in result.differences]
-    lines += [f"{fired[fault]:8,}  {fault.value}" for fault in Fault]
+    lines = [f"{fired[fault]:8,}  {fault.value}" for fault in Fault]
     ends = ", ".join(f"{count:,} {verdict}" for verdict, count in verdicts.most_common())
     differing = sum(bool(result.differences) for result in results)
     lines.append(f"{len(results):,} seeds, {differing} differ; runs: {ends}")

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from sentry_connector.destinations.delta_commits import NO_WATERMARK
+from sentry_connector.destinations.delta_files import Folder
 from sentry_connector.destinations.model import DAY, Commit, Committed, Days, Forgotten, StagedFile, UpdateMethod
+from sentry_connector.destinations.query import Snapshot
 from sentry_connector.errors import KeyViolated, TableChanged
 
 Row = dict[str, Any]
@@ -32,6 +35,14 @@ class State:
     watermarks: Mapping[str, int] = field(default_factory=dict)
     done: Mapping[int, Committed] = field(default_factory=dict)
     version: int = -1
+    schema: pa.Schema | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a run asks of a table's log: where its files lie."""
+
+    folder: Folder
 
 
 @dataclass
@@ -76,8 +87,23 @@ class MemoryTable:
             watermarks={**state.watermarks, **commit.watermarks},
             done={**state.done, commit.epoch: committed},
             version=committed.version,
+            schema=commit.schema,
         )
         return committed
+
+    @property
+    def log(self) -> Place:
+        return Place(Folder(filesystem=self.filesystem, root=self.root))
+
+    def snapshot(self) -> Snapshot | None:
+        """The rows in a file, for a query."""
+        state = self.state
+        if state.schema is None:
+            return None
+        path = Path(self.root, f"version-{state.version}.parquet")
+        if not path.exists():
+            pq.write_table(pa.Table.from_pylist(list(state.rows), schema=state.schema), path)
+        return Snapshot(files=(str(path),), schema=state.schema)
 
     def count_outside(self, column: str, start: dt.datetime, end: dt.datetime) -> int:
         times = [row[column] for row in self.state.rows if row[column] is not None]

@@ -114,3 +114,4 @@ def _print(what: Any) -> None:
         screen.print(what)
     text = captured.get()
     sys.stdout.write(text if screen.is_terminal else "".join(f"{line.rstrip()}\n" for line in text.splitlines()))
+    sys.stdout.flush()  # what is noted on standard error next comes after it, wherever both go

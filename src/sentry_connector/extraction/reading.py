@@ -113,7 +113,6 @@ class Reading:
     session: Session
     way: Alternative
     one: Slice
-    rows_read: int = 0
     pages: int = 0
     limited: bool = False
     drift: Counter[str] = field(default_factory=Counter)
@@ -150,7 +149,6 @@ class Reading:
                 "nothing is read there, and a table keeps what it has."
             )
         return self._writer.finish(
-            rows_read=self.rows_read,
             pages=self.pages,
             drift=dict(self.drift),
             limited=self.limited,
@@ -178,7 +176,6 @@ class Reading:
 
     async def _take(self, page: Decoded, size: int) -> None:
         """Gather the pages, of which several become columns at once."""
-        self.rows_read += page.values.count
         self.pages += 1
         self.drift.update(page.drift)
         self.items.update(page.items or ())

@@ -77,7 +77,6 @@ class SliceRecord(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         slice_id, scope_id: which slice.
         rows: that it gives to the table.
-        rows_read: that Sentry sent for it, before the window and doubled keys took theirs.
         pages: pages read.
         drift: path → rows with something there that the catalogue does not know or that did not fit.
         warnings: sentences for the run's record.
@@ -90,7 +89,6 @@ class SliceRecord(msgspec.Struct, frozen=True, kw_only=True):
     slice_id: str
     scope_id: str
     rows: int = 0
-    rows_read: int = 0
     pages: int = 0
     drift: dict[str, int] = {}
     warnings: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ class Outcome:
     Attributes:
         verdict: COMPLETE, INCOMPLETE, FAILED or CANCELLED.
         committed: what changed in the table; None where nothing was committed.
-        rows_read: rows that Sentry sent.
+        rows_read: rows that Sentry gave, each counted once.
         incomplete: what is missing, and why.
         warnings: sentences that a COMPLETE run still has to say.
         error: why it failed.

@@ -144,6 +144,22 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     deleted_at: dt.datetime | None = None
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """The days that one run of a chain reads, in place of the DataSet's own.
+
+    Attributes:
+        chain: name of the chain; its runs' ids begin with it.
+        start, end: the first and the last day, both included.
+        first, last: the days of the whole chain.
+    """
+
+    chain: str
+    start: dt.date
+    end: dt.date
+    first: dt.date
+    last: dt.date
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of a DataSet, over all its attempts.
 
@@ -152,8 +168,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         slot: the instant that the schedule named, UTC; windows are resolved from it.
         attempt: number of the current attempt, from 1.
         epoch: the integer that orders the DataSet's runs; None before it is taken.
+        part: where it is one of a chain: its days; None = what the DataSet's dates mean.
         windows: what the dates meant, resolved once for all attempts.
-        rows_read: rows that Sentry gave. rows_written, rows_updated, rows_deleted: what the commit did to the table.
+        rows_read: rows that Sentry gave, each counted once. rows_written, rows_updated, rows_deleted: what the commit did to the table.
         requests, bytes: asked of and answered by Sentry.
         waited_seconds: spent waiting for rate limits.
         table_version: the table's version after the commit.
@@ -168,6 +185,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     state: RunState = RunState.QUEUED
     verdict: Verdict | None = None
     epoch: int | None = None
+    part: Part | None = None
     windows: tuple[Window, ...] = ()
     queued_at: dt.datetime
     started_at: dt.datetime | None = None

@@ -56,6 +56,8 @@ def test_every_variable_is_read() -> None:
         "SENTRY_CONNECTOR_RETENTION_DAYS": "30",
         "SENTRY_CONNECTOR_LATE_HOURS": "12",
         "SENTRY_CONNECTOR_RECONCILE_DAYS": "3",
+        "SENTRY_CONNECTOR_RUN_MINUTES": "5",
+        "SENTRY_CONNECTOR_RUN_MIB": "100",
         "NO_COLOR": "0",
     }
     assert set(env) == {setting.variable for setting in SETTINGS}
@@ -79,6 +81,8 @@ def test_every_variable_is_read() -> None:
         retention_days=30,
         late_hours=12,
         reconcile_days=3,
+        run_minutes=5,
+        run_mib=100,
         no_color=True,
     )
 

@@ -41,6 +41,8 @@ class Settings:
     retention_days: int | None = None
     late_hours: int = 24
     reconcile_days: int = 7
+    run_minutes: int = 30
+    run_mib: int = 2048
     no_color: bool = False
 
     def masked(self) -> dict[str, str | None]:
@@ -260,6 +262,20 @@ SETTINGS: tuple[Setting, ...] = (
         about="How often, in days, all issues are read for changes without activity and for issues that are gone; 0 = never.",
         default="7",
         parse=_whole(0, 3650),
+    ),
+    Setting(
+        name="run_minutes",
+        variable="SENTRY_CONNECTOR_RUN_MINUTES",
+        about="The longest run that is planned, in minutes; what takes longer becomes a chain of runs, newest days first.",
+        default="30",
+        parse=_whole(1, 10_000),
+    ),
+    Setting(
+        name="run_mib",
+        variable="SENTRY_CONNECTOR_RUN_MIB",
+        about="The largest run that is planned, in MiB of Sentry's answers; what is larger becomes a chain of runs.",
+        default="2048",
+        parse=_whole(1, 1_000_000),
     ),
     Setting(
         name="no_color",

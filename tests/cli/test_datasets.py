@@ -37,6 +37,28 @@ def test_a_dataset_is_told_when_it_is_made(shell: Shell) -> None:
     assert "project-events" in result.stdout
 
 
+def test_a_backfill_is_a_chain_of_runs(changing: tuple[Shell, Simulation]) -> None:
+    shell, _ = changing
+    shell.ok("datasets", "create", "--name", "E", "--report", "project-events", "--project", "acme/shop",
+             "--since-last-run", "--update-method", "upsert")  # fmt: skip
+    runs = shell.json("datasets", "backfill", "E", "--start", "today-9", "--end", "today")
+    assert [(run["verdict"], run["trigger"]) for run in runs] == [("COMPLETE", "backfill")] * 2
+    assert runs[0]["part"]["start"] > runs[1]["part"]["end"]
+    assert rows(shell, "e") == sum(run["rows_written"] for run in runs) > 0
+    assert shell("datasets", "backfill", "E", "--start", "2030-01-01", "--end", "2030-01-02").exit_code == 2
+    assert shell("datasets", "backfill", "E", "--start", "today").exit_code == 2
+
+
+def test_a_backfill_of_replace_is_one_run_and_says_so(changing: tuple[Shell, Simulation]) -> None:
+    shell, _ = changing
+    shell.ok(
+        "datasets", "create", "--name", "E", "--report", "project-events", "--project", "acme/shop", "--last-days", "1"
+    )
+    told = shell.ok("datasets", "backfill", "E", "--start", "today-29", "--end", "today")
+    assert "one run reads all days" in told.stderr
+    assert len(shell.json("runs", "list")) == 1
+
+
 def test_the_life_of_a_dataset(changing: tuple[Shell, Simulation]) -> None:
     shell, sentry = changing
     made = shell.json("datasets", "create", "--name", "Issues", *ISSUES, "--update-method", "upsert", "--tag", "a")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,9 @@ from sentry_connector.cli.tables import print_table
 from sentry_connector.errors import ConnectorError, RunIncomplete, UsageError
 from sentry_connector.extraction.lists import together
 from sentry_connector.extraction.progress import Progress
+from sentry_connector.operations import backfill
 from sentry_connector.operations import datasets as operations
+from sentry_connector.operations.backfill import Chain
 from sentry_connector.operations.views import run_view
 from sentry_connector.reports import windows
 from sentry_connector.store.records import DataSet, Run, Verdict
@@ -68,17 +71,47 @@ async def _run_all(house: App, chosen: Sequence[DataSet], wait_lock: float) -> l
     room = asyncio.Semaphore(RUNS_AT_ONCE)
     with progress_bars() as begin:
 
-        async def one(dataset: DataSet) -> End:
+        async def one(dataset: DataSet) -> list[End]:
             async with room:
-                return await _run(house, dataset, begin(dataset.name), wait_lock)
+                return await _run(house, dataset, begin, wait_lock)
 
-        return await together(one(dataset) for dataset in chosen)
+        return list(itertools.chain.from_iterable(await together(one(dataset) for dataset in chosen)))
 
 
-async def _run(house: App, dataset: DataSet, progress: Progress, wait_lock: float) -> End:
+async def _run(house: App, dataset: DataSet, begin: Callable[[str], Progress], wait_lock: float) -> list[End]:
+    """A run now, then the rest of the chain that it may have become."""
+    end = await _end(
+        house, dataset, operations.run(house, dataset.slug, progress=begin(dataset.name), wait_lock=wait_lock)
+    )
+    return [end] if end.failed else [end, *await _go_through(house, dataset, begin, wait_lock)]
+
+
+def run_chain(house: App, chain: Chain, wait_lock: float) -> list[End]:
+    """Run what is left of a backfill, one run after another, until one fails."""
+
+    async def work() -> list[End]:
+        with progress_bars() as begin:
+            return await _go_through(house, chain.dataset, begin, wait_lock)
+
+    return asyncio.run(work())
+
+
+async def _go_through(house: App, dataset: DataSet, begin: Callable[[str], Progress], wait_lock: float) -> list[End]:
+    """The runs of the DataSet's chains that are left; one that fails ends it, since the next would as a rule too."""
+    ends: list[End] = []
+    while not (ends and ends[-1].failed) and (left := backfill.pending(house, dataset)):
+        part = left[0].part
+        name = dataset.name if part is None else f"{dataset.name} {part.start} to {part.end}"
+        step = backfill.step(house, left[0], progress=begin(name), wait_lock=wait_lock)
+        ends.append(await _end(house, dataset, step))
+    return ends
+
+
+async def _end(house: App, dataset: DataSet, running: Coroutine[Any, Any, Run]) -> End:
+    """How a run ended; that it could not begin is an end too."""
     began = house.clock.monotonic()
     try:
-        done = await operations.run(house, dataset.slug, progress=progress, wait_lock=wait_lock)
+        done = await running
     except ConnectorError as error:
         view: dict[str, Any] = {"dataset": dataset.name, "verdict": None, "error": error.as_dict()}
         return End(dataset=dataset.name, view=view, seconds=0.0, code=error.exit_code, failed=True)

@@ -18,11 +18,12 @@ from sentry_connector.cli.output import note, note_days, print_json
 from sentry_connector.cli.progress import shown_progress
 from sentry_connector.cli.tables import print_fields, print_table
 from sentry_connector.datasets.definition import Definition
-from sentry_connector.errors import DatesError
+from sentry_connector.errors import DatesError, UsageError
+from sentry_connector.operations import backfill
 from sentry_connector.operations import datasets as operations
 from sentry_connector.operations.views import dataset_view, schema_view, stats_view, version_view
-from sentry_connector.reports import catalogue
-from sentry_connector.reports.details import Details
+from sentry_connector.reports import catalogue, menus
+from sentry_connector.reports.details import DateRange, Details
 from sentry_connector.store.records import DataSet
 
 app = typer_app()
@@ -119,6 +120,37 @@ def run(
         ends = dataset_runs.run_all(house, chosen, patience)
     if as_json:
         print_json([end.view for end in ends])
+    else:
+        dataset_runs.tell(ends)
+    raise typer.Exit(dataset_runs.most_severe(ends))
+
+
+@app.command("backfill")
+def backfill_(
+    name: Name,
+    start: Annotated[str, typer.Option(metavar="DAY", help="The first day: YYYY-MM-DD, today, yesterday or today-N.")],
+    end: Annotated[str, typer.Option(metavar="DAY", help="The last day, included.")],
+    wait_lock: WaitLock = "0s",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Read earlier days by a chain of runs, newest days first, and wait for its end.
+
+    Each run is all or nothing, and none moves the watermarks. A chain that was cut off, or in which a run failed, goes on
+    where it stopped when the same days are given again. Replace stays one run. The exit code is as with `run`.
+    """
+    patience, days = seconds("--wait-lock", wait_lock), menus.duration_from_options(start=start, end=end)
+    if not isinstance(days, DateRange):
+        raise UsageError("A backfill is of a range of days.", remedy="Give --start and --end.")
+    with connector() as house:
+        chain = backfill.queue(house, name, days)
+        if chain.in_one:
+            note(f"{chain.dataset.name}: Replace keeps the rows of its last run alone, so that one run reads all days.")
+        elif chain.goes_on:
+            note(f"{chain.dataset.name}: the chain goes on; runs left: {len(chain.runs)}.")
+        ends = dataset_runs.run_chain(house, chain, patience)
+    if as_json:
+        print_json([one.view for one in ends])
     else:
         dataset_runs.tell(ends)
     raise typer.Exit(dataset_runs.most_severe(ends))

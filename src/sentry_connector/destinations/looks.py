@@ -13,7 +13,7 @@ from sentry_connector.destinations.sql_text import literal, quoted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class Selection:
     """Some rows of a table: those that bear all values of `marks`, with a time in [start, end).
 
     Attributes:
@@ -37,7 +37,7 @@ class Part:
         )
 
 
-def by_hour(table: Snapshot, part: Part, item: str) -> dict[int, int]:
+def by_hour(table: Snapshot, part: Selection, item: str) -> dict[int, int]:
     """How many items there are in each hour (unix seconds); `item` is the column that tells them apart."""
     sql = (
         f"SELECT CAST(epoch(date_trunc('hour', {quoted(part.time)})) AS BIGINT) AS hour,"
@@ -47,7 +47,7 @@ def by_hour(table: Snapshot, part: Part, item: str) -> dict[int, int]:
         return {row["hour"]: row["items"] for batch in reader for row in batch.to_pylist()}
 
 
-def absent(table: Snapshot, read: Snapshot, part: Part, item: str, unless: str) -> list[str]:
+def absent(table: Snapshot, read: Snapshot, part: Selection, item: str, unless: str) -> list[str]:
     """The items of the table that are not among those that were read, sorted.
 
     Args:
@@ -66,7 +66,9 @@ def absent(table: Snapshot, read: Snapshot, part: Part, item: str, unless: str) 
         return [row["item"] for batch in reader for row in batch.to_pylist()]
 
 
-def rows_of(table: Snapshot, part: Part, item: str, items: Iterable[str], schema: pa.Schema) -> list[pa.RecordBatch]:
+def rows_of(
+    table: Snapshot, part: Selection, item: str, items: Iterable[str], schema: pa.Schema
+) -> list[pa.RecordBatch]:
     """The stored rows of some items, as `schema` has them."""
     wanted = ", ".join(map(literal, items)) or "NULL"
     columns = ", ".join(map(quoted, schema.names))

@@ -17,10 +17,11 @@ from sentry_connector.errors import Locked, UnknownName, UsageError
 from sentry_connector.extraction.prepare import window_of
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.schema import arrow_schema
+from sentry_connector.operations import backfill
 from sentry_connector.operations.pull import OnWindows, pull
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastRun, SingleDate
-from sentry_connector.runs.execute import account_of, execute
+from sentry_connector.runs.execute import account_of
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
 from sentry_connector.sentry.address import Origin, origin
@@ -235,14 +236,14 @@ async def run(house: House, name: str, *, progress: Progress, wait_lock: float =
         Locked: another process works on it (for longer than `wait_lock` seconds).
     """
     dataset = house.store.datasets.find(name)
-    interrupted = [run for run in house.store.runs.history(dataset.id) if run.state is not RunState.DONE]
-    if interrupted:
-        return await execute(interrupted[-1].id, house, progress=progress, wait_lock=wait_lock)
+    before = backfill.interrupted(house, dataset)
+    if before is not None:
+        return await backfill.step(house, before, progress=progress, wait_lock=wait_lock)
     now = house.now()
     fresh = Run(id=new_id(now, house.rng), dataset_id=dataset.id, trigger=Trigger.MANUAL, queued_at=now)
     house.store.runs.add(fresh)
     try:
-        return await execute(fresh.id, house, progress=progress, wait_lock=wait_lock)
+        return await backfill.step(house, fresh, progress=progress, wait_lock=wait_lock)
     except Locked as error:
         _refused(house, fresh.id, error)
         raise

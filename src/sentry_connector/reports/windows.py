@@ -171,6 +171,15 @@ def with_days(window: Window, timezone: str) -> Window:
     return msgspec.structs.replace(window, first_day=first, last_day=last)
 
 
+def last_day(window: Window, timezone: str) -> dt.date:
+    """The last day that the window touches.
+
+    Raises:
+        DatesError: the zone is unknown.
+    """
+    return _day_of(window.end - _TICK, zone(timezone))
+
+
 def days_of(window: Window, timezone: str) -> list[dt.date]:
     """The calendar days that the window touches, oldest first.
 

@@ -41,7 +41,9 @@ def commit_of(
     epoch: int,
     schema: pa.Schema,
     now: dt.datetime,
+    present: dt.datetime,
     retention: dt.timedelta | None,
+    skip_stored: bool,
     known: Collection[str],
     latest: Mapping[str, dt.datetime],
     reconciled: Collection[str] = (),
@@ -55,7 +57,9 @@ def commit_of(
         run_id, epoch: the run.
         schema: of the staged files.
         now: the run's instant.
+        present: when it was read, which may be long after: until then Sentry went on forgetting.
         retention: how long Sentry keeps events; None where nobody has said it: then what was read tells how far it reaches.
+        skip_stored: Append leaves out rows whose key the table has.
         known: names of the watermarks that the table has.
         latest: host → the time up to which its own clock says that what happened could be read.
         reconciled: ids of the scopes whose rows were all held against a full read.
@@ -66,7 +70,7 @@ def commit_of(
     days, whole = None, [record for record in extraction.records if record.scope_id not in unread]
     if method is UpdateMethod.PARTITION:
         zone = dataset.details.timezone
-        edge = _edge(retention, now, zone) if retention else _edge_read(prepared, whole, now, zone)
+        edge = _edge(retention, present, zone) if retention else _edge_read(prepared, whole, present, zone)
         days = _days(dataset, prepared, now=now, edge=max([edge, *_forgotten_days(whole, zone)]))
     files = [file for file in files if days is None or days.touches(file.day)]
     key = _with_host(dataset.key or report.key, prepared)
@@ -88,7 +92,7 @@ def commit_of(
         days=days,
         read=[scope.rows for scope in prepared.scopes if scope.id not in unread] if incomplete else None,
         forgotten=_forgotten(report, prepared, whole),
-        skip_stored=method is UpdateMethod.APPEND and isinstance(dataset.details.duration, SinceLastRun),
+        skip_stored=method is UpdateMethod.APPEND and skip_stored,
         keep_when_empty=dataset.keep_when_empty,
     )
 

@@ -7,18 +7,20 @@ store, and a commit that was already made is recognised by its epoch.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 import errno
 import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from sentry_connector.destinations.delta import Delta
-from sentry_connector.destinations.looks import Part, by_hour
+from sentry_connector.destinations.looks import Selection, by_hour
 from sentry_connector.destinations.model import Committed, UpdateMethod
 from sentry_connector.errors import (
     AccessDenied,
@@ -36,15 +38,17 @@ from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
 from sentry_connector.extraction.late import LATEST, Lookout
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.extraction.read import Extraction, Reader
+from sentry_connector.extraction.read import Extraction, Reader, pace_of
 from sentry_connector.extraction.reading import Session
 from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.extraction.scopes import Memory
 from sentry_connector.extraction.spool import Layout, Spool
 from sentry_connector.redact import Redactor
 from sentry_connector.reports import catalogue, windows
+from sentry_connector.reports.details import DateRange, Details, SinceLastRun
 from sentry_connector.reports.model import Report
 from sentry_connector.reports.scopes import Scope
+from sentry_connector.runs import chain
 from sentry_connector.runs.commit import commit_of, full_name, late_name, report_key, unread_scopes, watermark_name
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import Holding, held
@@ -52,7 +56,17 @@ from sentry_connector.runs.log import Log, run_log
 from sentry_connector.runs.outcome import Outcome, drift_warnings
 from sentry_connector.runs.reconcile import Reconciled, Reconciler
 from sentry_connector.sentry.client import SentryClient
-from sentry_connector.store.records import Account, AccountStatus, DataSet, Missing, Problem, Run, RunState, Verdict
+from sentry_connector.store.records import (
+    Account,
+    AccountStatus,
+    DataSet,
+    Missing,
+    Problem,
+    Run,
+    RunState,
+    Trigger,
+    Verdict,
+)
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -133,6 +147,7 @@ class _Attempt:
     redactor: Redactor
     holding: Holding
     run: Run
+    large: str | None = None
 
     @property
     def report(self) -> Report:
@@ -142,6 +157,19 @@ class _Attempt:
             UnknownName: the catalogue does not have the report (any more).
         """
         return catalogue.find(self.dataset.report)
+
+    @property
+    def details(self) -> Details:
+        """What is read: the DataSet's details, with the days of the run where it is one of a chain."""
+        part = self.run.part
+        if part is None:
+            return self.dataset.details
+        return msgspec.structs.replace(self.dataset.details, duration=DateRange(start=part.start, end=part.end))
+
+    @property
+    def is_backfill(self) -> bool:
+        """Whether it reads earlier days, so that it is not where the next run goes on from."""
+        return self.run.trigger is Trigger.BACKFILL
 
     @property
     def epoch(self) -> int:
@@ -257,7 +285,7 @@ class _Attempt:
         """What the run is going to read; where an earlier attempt found that out, the same."""
         prepared = await prepare(
             self.report,
-            self.dataset.details,
+            self.details,
             client,
             now=instant_of(self.run),
             settle=dt.timedelta(seconds=self.house.settings.settle),
@@ -267,6 +295,11 @@ class _Attempt:
             surveys=spool.surveys or None,
             memory=memory,
         )
+        if self._becomes_a_chain(client, spool, prepared):
+            return await self._prepared(client, spool, known, memory)
+        if self.run.part is not None and not self.is_backfill:
+            # The rest of its chain brings what the table lacks: it is not late.
+            prepared = dataclasses.replace(prepared, looked_through=frozenset(prepared.spans))
         self._keep_windows(prepared)
         self._refuse_loss(prepared)
         if prepared.surveys and not spool.surveys:
@@ -274,18 +307,42 @@ class _Attempt:
         spool.layout = self._layout(prepared)
         return prepared
 
+    def _becomes_a_chain(self, client: SentryClient, spool: Spool, prepared: Prepared) -> bool:
+        """Where the plan is over the limits, leave all but the newest days to further runs; whether that was done.
+
+        They are stored before anything is read. Replace stays one run, since it keeps the rows of its last run alone.
+        """
+        settings = self.house.settings
+        limits = chain.Limits(seconds=settings.run_minutes * 60, bytes=settings.run_mib * 2**20)
+        most = chain.most_rows(self.report, self.details, prepared, partial(pace_of, client), limits)
+        if most is None:
+            return False
+        if self.dataset.update_method is UpdateMethod.REPLACE:
+            self.large = "The plan is over the limits of one run; Replace stays one run all the same."
+            self.log.warning("one large run", most_rows=most)
+            return False
+        parts = chain.parts_of(self.run, prepared, self.details.timezone, most)
+        if len(parts) == 1:  # a single day is never cut
+            return False
+        for part in reversed(parts[1:]):
+            self.house.store.runs.add(chain.run_of(part, self.dataset.id, instant_of(self.run)))
+        spool.keep_surveys(dict(prepared.surveys))
+        self._keep(part=parts[0])
+        self.log.info("becomes a chain", runs=len(parts), most_rows=most)
+        return True
+
     def _watermark(self, scope_id: str, known: Mapping[str, int]) -> dt.datetime | None:
         """Where a scope's last window ended; None where all of it is to be read."""
         if self._is_full_read_due(scope_id, known):
             return None
-        return _instant(known.get(watermark_name(scope_id, self.dataset.details)))
+        return _instant(known.get(watermark_name(scope_id, self.details)))
 
     def _is_full_read_due(self, scope_id: str, known: Mapping[str, int]) -> bool:
         """Whether it is time to hold all rows of a scope against a full read."""
         days = self.house.settings.reconcile_days
         if not days or self.report.vanishing is None or self.dataset.update_method is not UpdateMethod.UPSERT:
             return False
-        before = _instant(known.get(full_name(scope_id, self.dataset.details)))
+        before = _instant(known.get(full_name(scope_id, self.details)))
         return before is None or instant_of(self.run) - before >= dt.timedelta(days=days)
 
     async def _reconciled(
@@ -308,7 +365,7 @@ class _Attempt:
             vanishing=self.report.vanishing,
             table=self.table,
             holding=self.holding,
-            now=instant_of(self.run),
+            now=max(instant_of(self.run), self.house.now()),
             retention=_retention(self.house),
         )
         return await reconciler.reconcile(extraction, scopes)
@@ -320,7 +377,7 @@ class _Attempt:
             return None
 
         def since(scope: Scope) -> dt.datetime | None:
-            before = _instant(known.get(late_name(scope.id, self.dataset.details)))
+            before = _instant(known.get(late_name(scope.id, self.details)))
             if before is None:
                 return now - LATEST
             return before - LATEST if now - before >= dt.timedelta(hours=hours) else None
@@ -332,11 +389,11 @@ class _Attempt:
         column, item = self.report.time_column, self.report.counted_column
         if column is None or item is None:
             raise ValueError(f"{self.report.slug} has nothing that is counted by the hour")
-        part = Part(marks=scope.rows, time=column, start=start, end=end)
+        selection = Selection(marks=scope.rows, time=column, start=start, end=end)
 
         def look() -> Mapping[int, int]:
             stored = self.table.snapshot()
-            return {} if stored is None else by_hour(stored, part, item)
+            return {} if stored is None else by_hour(stored, selection, item)
 
         return await self.holding.aside(look)
 
@@ -348,7 +405,7 @@ class _Attempt:
         return Session(
             client=client,
             report=self.report,
-            details=self.dataset.details,
+            details=self.details,
             spool=spool,
             run_id=self.run.id,
             clock=self.house.now,
@@ -370,15 +427,20 @@ class _Attempt:
             self.log.warning("scope is not whole", scope=one.label, reason=one.reason, error=one.error)
         outcome = Outcome.of_reading(
             tuple(Missing(scope=one.label, reason=self.redactor.redact(one.reason)) for one in incomplete),
-            rows_read=sum(record.rows_read for record in extraction.records),
-            warnings=(*extraction.warnings, *reconciled.warnings, *drift_warnings(extraction)),
+            rows_read=sum(record.rows for record in extraction.records if record.pages),  # others were looked up
+            warnings=(
+                *filter(None, [self.large]),
+                *extraction.warnings,
+                *reconciled.warnings,
+                *drift_warnings(extraction),
+            ),
         )
         if incomplete and self.dataset.update_method is UpdateMethod.REPLACE:
             return outcome
         unread = unread_scopes(prepared, extraction)
         whole = {record.slice_id for record in extraction.records if record.scope_id not in unread}
         commit = commit_of(
-            self.dataset,
+            msgspec.structs.replace(self.dataset, details=self.details) if self.is_backfill else self.dataset,
             self.report,
             prepared,
             extraction,
@@ -387,7 +449,9 @@ class _Attempt:
             epoch=self.epoch,
             schema=spool.schema,
             now=instant_of(self.run),
+            present=max(instant_of(self.run), self.house.now()),
             retention=_retention(self.house),
+            skip_stored=isinstance(self.dataset.details.duration, SinceLastRun),
             known=known,
             latest=latest,
             reconciled=reconciled.scopes,
@@ -432,7 +496,7 @@ class _Attempt:
             key=report_key(self.report, prepared),
             first_stays=self.report.immutable_time,
             day_column=self.report.time_column if partitioned else None,
-            timezone=self.dataset.details.timezone,
+            timezone=self.details.timezone,
         )
 
     def _keep_windows(self, prepared: Prepared) -> None:
@@ -440,7 +504,7 @@ class _Attempt:
         again = itertools.chain.from_iterable(prepared.again.values())
         distinct = tuple(dict.fromkeys([*prepared.spans.values(), *again]))
         for window in distinct:
-            self.log.info("window", window=windows.describe(window, self.dataset.details.timezone))
+            self.log.info("window", window=windows.describe(window, self.details.timezone))
         self._keep(windows=distinct)
 
     def _keep(self, **facts: Any) -> None:

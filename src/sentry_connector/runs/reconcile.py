@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from sentry_connector.destinations.delta import Delta
-from sentry_connector.destinations.looks import Part, absent, rows_of
+from sentry_connector.destinations.looks import Selection, absent, rows_of
 from sentry_connector.destinations.query import Snapshot
 from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
 from sentry_connector.extraction.read import Extraction
@@ -95,13 +95,13 @@ class Reconciler:
             await writer.add(self._marked(batch, found))
         return writer.finish()
 
-    def _part(self, scope: Scope, records: Sequence[SliceRecord]) -> Part:
+    def _part(self, scope: Scope, records: Sequence[SliceRecord]) -> Selection:
         """The rows of a scope that Sentry would still keep."""
         if self.session.report.time_column is None:
             raise ValueError(f"{self.session.report.slug} has no time to tell what Sentry still keeps")
         oldest = min((record.oldest for record in records if record.oldest is not None), default=self.now)
         start = kept_since(self.now, self.retention, oldest)
-        return Part(marks=scope.rows, time=self.session.report.time_column, start=start)
+        return Selection(marks=scope.rows, time=self.session.report.time_column, start=start)
 
     def _snapshot(self, files: Sequence[SpoolFile]) -> Snapshot:
         """What was read, for a query."""

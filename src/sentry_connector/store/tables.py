@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.reports.details import Details, Window
 from sentry_connector.reports.scopes import Scope
-from sentry_connector.store.records import AccountStatus, Missing, Problem, Retry, RunState, Trigger, Verdict
+from sentry_connector.store.records import AccountStatus, Missing, Part, Problem, Retry, RunState, Trigger, Verdict
 
 
 class UtcTime(TypeDecorator[dt.datetime]):
@@ -155,6 +155,7 @@ runs = Table(
     Column("state", Word(RunState), nullable=False),
     Column("verdict", Word(Verdict)),
     Column("epoch", BigInteger),
+    Column("part", Json(Part)),
     Column("windows", Json(tuple[Window, ...]), nullable=False),
     Column("queued_at", UtcTime, nullable=False),
     Column("started_at", UtcTime),

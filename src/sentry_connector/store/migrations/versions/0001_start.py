@@ -67,6 +67,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(32), nullable=False),
         sa.Column("verdict", sa.String(32)),
         sa.Column("epoch", sa.BigInteger),
+        sa.Column("part", sa.Text),
         sa.Column("windows", sa.Text, nullable=False),
         sa.Column("queued_at", time, nullable=False),
         sa.Column("started_at", time),

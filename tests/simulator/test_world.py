@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.simulator.conftest import NOW
 
 from sentry_connector.simulator import World
+from sentry_connector.simulator.counts import project_series
 from sentry_connector.simulator.entries import entries
 from sentry_connector.simulator.events import full, slim_json
 from sentry_connector.simulator.model import base32
@@ -79,6 +80,18 @@ def test_late_events_take_their_place_in_the_past_and_tell_when_they_came() -> N
     assert times == sorted(times)
     assert full(late)["dateCreated"].startswith("2026-11-15T12:00")
     assert full(late)["dateReceived"].startswith("2026-11-20T12:00")
+
+
+def test_a_lost_event_is_counted_and_listed_nowhere() -> None:
+    world = World.build(now=NOW)
+    project = world.project("acme", "shop")
+    event = project.events[5]
+    buckets = [event.time // 3600 * 3600]
+    before = [project_series(project, stat, buckets, 3600) for stat in ("received", "generated")]
+    world.lose_event(event)
+    assert [project_series(project, stat, buckets, 3600) for stat in ("received", "generated")] == before
+    assert event not in project.events
+    assert event not in event.issue.events
 
 
 def test_a_merged_issue_answers_with_the_survivor_and_its_events_move() -> None:

@@ -77,11 +77,8 @@ def _one_row_on(next_cursor: Any) -> Any:
 
 
 def _later(by: dt.timedelta) -> Make:
-    def make(watermarks: Any) -> Any:
-        def moved(*args: Any) -> dict[str, int]:
-            return {name: mark + by // dt.timedelta(microseconds=1) for name, mark in watermarks(*args).items()}
-
-        return moved
+    def make(ends: Any) -> Any:
+        return lambda *args: {scope: end + by for scope, end in ends(*args).items()}
 
     return make
 
@@ -166,13 +163,6 @@ def _dropping_the_last(split: Any) -> Any:
     return parts
 
 
-def _counting_superseded(only: Any) -> Any:
-    def kept(self: Spool, file: Any, wanted: Any, _superseded: Any) -> Any:
-        return only(self, file, wanted, set())
-
-    return kept
-
-
 def _appending_all(commit_of: Any) -> Any:
     def made_of(*args: Any, **more: Any) -> Any:
         commit = commit_of(*args, **more)
@@ -207,14 +197,13 @@ MUTANTS = (
             (SliceWriter, "_supersede", always(None)),
         ),
     ),
-    Mutant("rows that were read again count twice", ((Spool, "_only", _counting_superseded),)),
     Mutant("cursor off by one", ((client, "next_cursor", _one_row_on),)),
     Mutant(
         "no epoch check",
         ((Delta, "_done", always(None)), (execute._Attempt, "_committed_before", always(None))),
         delta=True,
     ),
-    Mutant("watermark too far", ((commits, "_watermarks", _later(dt.timedelta(hours=3))),)),
+    Mutant("watermark too far", ((commits, "_ends", _later(dt.timedelta(hours=3))),)),
     Mutant("watermark by a clock that is ahead", ((execute._Attempt, "_latest", always({})),)),
     Mutant("watermarks of scopes that failed", ((commits, "unread_scopes", always(set())),)),
     Mutant("spool hash unchecked", ((Spool, "_is_whole", always(True)),)),

@@ -29,6 +29,8 @@ KINDS: tuple[tuple[str, UpdateMethod, Duration], ...] = (
 )
 PROJECTS = ("shop", "payments", "blog")
 MOST_SKEW = 3000.0
+FAR = 3.2 * 3600
+"""Seconds by which a clock is ahead that is quite wrong: more than the overlap makes good."""
 OFTEN_PASSED = {"request": 14, "answer": 14, "look": 30, "store": 30}
 """How often a run comes by there, about; by the others it comes once to thrice."""
 
@@ -102,7 +104,7 @@ def _round(random: Random) -> Round:
         changes=random.randint(0, 4),
         rate=random.uniform(0.05, 0.35) if rough else random.choice([0.0, 0.0, 0.05]),
         kinds=tuple(random.sample(OF_ANSWERS, random.randint(3, len(OF_ANSWERS)))),
-        skew=random.choice([0.0, 0.0, 0.0, random.uniform(-MOST_SKEW, MOST_SKEW)]),
+        skew=random.choice([0.0, 0.0, 0.0, random.uniform(-MOST_SKEW, MOST_SKEW), random.uniform(0, FAR)]),
         strikes=_strikes(random),
         refused=(random.choice(PROJECTS), random.choice(OF_SCOPES)) if random.random() < 0.12 else None,
         renamed=random.choice(PROJECTS) if random.random() < 0.06 else None,

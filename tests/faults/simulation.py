@@ -159,6 +159,8 @@ class Simulation:
         self.renamed = False
         self.remembered = False
         self._overtakes = 0
+        self._highest = 0
+        self._began_with: dict[str, float] = {}
         self._known: dict[str, dict[str, float]] = {}
         self.dataset = self._made()
 
@@ -246,6 +248,7 @@ class Simulation:
         """One run, with everything that must hold after any run."""
         fate: Fate = process.fate
         before, known = self._state(), self._ids()
+        self._began_with = known
         try:
             run: Run | None = await datasets.run(process, "played", progress=Progress())
         except ConnectorError as error:
@@ -344,6 +347,7 @@ class Simulation:
     def _overtake(self, number: int) -> None:
         """The process stands still past its lease; another one comes meanwhile and does what there is to do."""
         self._overtakes += 1
+        self._note_started(self._began_with)
         time = Time(self.time.now() + TTL.total_seconds() + 1)
         failures: list[BaseException] = []
 
@@ -351,6 +355,11 @@ class Simulation:
             calm = Weather("calm", self.ledger)
             process = self.process(f"{number} by another", Fate(self.ledger), calm, time=time)
             await self._run(process, f"run {number} by another")
+            if self.random.random() < 0.5:  # and goes on to its next run
+                await asyncio.sleep(HOUR)
+                self._tick(time)
+                self._arrive(5, OVERLAP)
+                await self._run(process, f"run {number} by another, the next")
             self.time.start += time.now() - self.time.start - standing
 
         def work() -> None:
@@ -397,6 +406,9 @@ class Simulation:
             self._differs(f"{name}: COMPLETE, and {len(missing)} rows are missing, such as {min(missing)}")
 
     def _check_keys(self, name: str) -> None:
+        if self.table.epoch() < self._highest:
+            self._differs(f"{name}: the table went back from epoch {self._highest} to {self.table.epoch()}")
+        self._highest = self.table.epoch()
         report = catalogue.find(self.scenario.report)
         is_snapshots = self.scenario.method is UpdateMethod.APPEND and isinstance(
             self.scenario.details.duration, AllAvailable

@@ -63,7 +63,7 @@ class Context:
 
 @dataclass(slots=True)
 class Values:
-    """Items or rows as columns of plain values; `get` answers the values at a path, one for each; `extras` is what did not fit."""
+    """Items or rows as columns of plain values: `get` answers those at a path, one for each. `extras` is what did not fit."""
 
     count: int
     get: Callable[[tree.Path], list[Any]]

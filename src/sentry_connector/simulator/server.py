@@ -85,15 +85,24 @@ class Asked(Protocol):
     """What the server looks at in a request; one of aiohttp's is such a thing."""
 
     @property
-    def url(self) -> URL: ...
+    def url(self) -> URL:
+        """The whole address."""
+
     @property
-    def path(self) -> str: ...
+    def path(self) -> str:
+        """The address without host and query."""
+
     @property
-    def query(self) -> Mapping[str, str]: ...
+    def query(self) -> Mapping[str, str]:
+        """The parameters."""
+
     @property
-    def headers(self) -> Mapping[str, str]: ...
+    def headers(self) -> Mapping[str, str]:
+        """The headers."""
+
     @property
-    def match_info(self) -> Mapping[str, str]: ...
+    def match_info(self) -> Mapping[str, str]:
+        """What the route's placeholders stand for."""
 
 
 def ticking(world: World, tick: Callable[[], float] = time.monotonic) -> Callable[[], float]:

@@ -170,7 +170,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         epoch: the integer that orders the DataSet's runs; None before it is taken.
         part: where it is one of a chain: its days; None = what the DataSet's dates mean.
         windows: what the dates meant, resolved once for all attempts.
-        rows_read: rows that Sentry gave, each counted once. rows_written, rows_updated, rows_deleted: what the commit did to the table.
+        rows_read: rows that Sentry gave, each counted once.
+        rows_written, rows_updated, rows_deleted: what the commit did to the table.
         requests, bytes: asked of and answered by Sentry.
         waited_seconds: spent waiting for rate limits.
         table_version: the table's version after the commit.

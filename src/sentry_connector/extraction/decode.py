@@ -72,8 +72,9 @@ class Values:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decoded:
-    """One page, decoded. Arrow costs as much for a few rows as for some hundreds, so that its rows become columns together with
-    those of other pages: see `Decoder.batch`.
+    """One page, decoded. Its rows become columns together with those of other pages: see `Decoder.batch`.
+
+    Arrow costs as much for a few rows as for some hundreds.
 
     Attributes:
         values: the rows that the page held, before anything was dropped.

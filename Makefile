@@ -32,8 +32,8 @@ format: setup  ## put the code into the project's form
 test: setup  ## the tests; of the expensive families a fixed, counted sample
 	$(RUN) pytest -m "not long"
 
-test-long: setup  ## all tests, with the expensive families whole
-	$(RUN) pytest
+test-long: setup  ## all tests, with the expensive families whole, and what they took
+	$(RUN) pytest --durations=25
 
 bench: setup bench/.venv/.ready  ## speed and memory beside other readers, into bench/results.json and a table (GROUPS="W1 W3")
 	$(RUN) python -m bench $(GROUPS)

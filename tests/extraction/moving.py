@@ -41,6 +41,7 @@ class Moving:
         reads_windows: whether `start` and `end` mean anything to it.
         between: called before each answer, with the number of the request; may change `items`.
         order: sorts items of equal time, anew for each answer.
+        empty_at: number of a request that is answered by an empty page whose next one is what was asked for.
     """
 
     items: list[Item]
@@ -48,6 +49,7 @@ class Moving:
     reads_windows: bool = True
     between: Callable[[Moving, int], None] = lambda _server, _number: None
     order: random.Random | None = None
+    empty_at: int | None = None
     asked: list[Request] = field(default_factory=list)
     size: int = SIZE
 
@@ -61,6 +63,8 @@ class Moving:
             first = sum(-self._key(item) < -value for item in found) + int(offset)
         else:
             first = int(offset) * (self.size if self.counts == "pages" else 1)
+        if len(self.asked) - 1 == self.empty_at:
+            return Page(Answer(b"[]", f"0:{first}:0", request), decoded([]))
         page, rest = found[first : first + self.size], found[first + self.size :]
         answer = Answer(b"[]" if not page else b"[1]", self._next(found, first, rest), request)
         return Page(answer, decoded(page))

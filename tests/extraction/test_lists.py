@@ -71,6 +71,13 @@ def test_a_list_whose_rows_are_counted_is_never_asked_for_by_their_number() -> N
     assert len(server.asked) == 11  # each page but the first has one row of the page before
 
 
+@pytest.mark.parametrize("number", range(4))
+def test_an_empty_page_with_a_next_one_is_no_end_of_a_list_that_is_read_by_time(number: int) -> None:
+    items = [(float(second), f"i{second}") for second in range(3 * SIZE)]
+    server = Moving(items, "rows", empty_at=number)
+    assert read(server).members == {name for _, name in items}
+
+
 def test_a_list_whose_pages_are_counted_is_read_until_two_readings_agree() -> None:
     assert read(Moving(some(3 * SIZE), "pages"), newest_first=False).requests == 3 + 2
 

@@ -14,7 +14,7 @@ import msgspec
 
 from sentry_connector.destinations.delta import Delta
 from sentry_connector.errors import ConnectorError, RateLimited
-from sentry_connector.extraction import journal, plan, reading, spool
+from sentry_connector.extraction import journal, plan, spool
 from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
 from sentry_connector.extraction.journal import Journal
 from sentry_connector.extraction.read import Reader
@@ -22,6 +22,7 @@ from sentry_connector.extraction.spool import SliceRecord, SliceWriter, Spool
 from sentry_connector.reports import windows
 from sentry_connector.runs import commit as commits
 from sentry_connector.runs import execute
+from sentry_connector.runs.outcome import Outcome
 from sentry_connector.sentry import client
 from sentry_connector.sentry.client import Answer, SentryClient
 from sentry_connector.sentry.wire import Walk
@@ -148,19 +149,8 @@ def _sealed_first(flush: Any) -> Any:
     return flushed
 
 
-def _sweeping_too_far(sweep: Any) -> Any:
-    async def swept(self: Any, *, before: int) -> None:
-        await sweep(self, before=before + 1)
-
-    return swept
-
-
-def _dropping_the_last(split: Any) -> Any:
-    def parts(*args: Any) -> Any:
-        found = list(split(*args))
-        return found[: max(1, len(found) - 1)]
-
-    return parts
+def _untold(of_reading: Any) -> Any:
+    return lambda _incomplete, **more: of_reading((), **more)
 
 
 def _appending_all(commit_of: Any) -> Any:
@@ -218,8 +208,7 @@ MUTANTS = (
     Mutant("no key", ((commits, "_with_host", always(())),)),
     Mutant("slices are finished before their rows are written", ((Spool, "flush", _sealed_first),)),
     Mutant("rows of unfinished slices count", ((spool, "_voided", lambda _: lambda file, _finished: file),)),
-    Mutant("its own files are swept away", ((execute._Attempt, "_sweep", _sweeping_too_far),)),
-    Mutant("the last part of a span is not read", ((reading, "split", _dropping_the_last),)),
+    Mutant("scopes that are missing are not told", ((Outcome, "of_reading", _untold),)),
     Mutant("append of what is stored", ((execute, "commit_of", _appending_all),)),
     Mutant("an empty page is the end", ((Walk, "next", _empty_is_the_end),)),
     Mutant("a loop is the end", ((Walk, "next", _loop_is_the_end),)),

@@ -82,12 +82,13 @@ def scenario_of(seed: int) -> Scenario:
     report, method, duration = random.choice(KINDS)
     projects = (ALL,) if random.random() < 0.25 else tuple(f"acme/{slug}" for slug in PROJECTS[: random.randint(1, 3)])
     organizations = ("acme",) if report == ISSUES or projects == (ALL,) else ()
+    bodies = report == EVENTS and random.random() < 0.15
     return Scenario(
         seed=seed,
         report=report,
         method=method,
-        details=Details(organizations=organizations, projects=projects, duration=duration),
-        events=random.randint(100, 320),
+        details=Details(organizations=organizations, projects=projects, duration=duration, bodies=bodies),
+        events=random.randint(60, 90) if bodies else random.randint(100, 320),
         compress=random.random() < 0.4,
         latency=random.choice([0.01, 0.05, 0.4]),
         part_rows=random.choice([60, 150, 50_000]),

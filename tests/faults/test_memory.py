@@ -45,7 +45,7 @@ def counts(done: Committed) -> tuple[int, int, int]:
     return done.written, done.updated, done.deleted
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("method", METHODS)
 def test_the_same_commits_make_the_same_table(method: UpdateMethod, seed: int, tmp_path: Path) -> None:
     rng, delta = random.Random(seed), table_in(tmp_path)

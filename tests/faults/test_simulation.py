@@ -12,7 +12,7 @@ from tests.faults.__main__ import played, report
 from tests.faults.kinds import Fault
 from tests.faults.simulation import Ground, Result, ground, play
 
-IN_MEMORY, IN_DELTA = range(110), range(6)
+IN_MEMORY, IN_DELTA = range(100), range(6)
 ALL_IN_MEMORY, ALL_IN_DELTA = range(10_000), range(300)
 FEWEST = 200
 """How often each class of faults must have fired in all of them."""

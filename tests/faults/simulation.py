@@ -270,6 +270,8 @@ class Simulation:
         known = self._known.setdefault(run.id, known)
         if run.verdict is Verdict.FAILED and self._overtakes == 0 and self._state() != before:
             self._differs(f"{name}: FAILED, and the table changed")
+        if run.error is not None and run.error.name == ConnectorError.name:
+            self._differs(f"{name}: {run.error.message}")
         if run.verdict is Verdict.COMPLETE:
             self._check_complete(name, run, known)
         self._check_keys(name)
@@ -330,19 +332,17 @@ class Simulation:
     # ---- what goes wrong between runs
 
     def _flip(self) -> None:
-        """Flip a byte of a file that is staged for a run that has not committed."""
+        """Flip a byte of each file that is staged for a run that has not committed."""
         root, done = Path(self.table.location()[1]), self.table.epoch()
         files = [
             path for path in [*sorted(root.rglob("*.parquet")), *sorted(root.rglob("*.pages"))] if path.stat().st_size
         ]
         staged = [path for path in files if _epoch_of(path.relative_to(root)) > done]
-        if not staged:
-            return
-        path = self.random.choice(staged)
-        content = bytearray(path.read_bytes())
-        content[self.random.randrange(len(content))] ^= 1 << self.random.randrange(8)
-        path.write_bytes(content)
-        self.ledger.note(Fault.FLIPPED_BYTE, path.suffix)
+        for path in staged:
+            content = bytearray(path.read_bytes())
+            content[self.random.randrange(len(content))] ^= 1 << self.random.randrange(8)
+            path.write_bytes(content)
+            self.ledger.note(Fault.FLIPPED_BYTE, path.suffix)
 
     def _overtake(self, number: int) -> None:
         """The process stands still past its lease; another one comes meanwhile and does what there is to do."""

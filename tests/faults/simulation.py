@@ -431,7 +431,7 @@ class Simulation:
             if run is None:
                 continue
             is_fresh = run.queued_at.timestamp() >= began - 1
-            if run.verdict is Verdict.COMPLETE and is_fresh:
+            if run.verdict is Verdict.COMPLETE and is_fresh and run.windows:
                 return run
             if is_fresh or (run.error is not None and run.error.name not in OF_OLD_ANSWERS):
                 self._differs(f"healing {number}: {run.verdict} without a fault: {run.error or run.incomplete}")

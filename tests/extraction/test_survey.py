@@ -13,6 +13,7 @@ from sentry_connector.extraction.survey import (
     HOUR,
     Survey,
     differs,
+    evenly,
     fuller_hours,
     hours_of,
     is_checkable,
@@ -41,6 +42,35 @@ def test_spans_tile_the_window(counts: tuple[int, ...], first: float | None, len
     assert spans[0][1] == end
     assert [one[0] for one in spans[:-1]] == [one[1] for one in spans[1:]]
     assert all(one[0] is None or one[0] < one[1] for one in spans)
+
+
+@given(counts=counts, first=st.none() | instants, length=st.floats(1, 80 * HOUR), number=st.integers(0, 60))
+def test_even_spans_tile_the_window_too(
+    counts: tuple[int, ...], first: float | None, length: float, number: int
+) -> None:
+    start, end = None if first is None else at(first), at((first or 0) + length)
+    spans = evenly((start, end), Survey(start=START, counts=counts), number)
+    assert (spans[-1][0], spans[0][1]) == (start, end)
+    assert [one[0] for one in spans[:-1]] == [one[1] for one in spans[1:]]
+    assert all(one[0] is None or one[0] < one[1] for one in spans)
+    assert len(spans) <= max(1, number)
+
+
+@given(counts=counts, number=st.integers(1, 60))
+def test_even_spans_hold_equally_many_rows_where_rows_lie_evenly_in_their_hours(
+    counts: tuple[int, ...], number: int
+) -> None:
+    spans = evenly((at(0), at(HOUR * len(counts))), Survey(start=START, counts=counts), number)
+
+    def rows(instant: dt.datetime | None) -> float:
+        """Rows before an instant."""
+        hours = (0 if instant is None else instant.timestamp() - START) / HOUR
+        return sum(count * min(1, max(0, hours - hour)) for hour, count in enumerate(counts))
+
+    share, second = sum(counts) / number, max(counts) / HOUR
+    if share > 2 * second:
+        assert len(spans) == number
+        assert all(abs(rows(one[1]) - rows(one[0]) - share) <= second + 1e-6 for one in spans)
 
 
 @given(counts=counts, most=st.integers(1, 600))

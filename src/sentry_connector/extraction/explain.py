@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sentry_connector.extraction.plan import RESOLUTIONS, Slice, alternatives
 from sentry_connector.extraction.read import Choose
-from sentry_connector.extraction.survey import Survey, split
+from sentry_connector.extraction.survey import Survey
 from sentry_connector.extraction.ways import Cost, Pace, cost_of, rows_per_list, total
 from sentry_connector.reports.details import Details
 from sentry_connector.reports.model import Endpoint, Paging, Report, Shape
@@ -147,11 +147,13 @@ def _cost(endpoint: Endpoint, one: Slice, survey: Survey | None, all_rows: int, 
     """Of one way; a list is read in parts of its span, and each part ends with a page that is not full."""
     if survey is None or one.span is None or endpoint.each is not None:
         return cost_of(endpoint, one.rows or 0)
-    parts = split(one.span, survey, rows_per_list(all_rows, endpoint.page_size, pace.concurrency(endpoint.family)))
-    costs = total(cost_of(endpoint, survey.between(part)) for part in parts)
+    rows = survey.between(one.span)
+    parts = max(1, math.ceil(rows / rows_per_list(all_rows, endpoint.page_size, pace.concurrency(endpoint.family))))
+    each = math.ceil(rows / parts)
     # Rows of a part's pages are asked for one page after another.
-    longest = max(math.ceil(survey.between(part) / endpoint.page_size) for part in parts)
-    return Cost(requests=costs.requests, chain=max(1, longest))
+    return Cost(
+        requests=total([cost_of(endpoint, each)] * parts).requests, chain=max(1, math.ceil(each / endpoint.page_size))
+    )
 
 
 def _rows(report: Report, details: Details, one: Slice) -> int | None:

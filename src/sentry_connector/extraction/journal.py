@@ -33,6 +33,7 @@ class Note(msgspec.Struct, frozen=True, array_like=True):
         next_cursor: of the next page; None at the end.
         coding: how the body is compressed; empty where it is not.
         at: when it came, UTC.
+        asked: unix time that the server's clock showed at least when it was asked; None where it never told.
     """
 
     slice_id: str
@@ -40,6 +41,7 @@ class Note(msgspec.Struct, frozen=True, array_like=True):
     next_cursor: str | None
     coding: str
     at: dt.datetime
+    asked: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,7 +238,8 @@ def _keys(listing: Listing, pages: list[Page]) -> list[Any]:
 def _are_alike(listing: Listing, before: Sequence[Page], again: Sequence[Page]) -> bool:
     """Whether each page shows the same rows, in whatever order, and leads on."""
     return all(
-        page.answer.next_cursor is not None and set(_keys(listing, [page])) == set(_keys(listing, [former]))
+        page.answer.next_cursor is not None
+        and (page.answer.body == former.answer.body or set(_keys(listing, [page])) == set(_keys(listing, [former])))
         for former, page in zip(before, again, strict=True)
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
@@ -23,7 +24,7 @@ from sentry_connector.extraction.lists import Listing, Page
 from sentry_connector.extraction.plan import Alternative, Slice, context_values, host, request_for_item, within
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.spool import SliceRecord, SliceWriter, Spool, keys_of
-from sentry_connector.extraction.survey import SETTLED, Span, Survey, differs, is_checkable, split, tiles
+from sentry_connector.extraction.survey import SETTLED, Span, Survey, differs, evenly, is_checkable, tiles
 from sentry_connector.reports.details import Details
 from sentry_connector.reports.model import Each, Endpoint, Report, Shape
 from sentry_connector.sentry.client import Answer, SentryClient
@@ -90,7 +91,7 @@ class Session:
             return [one.span]
         concurrency = self.client.budget(one.scope.url).concurrency(endpoint.family)
         rows = ways.rows_per_list(self.expected_rows, endpoint.page_size, concurrency)
-        return list(split(one.span, survey, rows))
+        return list(evenly(one.span, survey, math.ceil(survey.between(one.span) / rows)))
 
     def has_enough(self, keys: Collection[Any] = ()) -> bool:
         """Whether the rows that were asked for are there, with those of a slice that has not ended."""
@@ -120,6 +121,7 @@ class Reading:
     items: set[Any] = field(default_factory=set)
     keys: set[Any] = field(default_factory=set)
     oldest: dt.datetime | None = None
+    began: float | None = None
     forgotten: dt.datetime | None = None
     _asked: Counter[str] = field(default_factory=Counter)
     _pages: list[Decoded] = field(default_factory=list)
@@ -156,6 +158,7 @@ class Reading:
             found=len(self.items) if counted is not None else None,
             counted=counted,
             oldest=self.oldest,
+            began=self.began,
             forgotten=self.forgotten,
         )
 
@@ -229,11 +232,17 @@ class Reading:
         if kept is not None:
             note = kept.note
             body = inflated(kept.packed, note.coding, MOST_BYTES_OF_A_KEPT_ANSWER).removeprefix(b"\xef\xbb\xbf")
+            self._note_asked(note.asked)
             return Answer(body, note.next_cursor, request), note.at
         answer, now = await self.session.client.get(request), self.session.clock()
-        note = Note(self.one.id, key, answer.next_cursor, answer.coding, now)
+        self._note_asked(answer.asked)
+        note = Note(self.one.id, key, answer.next_cursor, answer.coding, now, answer.asked)
         self.session.spool.keep(note, answer.packed)
         return answer, now
+
+    def _note_asked(self, asked: float | None) -> None:
+        if asked is not None and (self.began is None or asked < self.began):
+            self.began = asked
 
     async def _page(self, request: Request) -> Page:
         answer, at = await self._answer(request)

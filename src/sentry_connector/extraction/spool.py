@@ -83,6 +83,8 @@ class SliceRecord(msgspec.Struct, frozen=True, kw_only=True):
         limited: reading stopped at the number of rows that was asked for.
         found, counted: items of the slice, and how many there are by an independent figure; None where there is none.
         oldest: the earliest time of its rows; None where they have none.
+        began: unix time that the server's clock showed at least when the first question was asked, by whichever attempt; None
+            where it never told.
         forgotten: up to when Sentry keeps nothing any more of what was asked for; None where it did not say so.
     """
 
@@ -96,6 +98,7 @@ class SliceRecord(msgspec.Struct, frozen=True, kw_only=True):
     found: int | None = None
     counted: int | None = None
     oldest: dt.datetime | None = None
+    began: float | None = None
     forgotten: dt.datetime | None = None
 
 

@@ -79,11 +79,31 @@ def split(span: Span, survey: Survey, most_rows: int) -> list[Span]:
     return tiles(span, _edges(survey, most_rows))
 
 
+def evenly(span: Span, survey: Survey, count: int) -> list[Span]:
+    """So many spans, or fewer, that tile the span, newest first, and are expected to hold equally many rows.
+
+    They meet anywhere: within an hour rows are taken to lie evenly.
+    """
+    inside = [(hour, rows) for hour, rows in survey.hours() if rows and _begins_in(hour, span)]
+    share = sum(rows for _, rows in inside) / max(1, count)
+    edges: list[int] = []
+    before = 0
+    for hour, rows in inside:
+        while len(edges) + 1 < count and before + rows > share * (len(edges) + 1):
+            edges.append(hour + math.floor(HOUR * (share * (len(edges) + 1) - before) / rows))
+        before += rows
+    return tiles(span, (_instant(edge) for edge in sorted(set(edges))))
+
+
 def tiles(span: Span, edges: Iterable[dt.datetime]) -> list[Span]:
     """The spans between rising edges that tile the span, newest first; edges outside of it do not count."""
     inside = [edge for edge in edges if (span[0] is None or span[0] < edge) and edge < span[1]]
     ends = [*inside, span[1]]
     return list(zip([span[0], *inside], ends, strict=True))[::-1]
+
+
+def _begins_in(hour: int, span: Span) -> bool:
+    return (span[0] is None or span[0].timestamp() <= hour) and hour < span[1].timestamp()
 
 
 def _edges(survey: Survey, most_rows: int) -> Iterator[dt.datetime]:

@@ -61,7 +61,7 @@ def commit_of(
         retention: how long Sentry keeps events; None where nobody has said it: then what was read tells how far it reaches.
         skip_stored: Append leaves out rows whose key the table has.
         known: names of the watermarks that the table has.
-        latest: host → the time up to which its own clock says that what happened could be read.
+        latest: scope id → the time up to which the server's own clock says that what happened could be read.
         reconciled: ids of the scopes whose rows were all held against a full read.
     """
     incomplete = (*prepared.incomplete, *extraction.incomplete)
@@ -158,7 +158,7 @@ def _ends(
     if not isinstance(details.duration, AllAvailable | SinceLastRun):
         return {}
     return {
-        scope.id: min(prepared.spans[scope.id].read_end, latest.get(scope.url, ALWAYS))
+        scope.id: min(prepared.spans[scope.id].read_end, latest.get(scope.id, ALWAYS))
         for scope in prepared.scopes
         if scope.id in prepared.spans and scope.id not in unread
     }

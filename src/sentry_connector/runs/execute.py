@@ -235,21 +235,25 @@ class _Attempt:
         connection = self.house.connection(account_of(self.dataset, self.house))
         known = self.table.watermarks()
         spool = self._spool()
-        began = self.house.clock.monotonic()
         async with self.house.client(connection, self.progress.wait) as client:
             try:
                 prepared, extraction = await self._gathered(client, spool, known)
                 reconciled = await self._reconciled(client, spool, prepared, extraction, known)
             finally:
                 self.progress.used(client.usage)
-            latest = self._latest(client, prepared, began)
-        return await self._commit(prepared, reconciled, spool, known, latest)
+        return await self._commit(prepared, reconciled, spool, known)
 
-    def _latest(self, client: SentryClient, prepared: Prepared, began: float) -> dict[str, dt.datetime]:
-        """Host → the time up to which, by its own clock when reading began, whatever happened could be read."""
+    def _latest(self, extraction: Extraction) -> dict[str, dt.datetime]:
+        """Scope → the time up to which, by the server's own clock, whatever happened could be read.
+
+        What an earlier attempt read shows no more than what there was then.
+        """
+        began: dict[str, float] = {}
+        for record in extraction.records:
+            if record.began is not None:
+                began[record.scope_id] = min(record.began, began.get(record.scope_id, record.began))
         settle = self.house.settings.settle
-        clocks = {scope.url: client.budget(scope.url).server_clock.at(began) for scope in prepared.scopes}
-        return {url: dt.datetime.fromtimestamp(at - settle, dt.UTC) for url, at in clocks.items() if at is not None}
+        return {scope: dt.datetime.fromtimestamp(at - settle, dt.UTC) for scope, at in began.items()}
 
     async def _gathered(
         self, client: SentryClient, spool: Spool, known: Mapping[str, int]
@@ -419,7 +423,6 @@ class _Attempt:
         reconciled: Reconciled,
         spool: Spool,
         known: Collection[str],
-        latest: Mapping[str, dt.datetime],
     ) -> Outcome:
         extraction = reconciled.extraction
         incomplete = (*prepared.incomplete, *extraction.incomplete)
@@ -453,7 +456,7 @@ class _Attempt:
             retention=_retention(self.house),
             skip_stored=isinstance(self.dataset.details.duration, SinceLastRun),
             known=known,
-            latest=latest,
+            latest=self._latest(extraction),
             reconciled=reconciled.scopes,
         )
         self._keep_findings(outcome)

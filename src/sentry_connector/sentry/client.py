@@ -82,6 +82,7 @@ class Answer:
         next_cursor: None at a list's end.
         request: what was asked.
         coding, packed: the body as it came over the line, and how it is compressed.
+        asked: unix time that the server's clock showed at least when this was asked; None where it never told.
     """
 
     body: bytes
@@ -89,6 +90,7 @@ class Answer:
     request: Request
     coding: str = ""
     packed: bytes = field(default=b"", repr=False)
+    asked: float | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -253,7 +255,7 @@ class SentryClient:
             closed_for = place.learn(reply.status, reply.headers)
             self._measure(reply, place)
         if reply.status == 200:  # noqa: PLR2004  # HTTP's own number
-            return self._answer(request, reply)
+            return self._answer(request, reply, budget.server_clock.at(place.sent))
         error = error_for(
             reply.status, _without(self._connection.token, reply.headers), self._redacted(reply.body), request
         )
@@ -280,11 +282,11 @@ class SentryClient:
         self.usage.answered += 1
         self.usage.answering_seconds += self._clock.monotonic() - place.sent
 
-    def _answer(self, request: Request, reply: Reply) -> Answer:
+    def _answer(self, request: Request, reply: Reply, asked: float | None) -> Answer:
         body = reply.body.removeprefix(_BOM)
         _check_json(body, request)
         self._spoke_json.add(origin(request.base_url))
-        return Answer(body, next_cursor(reply.headers.get("link")), request, reply.coding, reply.packed)
+        return Answer(body, next_cursor(reply.headers.get("link")), request, reply.coding, reply.packed, asked)
 
     def _attempts(self, error: ConnectorError, request: Request) -> int:
         """How often to try; less where trying again seldom helps.

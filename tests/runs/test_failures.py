@@ -287,7 +287,9 @@ async def test_where_one_project_fails_the_others_commit_and_it_catches_up_later
         assert run.incomplete[0].reason
     shop_scope, payments_scope = (f"project:{world.project('acme', one).id}" for one in ("shop", "payments"))
     assert watermarks(app, dataset)[shop_scope] == began[shop_scope]
-    assert watermarks(app, dataset)[payments_scope] == began[payments_scope] + 4 * 3600 * 1_000_000
+    # Sentry tells its clock by the second, and a mark is never later than what it told for certain.
+    behind = began[payments_scope] + 4 * 3600 * 1_000_000 - watermarks(app, dataset)[payments_scope]
+    assert 0 <= behind < 1_000_000
     expected = events_in(world, until=app.moment - 4 * HOUR) + events_in(world, "payments", app.moment)
     assert column(app, dataset) == sorted(expected)
     faults.path = None

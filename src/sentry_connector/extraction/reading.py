@@ -155,8 +155,6 @@ class Reading:
             drift=dict(self.drift),
             limited=self.limited,
             warnings=tuple(self.warnings),
-            found=len(self.items) if counted is not None else None,
-            counted=counted,
             oldest=self.oldest,
             began=self.began,
             forgotten=self.forgotten,

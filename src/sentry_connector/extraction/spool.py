@@ -81,7 +81,6 @@ class SliceRecord(msgspec.Struct, frozen=True, kw_only=True):
         drift: path → rows with something there that the catalogue does not know or that did not fit.
         warnings: sentences for the run's record.
         limited: reading stopped at the number of rows that was asked for.
-        found, counted: items of the slice, and how many there are by an independent figure; None where there is none.
         oldest: the earliest time of its rows; None where they have none.
         began: unix time that the server's clock showed at least when the first question was asked, by whichever attempt; None
             where it never told.
@@ -95,8 +94,6 @@ class SliceRecord(msgspec.Struct, frozen=True, kw_only=True):
     drift: dict[str, int] = {}
     warnings: tuple[str, ...] = ()
     limited: bool = False
-    found: int | None = None
-    counted: int | None = None
     oldest: dt.datetime | None = None
     began: float | None = None
     forgotten: dt.datetime | None = None

@@ -79,7 +79,7 @@ def test_an_empty_page_with_a_next_one_is_no_end_of_a_list_that_is_read_by_time(
 
 
 def test_a_list_whose_pages_are_counted_is_read_until_two_readings_agree() -> None:
-    assert read(Moving(some(3 * SIZE), "pages"), newest_first=False).requests == 3 + 2
+    assert read(Moving(some(3 * SIZE), "pages"), newest_first=False).requests == 2 * 3
 
 
 def test_rows_outside_of_the_window_end_the_way_through_a_server_that_does_not_read_it() -> None:

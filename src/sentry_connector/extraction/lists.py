@@ -15,7 +15,7 @@ import asyncio
 import datetime as dt
 import itertools
 import math
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -197,20 +197,14 @@ def _second(instant: dt.datetime) -> dt.datetime:
 async def _agreed(listing: Listing, ask: Ask, first: Page) -> AsyncGenerator[Page]:
     """The list as two readings in a row showed it, or all that was seen where no two agree.
 
-    Pages agree where each of them has the same rows as before; the last one need not be read again, since nothing after it can
-    shift. Readings agree where they have the same rows, each of them once; and where they have equally many and all readings
-    together showed just so many different ones: then only their order changed. A row that a reading has twice took another
-    one's place.
+    Readings agree where they have the same rows, each of them once; and where they have equally many and all readings together
+    showed just so many different ones: then only their order changed. A row that a reading has twice took another one's place.
     """
     readings = [[page async for page in _onwards(listing, ask, first)]]
     before = _keys(listing, readings[0])
     seen = set(before)
     while len(readings) < MOST_READINGS:
-        again = await together(ask(page.answer.request) for page in readings[-1][:-1])
-        if _are_alike(listing, readings[-1][:-1], again) and len(set(before)) == len(before):
-            readings = [[*again, readings[-1][-1]]]
-            break
-        readings.append(await _read_on(listing, ask, again, readings[-1][-1]))
+        readings.append(await _reading(listing, ask, readings[-1]))
         last = _keys(listing, readings[-1])
         seen.update(last)
         if set(last) == set(before) and len(set(last)) == len(last):
@@ -235,21 +229,13 @@ def _keys(listing: Listing, pages: list[Page]) -> list[Any]:
     return [key for key, at in rows if start is None or at is None or at >= start]
 
 
-def _are_alike(listing: Listing, before: Sequence[Page], again: Sequence[Page]) -> bool:
-    """Whether each page shows the same rows, in whatever order, and leads on."""
-    return all(
-        page.answer.next_cursor is not None
-        and (page.answer.body == former.answer.body or set(_keys(listing, [page])) == set(_keys(listing, [former])))
-        for former, page in zip(before, again, strict=True)
-    )
-
-
-async def _read_on(listing: Listing, ask: Ask, again: Sequence[Page], last: Page) -> list[Page]:
-    """A reading whose first pages are there: as far as there are pages now, be they fewer or more than last time."""
-    for number, page in enumerate(again):
+async def _reading(listing: Listing, ask: Ask, before: list[Page]) -> list[Page]:
+    """One more reading: the pages that there were last time at once, then those that have come since."""
+    pages = await together(ask(page.answer.request) for page in before)
+    for number, page in enumerate(pages):
         if page.answer.next_cursor is None:
-            return list(again[: number + 1])
-    return [*again, *[page async for page in _onwards(listing, ask, await ask(last.answer.request))]]
+            return pages[: number + 1]
+    return [*pages[:-1], *[page async for page in _onwards(listing, ask, pages[-1])]]
 
 
 # ---- a key is passed on

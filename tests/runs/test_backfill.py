@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -37,27 +36,6 @@ from tests.runs.watching import Watch
 
 METHODS = pytest.mark.parametrize("method", ["append", "upsert", "partition"])
 LAST_TWENTY = DateRange(start=19, end=0)
-
-
-@pytest.fixture
-def world() -> World:
-    return small_world()
-
-
-@pytest.fixture
-def faults() -> Broken:
-    return Broken()
-
-
-@pytest.fixture
-def sentry(world: World, faults: Broken) -> Iterator[Simulation]:
-    with start_in_thread(world, clock=lambda: world.time, faults=faults) as simulation:
-        yield simulation
-
-
-@pytest.fixture
-def app(tmp_path: Path, sentry: Simulation) -> HastyApp:
-    return app_in(tmp_path, sentry)
 
 
 async def next_of(app: HastyApp, dataset: DataSet) -> Run:

@@ -10,16 +10,11 @@ import pytest
 from sentry_connector.reports.details import DateRange
 from sentry_connector.simulator import World, start_in_thread
 from tests.parts import NOW
-from tests.runs.acme import DAY, HastyApp, app_in, column, events_in, made, ran, shop, small_world
+from tests.runs.acme import DAY, HastyApp, app_in, column, events_in, made, ran, shop
 from tests.runs.watching import Watch
 
 DAYS = DateRange(start=9, end=2)
 """Days that are over, so that all of their hours are counted."""
-
-
-@pytest.fixture
-def world() -> World:
-    return small_world()
 
 
 @pytest.fixture

@@ -31,11 +31,6 @@ async def sentry(world: World) -> AsyncIterator[Simulation]:
         yield simulation
 
 
-@pytest.fixture
-def app(tmp_path: Path, sentry: Simulation) -> HastyApp:
-    return app_in(tmp_path, sentry)
-
-
 def forget(world: World, older_than: dt.timedelta, project: str = "shop") -> None:
     """What a plan with that retention does."""
     one, edge = world.project("acme", project), (NOW - older_than).timestamp()

@@ -29,7 +29,6 @@ from tests.runs.acme import (
     ran,
     rows_of,
     shop,
-    small_world,
     state,
     watermarks,
 )
@@ -40,24 +39,9 @@ EVERY_METHOD = pytest.mark.parametrize("method", ["replace", "append", "upsert",
 
 
 @pytest.fixture
-def faults() -> Broken:
-    return Broken()
-
-
-@pytest.fixture
-def world() -> World:
-    return small_world()
-
-
-@pytest.fixture
 async def sentry(world: World, faults: Broken) -> AsyncIterator[Simulation]:
     async with running(world, clock=lambda: world.time, faults=faults) as simulation:
         yield simulation
-
-
-@pytest.fixture
-def app(tmp_path: Path, sentry: Simulation) -> HastyApp:
-    return app_in(tmp_path, sentry)
 
 
 def details_for(method: str) -> Details:

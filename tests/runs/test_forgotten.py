@@ -31,11 +31,6 @@ async def sentry(world: World) -> AsyncIterator[Simulation]:
         yield simulation
 
 
-@pytest.fixture
-def app(tmp_path: Path, sentry: Simulation) -> HastyApp:
-    return app_in(tmp_path, sentry)
-
-
 @pytest.mark.parametrize("report", [EVENTS, "projects-issues"])
 @pytest.mark.parametrize("method", ["replace", "append", "upsert", "partition"])
 async def test_dates_beyond_retention_bring_nothing_and_take_nothing(

@@ -26,17 +26,11 @@ from tests.runs.acme import (
     ran,
     rows_of,
     shop,
-    small_world,
 )
 from tests.runs.watching import Watch
 
 METHODS = pytest.mark.parametrize("method", ["append", "upsert", "partition"])
 COUNTS = shop(SinceLastRun(), stat="generated", resolution="1h")
-
-
-@pytest.fixture
-def world() -> World:
-    return small_world()
 
 
 @pytest.fixture
@@ -48,11 +42,6 @@ def watch() -> Watch:
 def sentry(world: World, watch: Watch) -> Iterator[Simulation]:
     with start_in_thread(world, clock=lambda: world.time, faults=watch) as simulation:
         yield simulation
-
-
-@pytest.fixture
-def app(tmp_path: Path, sentry: Simulation) -> HastyApp:
-    return app_in(tmp_path, sentry)
 
 
 def arrive_late(world: World, count: int = 1, *, days: float = 20) -> set[str]:

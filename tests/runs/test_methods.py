@@ -38,19 +38,9 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 
 @pytest.fixture
-def world() -> World:
-    return small_world()
-
-
-@pytest.fixture
 async def sentry(world: World) -> AsyncIterator[Simulation]:
     async with running(world, clock=lambda: world.time) as simulation:
         yield simulation
-
-
-@pytest.fixture
-def app(tmp_path: Path, sentry: Simulation) -> HastyApp:
-    return app_in(tmp_path, sentry)
 
 
 # ---- replace

@@ -26,11 +26,6 @@ def world() -> World:
     return small_world(days=60)
 
 
-@pytest.fixture
-def faults() -> Broken:
-    return Broken()
-
-
 @pytest.fixture(params=["new", "old"])
 def era(request: pytest.FixtureRequest) -> Era:
     found: Era = request.param

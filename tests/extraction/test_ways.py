@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Sequence
 
-from sentry_connector.extraction.ways import Cost, Pace, cheapest, cost_of, rows_per_list, total
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentry_connector.extraction.ways import WORTH, Cost, Pace, Wanted, cheapest, cost_of, rows_per_list, total
 from sentry_connector.reports.event_lists import BODIES_OF_PROJECT, OF_PROJECT
 from sentry_connector.reports.events_counts_project import STORED_BY_HOUR
 from sentry_connector.sentry.budget import PUBLISHED
@@ -52,14 +56,41 @@ def test_lanes_are_used_at_the_same_time_and_the_slowest_is_the_bound() -> None:
     assert Cost().bound(SENTRY_IO) is None
 
 
+def chosen(rows: Sequence[int | None], pace: Pace) -> list[bool]:
+    """Of slices of full events with so many rows: whether each is read by its project's issues."""
+    wanted = [Wanted(endpoint=BODIES_OF_PROJECT, rows=count) for count in rows]
+    return [endpoint is BY_ISSUE for endpoint in cheapest(wanted, pace)]
+
+
 def test_bodies_are_read_by_issue_where_the_projects_list_is_slow() -> None:
-    assert cheapest(BODIES_OF_PROJECT, 5000, SENTRY_IO) is BY_ISSUE
+    assert chosen([5000], SENTRY_IO) == [True]
 
 
 @pytest.mark.parametrize(("rows", "pace"), [(5000, SELF_HOSTED), (20, SENTRY_IO), (None, SENTRY_IO), (0, SENTRY_IO)])
 def test_bodies_are_read_by_the_projects_list_elsewhere(rows: int | None, pace: Pace) -> None:
     """Without limits, for a few events, and where nobody knows how many there are."""
-    assert cheapest(BODIES_OF_PROJECT, rows, pace) is BODIES_OF_PROJECT
+    assert chosen([rows], pace) == [False]
+
+
+def test_slices_that_are_small_by_themselves_are_read_by_issue_where_together_they_are_not() -> None:
+    """Each project's list would take one window of a minute's limit, which all of them share."""
+    assert chosen([20], SENTRY_IO) == [False]
+    assert any(chosen([20] * 60, SENTRY_IO))
+
+
+def test_both_ways_are_used_at_once_and_the_smaller_slices_stay() -> None:
+    assert chosen([100, 5000, None, 5000, 200], SENTRY_IO) == [False, True, False, True, False]
+
+
+@given(rows=st.lists(st.none() | st.integers(0, 20_000), max_size=12))
+def test_all_together_are_at_least_twice_as_fast_wherever_another_way_is_gone(rows: list[int | None]) -> None:
+    wanted = [Wanted(endpoint=BODIES_OF_PROJECT, rows=count) for count in rows]
+    endpoints = cheapest(wanted, SENTRY_IO)
+    own = total(cost_of(one.endpoint, one.rows or 0) for one in wanted).seconds(SENTRY_IO)
+    taken = total(cost_of(endpoint, one.rows or 0) for endpoint, one in zip(endpoints, wanted, strict=True))
+    others = [one for one, endpoint in zip(wanted, endpoints, strict=True) if endpoint is not one.endpoint]
+    assert all(one.rows is not None for one in others)
+    assert not others or taken.seconds(SENTRY_IO) * WORTH < own
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sentry_connector.extraction.plan import RESOLUTIONS, Slice, alternatives
-from sentry_connector.extraction.read import Choose
+from sentry_connector.extraction.read import Choose, chosen
 from sentry_connector.extraction.survey import Survey
 from sentry_connector.extraction.ways import Cost, Pace, cost_of, rows_per_list, total
 from sentry_connector.reports.details import Details
@@ -100,8 +100,10 @@ def explained(
         choose: picks among equal ways.
     """
     rows = sum(one.rows or 0 for one in slices)
+    taken = chosen(report, details, slices, pace_of, choose)
     return tuple(
-        _slice(report, details, one, surveys.get(one.scope.id), rows, pace_of(one.scope.url), choose) for one in slices
+        _slice(report, details, one, surveys.get(one.scope.id), rows, pace_of(one.scope.url), taken[one.id])
+        for one in slices
     )
 
 
@@ -124,10 +126,9 @@ def outlook(plans: Sequence[SlicePlan], pace_of: Callable[[str], Pace]) -> Outlo
 
 
 def _slice(
-    report: Report, details: Details, one: Slice, survey: Survey | None, all_rows: int, pace: Pace, choose: Choose
+    report: Report, details: Details, one: Slice, survey: Survey | None, all_rows: int, pace: Pace, taken: Endpoint
 ) -> SlicePlan:
     best = alternatives(report, details, one)[0]
-    taken = choose(best.endpoint, one.rows, pace)
     ways = []
     for endpoint in (best.endpoint, *best.endpoint.equal):
         cost = total([_cost(endpoint, one, survey, all_rows, pace)] * len(best.requests))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from sentry_connector.errors import (
     ConnectorError,
@@ -21,12 +22,13 @@ from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY, Incomplete
 from sentry_connector.extraction.plan import Alternative, Slice, alternative, alternatives
 from sentry_connector.extraction.reading import Reading, Session
 from sentry_connector.extraction.spool import SliceRecord
-from sentry_connector.extraction.ways import Pace
-from sentry_connector.reports.model import Endpoint
+from sentry_connector.extraction.ways import Pace, Wanted
+from sentry_connector.reports.details import Details
+from sentry_connector.reports.model import Endpoint, Report
 from sentry_connector.sentry.client import SentryClient
 
-Choose = Callable[[Endpoint, int | None, Pace], Endpoint]
-"""Which of an endpoint and its equals is asked, by the number of rows that are expected and the server's pace."""
+Choose = Callable[[Sequence[Wanted], Pace], Sequence[Endpoint]]
+"""Which of its endpoint and the equals of that each slice of a host asks, by the rows that are expected and the server's pace."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +76,7 @@ class Reader:
     concurrency: int = 8
     choose: Choose = ways.cheapest
     _works: dict[str, int] = field(init=False, default_factory=dict)
+    _chosen: Mapping[str, Endpoint] = field(init=False, default_factory=dict)
 
     async def read(self, slices: Sequence[Slice]) -> Extraction:
         """Read every slice that the spool does not hold yet.
@@ -83,6 +86,8 @@ class Reader:
         """
         self.session.expected_rows = sum(one.rows or 0 for one in slices)
         self.session.progress.plan(len(slices), self.session.expected_rows)
+        report, details = self.session.report, self.session.details
+        self._chosen = chosen(report, details, slices, partial(pace_of, self.session.client), self.choose)
         gate = asyncio.Semaphore(1 if self.session.row_limit is not None else self._at_once(slices))
         results = await lists.together(self._slice(one, gate) for one in slices)
         failed = [
@@ -143,14 +148,35 @@ class Reader:
 
     async def _by_cheapest(self, way: Alternative, one: Slice) -> SliceRecord:
         """By the cheapest of equal ways; one that the server or the token does not know leaves it to the endpoint itself."""
-        chosen = self.choose(way.endpoint, one.rows, pace_of(self.session.client, one.scope.url))
-        if chosen is not way.endpoint:
+        taken = self._chosen[one.id]
+        if taken in way.endpoint.equal:
             try:
-                equal = alternative(chosen, self.session.report, self.session.details, one).on_trial(True)
+                equal = alternative(taken, self.session.report, self.session.details, one).on_trial(True)
                 return await Reading(self.session, equal, one).to_its_end()
             except (ScopeMissing, NotFound, RequestRefused, MalformedAnswer):
                 pass
         return await Reading(self.session, way, one).to_its_end()
+
+
+def chosen(
+    report: Report, details: Details, slices: Sequence[Slice], pace: Callable[[str], Pace], choose: Choose
+) -> dict[str, Endpoint]:
+    """Slice id → the endpoint that it is read by: one of the report's first way, chosen for all slices of a host together.
+
+    Args:
+        report, details: what is read.
+        slices: the plan.
+        pace: how fast the host of a base URL may be asked.
+        choose: picks among equal ways.
+    """
+    by_host: dict[str, list[Slice]] = {}
+    for one in slices:
+        by_host.setdefault(one.scope.url, []).append(one)
+    found: dict[str, Endpoint] = {}
+    for url, there in by_host.items():
+        wanted = [Wanted(endpoint=alternatives(report, details, one)[0].endpoint, rows=one.rows) for one in there]
+        found |= zip((one.id for one in there), choose(wanted, pace(url)), strict=True)
+    return found
 
 
 def pace_of(client: SentryClient, url: str) -> Pace:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sentry_connector.reports.model import Endpoint, Paging
@@ -102,13 +103,43 @@ def cost_of(endpoint: Endpoint, rows: int, items: int | None = None) -> Cost:
     return cost_of(endpoint.each.items, items).then(Cost(requests={lane_of(endpoint.family): pages}, chain=1))
 
 
-def cheapest(endpoint: Endpoint, rows: int | None, pace: Pace) -> Endpoint:
-    """The endpoint, or one of its equals where that is much faster; without a count of the rows, the endpoint."""
-    if rows is None:
-        return endpoint
-    own = cost_of(endpoint, rows).seconds(pace)
-    best = min(endpoint.equal, key=lambda one: cost_of(one, rows).seconds(pace), default=endpoint)
-    return best if cost_of(best, rows).seconds(pace) * WORTH < own else endpoint
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """Rows of a slice: the endpoint that they are asked of, and how many there will be; None where nobody has counted them."""
+
+    endpoint: Endpoint
+    rows: int | None
+
+    def equal(self, pace: Pace) -> Endpoint:
+        """The fastest of the endpoint's equals, the endpoint itself where there is none or nobody has counted the rows."""
+        if self.rows is None:
+            return self.endpoint
+        rows = self.rows
+        return min(self.endpoint.equal, key=lambda one: cost_of(one, rows).seconds(pace), default=self.endpoint)
+
+
+def cheapest(wanted: Sequence[Wanted], pace: Pace) -> list[Endpoint]:
+    """The endpoint of each slice of a host, or one of its equals where all slices together come much faster that way.
+
+    The slices share the host's budgets: where the endpoints' own budget would take long, the larger slices are read by an equal
+    that draws from another one, as many of them as bring the end forward.
+    """
+    own = [one.endpoint for one in wanted]
+    equals = [one.equal(pace) for one in wanted]
+    movable = [number for number, one in enumerate(wanted) if equals[number] is not one.endpoint]
+    movable.sort(key=lambda number: wanted[number].rows or 0, reverse=True)
+
+    def costs(endpoints: Sequence[Endpoint], numbers: Iterable[int]) -> list[Cost]:
+        """Of no slice, of the first one, of the first two …"""
+        each = (cost_of(endpoints[number], wanted[number].rows or 0) for number in numbers)
+        return list(itertools.accumulate(each, initial=Cost()))
+
+    staying = costs(own, set(range(len(wanted))) - set(movable))[-1]
+    by_equal, by_own = costs(equals, movable), costs(own, reversed(movable))[::-1]
+    seconds = [(staying + moved + kept).seconds(pace) for moved, kept in zip(by_equal, by_own, strict=True)]
+    best = min(range(len(seconds)), key=seconds.__getitem__)
+    moved = set(movable[:best] if seconds[best] * WORTH < seconds[0] else ())
+    return [equals[number] if number in moved else own[number] for number in range(len(wanted))]
 
 
 def rows_per_list(rows: int, page_size: int, concurrency: int) -> int:

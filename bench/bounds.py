@@ -5,7 +5,6 @@ What a request costs beside waiting (the server's own work, the connector's) is 
 
 from __future__ import annotations
 
-import bisect
 import heapq
 import math
 from collections.abc import Iterable, Sequence
@@ -81,45 +80,23 @@ def limited(chains: Iterable[int], budget: Budget, *, latency: float, connection
     return end - began
 
 
-def bodies(
-    sizes: Sequence[int],
-    *,
-    lists: Budget,
-    details: Budget,
-    latency: float,
-    connections: int,
-    start: float,
-) -> float:
+def bodies(sizes: Sequence[int], lists: Budget, *, latency: float, connections: int, start: float) -> float:
     """Seconds of the cheapest way under limits to the full events of a project whose issues have so many events.
 
-    The issues are listed: ⌈issues / 100⌉ requests, one after the other. Then the events come by lists of ten, issue by issue,
-    ⌈events / 10⌉ requests each, out of one budget; some issues' events come one by one out of another, at the same time: those
-    whose events cost the fewest requests for each request that is saved, as many of them as bring the end forward. The
-    project's own list of events is no part of it: one request at a time, it would bring less than a tenth of them meanwhile.
+    The issues are listed: ⌈issues / 100⌉ requests, one after the other. Then the events come by lists of ten, issue by issue:
+    ⌈events / 10⌉ requests each. Single events, which have a limit of their own, are no part of it, since their rows are not
+    equal to those of the lists; nor is the project's own list: one request at a time, it would bring less than a tenth meanwhile.
 
     Args:
         sizes: how many events each issue has.
         lists: the budget of lists of an issue's events.
-        details: the budget of single events.
         latency: what a request takes, seconds.
         connections: how many there are.
         start: when the first request starts, unix seconds.
     """
     listing = pages(len(sizes)) * latency
-    ordered = sorted(sizes, key=lambda size: (size / pages(size, BODIES_PAGE), size))
-
-    def seconds(requests: int, budget: Budget) -> float:
-        return limited([1] * requests, budget, latency=latency, connections=connections, start=start + listing)
-
-    def ways(moved: int) -> tuple[float, float]:
-        by_list = sum(pages(size, BODIES_PAGE) for size in ordered[moved:])
-        return seconds(by_list, lists), seconds(sum(ordered[:moved]), details)
-
-    # With each issue moved the lists end sooner and the details later: the best is where they cross.
-    counts = range(len(ordered) + 1)
-    crossing = bisect.bisect_left(counts, True, key=lambda moved: ways(moved)[1] >= ways(moved)[0])
-    near = {max(0, crossing - 1), min(len(ordered), crossing)}
-    return listing + min(max(ways(moved)) for moved in near)
+    requests = sum(pages(size, BODIES_PAGE) for size in sizes)
+    return listing + limited([1] * requests, lists, latency=latency, connections=connections, start=start + listing)
 
 
 def _instants(ready: list[int], running: list[tuple[float, int]], slots: int, window_end: float) -> Iterable[float]:

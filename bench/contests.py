@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.attempts import PEERS, Attempt, Contending, datasets, peer, pull
 from bench.measure import Result, Server, medians, run, serving
-from bench.workloads import WINDOW_DIVISOR, WORKLOADS, Facts, Workload
+from bench.workloads import WORKLOADS, Facts, Workload
 
 RUNS = 3
 TENTH, FORTIETH = 0.1, 0.025
@@ -68,10 +68,14 @@ def _long(parquet_mib: float | None = None, delta_mib: float | None = None) -> t
 CONTESTS: Mapping[str, Mapping[str, Sequence[Contender]]] = {
     "W1": {"W1": (_ours(*REPLACE), _serial(), _dlt())},
     "W1x": {"W1x": (_ours(*REPLACE), _serial(1), _dlt(1))},
-    "W2": {"W2": (_ours(*REPLACE), _serial(1), _dlt(1))},
+    "W2": {
+        "W2": (_ours(*REPLACE), _serial(1), _dlt(1)),
+        "W2 whole": (Contender(name="ours", by=datasets(*REPLACE), runs=1),),
+    },
     "W3": {
         "W3": (Contender(name="ours", by=pull, most_mib=230), _serial(1), _dlt(1)),
         "W3 limited": (Contender(name="ours", by=pull), _serial(1), _dlt(1)),
+        "W3 whole": (Contender(name="ours", by=pull),),
     },
     "W4": {
         "W4": (
@@ -141,7 +145,8 @@ def extrapolated(small: Result, large: Result, rows: int) -> Result:
 
 
 def _options(workload: Workload) -> dict[str, object]:
-    limits = {"limits": "sentry.io", "window_divisor": WINDOW_DIVISOR} if workload.limits else {}
+    divisor = workload.window_divisor
+    limits = {} if divisor is None else {"limits": "sentry.io", "window_divisor": divisor}
     return {"latency_ms": workload.latency_ms, **limits}
 
 

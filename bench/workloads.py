@@ -15,10 +15,10 @@ WINDOW_DIVISOR = 10
 
 ORGANIZATION = "acme"
 
-PROJECT_EVENTS = Budget(60, 60 / WINDOW_DIVISOR, 1)
-ISSUE_LISTS = Budget(10, 1 / WINDOW_DIVISOR)
-EVENT_DETAILS = Budget(15, 1 / WINDOW_DIVISOR)
-DEFAULT_LISTS = Budget(40, 1 / WINDOW_DIVISOR, 25)
+PROJECT_EVENTS = Budget(60, 60, 1)
+ISSUE_LISTS = Budget(10, 1)
+DEFAULT_LISTS = Budget(40, 1, 25)
+"""Limits of sentry.io."""
 
 EVENTS, ISSUES, BODIES = "project-events", "projects-issues", "bodies"
 METADATA = (
@@ -56,7 +56,7 @@ class Workload:
         scale: the fields of the simulator's `Scale`.
         reads: which lists: reports' slugs, or `BODIES`.
         latency_ms: what each request takes.
-        limits: sentry.io's, with shorter windows.
+        window_divisor: how many times shorter than sentry.io's the windows of the limits are; None = there are no limits.
         bound: how soon it could be done; None = nothing but the processors bounds it.
         share: which part this is of what the name promises (0.1 = a tenth).
     """
@@ -65,7 +65,7 @@ class Workload:
     scale: Mapping[str, Any]
     reads: tuple[str, ...]
     latency_ms: int = LATENCY_MS
-    limits: bool = False
+    window_divisor: int | None = None
     bound: Bound | None = None
     share: float = 1
 
@@ -73,6 +73,10 @@ class Workload:
     def projects(self) -> tuple[str, ...]:
         """The projects' slugs."""
         return tuple(f"project-{number:03}" for number in range(self.scale["projects"]))
+
+    def budget(self, published: Budget) -> Budget:
+        """A limit of sentry.io with the workload's windows."""
+        return replace(published, window=published.window / (self.window_divisor or 1))
 
     @property
     def latency(self) -> float:
@@ -116,7 +120,7 @@ def both_lists_limited(workload: Workload, _facts: Facts, start: float) -> float
     """The same under limits, each list by a budget of its own: the later of the two ends."""
     lists = ((_events(workload), PROJECT_EVENTS), (_issues(workload), ISSUE_LISTS))
     return max(
-        limited(chains, budget, latency=workload.latency, connections=CONNECTIONS, start=start)
+        limited(chains, workload.budget(budget), latency=workload.latency, connections=CONNECTIONS, start=start)
         for chains, budget in lists
     )
 
@@ -137,8 +141,7 @@ def full_events_limited(workload: Workload, facts: Facts, start: float) -> float
     """Full events under limits, the cheapest way: see `bounds.bodies`."""
     return bodies(
         facts.sizes,
-        lists=DEFAULT_LISTS,
-        details=EVENT_DETAILS,
+        workload.budget(DEFAULT_LISTS),
         latency=workload.latency,
         connections=CONNECTIONS,
         start=start,
@@ -146,17 +149,23 @@ def full_events_limited(workload: Workload, facts: Facts, start: float) -> float
 
 
 def metadata(workload: Workload, facts: Facts, _start: float) -> float:
-    """Each page of each list once; all have page numbers or one page, so that only the first has to be waited for.
+    """Each page of each list as often as a list that may move has to be read: pages that are counted twice, if there are several.
 
-    Requests: ⌈projects / 100⌉ + ⌈teams / 100⌉ + ⌈repositories / 100⌉ + Σ ⌈people / 100⌉ + Σ ⌈feedback / 100⌉; chains of two.
+    A single reading cannot tell whether a row slipped to a page that was read before, and two that agree can. Only the first
+    page of the first reading has to be waited for.
+    Requests: ⌈projects / 100⌉ + ⌈teams / 100⌉ + ⌈repositories / 100⌉ + Σ ⌈people / 100⌉, those above one doubled,
+    + Σ ⌈feedback / 100⌉.
     """
     scale = workload.scale
-    rows = [scale["projects"], scale["teams"], scale["repositories"], *facts.people]
-    rows += [scale["feedback"]] * scale["projects"]
-    first_and_rest = [[min(2, pages(count)), *[1] * (pages(count) - 2)] for count in rows]
-    return unlimited(
-        [one for list_ in first_and_rest for one in list_], latency=workload.latency, connections=CONNECTIONS
-    )
+    counted = [scale["projects"], scale["teams"], scale["repositories"], *facts.people]
+    chains = [chain for rows in counted for chain in _read_twice(pages(rows))]
+    chains += [1] * (len(workload.projects) * pages(scale["feedback"]))
+    return unlimited(chains, latency=workload.latency, connections=CONNECTIONS)
+
+
+def _read_twice(count: int) -> list[int]:
+    """The chains of a list of so many pages that is read twice where it has more than one."""
+    return [1] if count == 1 else [2, *[1] * (2 * count - 2)]
 
 
 def _both(workload: Workload) -> list[int]:
@@ -197,7 +206,14 @@ WORKLOADS: Mapping[str, Workload] = {
         about="W1 under sentry.io's limits, with windows ten times shorter",
         scale=_BOTH,
         reads=(EVENTS, ISSUES),
-        limits=True,
+        window_divisor=WINDOW_DIVISOR,
+        bound=both_lists_limited,
+    ),
+    "W2 whole": Workload(
+        about="W2 with sentry.io's own windows",
+        scale=_BOTH,
+        reads=(EVENTS, ISSUES),
+        window_divisor=1,
         bound=both_lists_limited,
     ),
     "W3": Workload(
@@ -210,7 +226,14 @@ WORKLOADS: Mapping[str, Workload] = {
         about="W3 under sentry.io's limits, with windows ten times shorter",
         scale=_BODIES,
         reads=(BODIES,),
-        limits=True,
+        window_divisor=WINDOW_DIVISOR,
+        bound=full_events_limited,
+    ),
+    "W3 whole": Workload(
+        about="W3 under sentry.io's limits, with its own windows",
+        scale=_BODIES,
+        reads=(BODIES,),
+        window_divisor=1,
         bound=full_events_limited,
     ),
     "W4": Workload(

@@ -115,8 +115,8 @@ def raw_text(value: msgspec.Raw | None) -> str | None:
     """JSON text as Sentry wrote it; None for null and for nothing."""
     if value is None or value is NULL:
         return None
-    text = bytes(value)
-    return None if text == b"null" else text.decode("utf-8", errors="replace")
+    text = str(value, "utf-8", "replace")
+    return None if text == "null" else text
 
 
 def walk(node: Node, prefix: Path = ()) -> Iterable[tuple[Path, bool]]:

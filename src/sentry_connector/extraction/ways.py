@@ -130,7 +130,7 @@ def cheapest(wanted: Sequence[Wanted], pace: Pace) -> list[Endpoint]:
     movable.sort(key=lambda number: wanted[number].rows or 0, reverse=True)
 
     def costs(endpoints: Sequence[Endpoint], numbers: Iterable[int]) -> list[Cost]:
-        """Of no slice, of the first one, of the first two …"""
+        """Of none of these slices, of the first one, of the first two and so on."""
         each = (cost_of(endpoints[number], wanted[number].rows or 0) for number in numbers)
         return list(itertools.accumulate(each, initial=Cost()))
 

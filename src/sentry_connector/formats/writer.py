@@ -16,7 +16,12 @@ from sentry_connector.formats.columnar import ArrowEncoder, ParquetEncoder
 from sentry_connector.formats.csv import CsvEncoder
 from sentry_connector.formats.jsonl import JsonlEncoder
 from sentry_connector.formats.model import Encoder, Profile, Summary
-from sentry_connector.formats.xlsx import XlsxEncoder
+
+
+def _xlsx(sink: BinaryIO, schema: pa.Schema) -> Encoder:
+    from sentry_connector.formats.xlsx import XlsxEncoder  # noqa: PLC0415  # loads a library that few outputs need
+
+    return XlsxEncoder(sink, schema)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +65,7 @@ FORMATS: dict[str, Format] = {
             name="xlsx",
             media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             about="An Excel workbook, in as many sheets as it takes.",
-            encoder=lambda sink, schema, _: XlsxEncoder(sink, schema),
+            encoder=lambda sink, schema, _: _xlsx(sink, schema),
         ),
     )
 }

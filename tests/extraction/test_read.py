@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,15 @@ import pytest
 from sentry_connector.errors import NotFound
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.extraction.read import Extraction, Reader
+from sentry_connector.extraction.read import Choose, Extraction, Reader
 from sentry_connector.extraction.reading import Session
 from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.extraction.spool import Layout, Spool
-from sentry_connector.extraction.ways import cheapest
+from sentry_connector.extraction.ways import Pace, Wanted, cheapest
 from sentry_connector.operations.pull import pull
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.details import DateRange, Details, SinceLastRun
+from sentry_connector.reports.model import Endpoint
 from sentry_connector.sentry.client import Connection, SentryClient
 from sentry_connector.simulator import ORG_TOKEN, TOKEN, Access, Fault, Faults, World, running
 from tests.parts import NOW, HastyClock, Row, StandingApp, pulled
@@ -196,3 +198,37 @@ async def test_an_organization_token_reads_repositories(tmp_path: Path) -> None:
             sentry.url, "organization-repositories", Details(organizations=("acme",)), tmp_path, token=ORG_TOKEN
         )
     assert len(rows) == 130
+
+
+def by_their_own(wanted: Sequence[Wanted], _pace: Pace) -> list[Endpoint]:
+    return [one.endpoint for one in wanted]
+
+
+def by_equals(wanted: Sequence[Wanted], _pace: Pace) -> list[Endpoint]:
+    return [one.endpoint.equal[0] for one in wanted]
+
+
+def by_both(wanted: Sequence[Wanted], _pace: Pace) -> list[Endpoint]:
+    return [one.endpoint.equal[0] if number % 2 else one.endpoint for number, one in enumerate(wanted)]
+
+
+async def bodies(folder: Path, choose: Choose) -> tuple[int, list[Row]]:
+    """How many requests all full events take that way, and the rows, without what each run says of itself."""
+    details = Details(projects=("*",), bodies=True)
+    async with running(a_world()) as sentry:
+        _, extraction, rows = await read(sentry.url, "project-events", details, folder, choose=choose)
+        assert not extraction.incomplete
+        assert not extraction.warnings
+        own = {"_host", "_extracted_at", "_run_id"}
+        kept = ({name: value for name, value in row.items() if name not in own} for row in rows)
+        return sentry.requests, sorted(kept, key=lambda row: (str(row["project_id"]), str(row["event_id"])))
+
+
+@pytest.mark.parametrize("choose", [by_equals, by_both])
+async def test_equal_ways_lead_to_the_same_rows(choose: Choose, tmp_path: Path) -> None:
+    """By the projects' lists, by their issues, and by both at the same time."""
+    fewest, expected = await bodies(tmp_path / "own", by_their_own)
+    requests, rows = await bodies(tmp_path / "other", choose)
+    assert requests > fewest
+    assert rows == expected
+    assert len({row["project_id"] for row in rows}) > 1

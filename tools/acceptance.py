@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,7 @@ import msgspec
 
 import sentry_connector as sc
 from sentry_connector.errors import ConnectorError
-from sentry_connector.extraction.read import Choose
-from sentry_connector.extraction.ways import Pace, cheapest
+from sentry_connector.extraction.ways import Choose, Pace, Wanted, cheapest
 from sentry_connector.reports.catalogue import CATALOGUE
 from sentry_connector.reports.model import Endpoint, Menu, Report
 from tools.expectations import EXPECTATIONS, Expectation
@@ -61,9 +60,9 @@ def main() -> int:
     return 0 if good == len(results) else 1
 
 
-def last(endpoint: Endpoint, _rows: int | None, _pace: Pace) -> Endpoint:
+def last(wanted: Sequence[Wanted], _pace: Pace) -> list[Endpoint]:
     """The last of equal ways, which old servers have too."""
-    return endpoint.equal[-1] if endpoint.equal else endpoint
+    return [one.endpoint.equal[-1] if one.endpoint.equal else one.endpoint for one in wanted]
 
 
 def has_other_ways(report: Report) -> bool:

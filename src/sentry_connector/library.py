@@ -15,8 +15,7 @@ import pyarrow as pa
 from sentry_connector.app import App, app
 from sentry_connector.errors import RunIncomplete
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.extraction.read import Choose
-from sentry_connector.extraction.ways import cheapest
+from sentry_connector.extraction.ways import Choose, cheapest
 from sentry_connector.operations.pull import FOLDER_PREFIX, Pulled, pull_into
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.details import Details

@@ -25,6 +25,15 @@ _BASIC = re.compile(r"(?i)\b(basic\s+)([A-Za-z0-9+/_\-]{4,}={0,2})")
 _USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.\-]*://)[^\s/?#]+@")
 
 
+def token_hint(token: str) -> str:
+    """What may be shown of a token: its prefix (`sntryu_`) and two characters; of short ones nothing but dots."""
+    prefix, separator, rest = token.partition("_")
+    if not separator:
+        prefix, rest = "", token
+    shown = rest[:2] if len(rest) >= 16 else ""  # noqa: PLR2004  # two of fewer would be a real part of the secret
+    return f"{prefix}{separator}{shown}…" if len(prefix) <= len("sntryu") else "…"
+
+
 class Redactor:
     """Replaces secrets in text by `[redacted]`."""
 

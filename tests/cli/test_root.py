@@ -62,6 +62,13 @@ def test_what_answers_at_once_imports_no_heavy_library(argument: str) -> None:
     assert done.stderr.strip() == "[]"
 
 
+def test_a_pull_asks_its_first_question_without_arrow() -> None:
+    """Arrow and what stands on it are loaded while Sentry is asked who is there."""
+    code = f"import sys, sentry_connector.cli.pull; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['aiohttp']"
+
+
 @pytest.mark.parametrize(
     ("call", "near"),
     [

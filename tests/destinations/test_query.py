@@ -20,7 +20,8 @@ from sentry_connector.destinations.model import Days, UpdateMethod
 from sentry_connector.destinations.query import Snapshot, query
 from sentry_connector.destinations.sql_text import quoted
 from sentry_connector.errors import SqlError
-from sentry_connector.formats.writer import FORMATS, open_writer
+from sentry_connector.formats.model import FORMATS
+from sentry_connector.formats.writer import open_writer
 from tests.destinations.tables import SCHEMA, commit_of, day_of, row, table_in
 
 

@@ -14,11 +14,11 @@ import pytest
 from sentry_connector.errors import NotFound
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.extraction.read import Choose, Extraction, Reader
+from sentry_connector.extraction.read import Extraction, Reader
 from sentry_connector.extraction.reading import Session
 from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.extraction.spool import Layout, Spool
-from sentry_connector.extraction.ways import Pace, Wanted, cheapest
+from sentry_connector.extraction.ways import Choose, Pace, Wanted, cheapest
 from sentry_connector.operations.pull import pull
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.details import DateRange, Details, SinceLastRun

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from pyarrow import csv
 
 from sentry_connector.errors import DiskFull, UnknownName
-from sentry_connector.formats.model import Summary
-from sentry_connector.formats.writer import FORMATS, open_writer
+from sentry_connector.formats.model import FORMATS, Summary
+from sentry_connector.formats.writer import open_writer
 from tests.formats.hostile import FORMULAS, HOSTILE, TEXTS
 
 INSTANT = dt.datetime(2026, 2, 28, 13, 45, 0, 5000, tzinfo=dt.UTC)

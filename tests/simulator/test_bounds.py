@@ -68,29 +68,20 @@ def test_what_it_counts_to_a_window_the_simulated_sentry_admits(start: float, co
 
 
 def test_the_budgets_are_those_of_the_simulated_sentry() -> None:
-    from bench.workloads import DEFAULT_LISTS, EVENT_DETAILS, ISSUE_LISTS, PROJECT_EVENTS  # noqa: PLC0415
+    from bench.workloads import DEFAULT_LISTS, ISSUE_LISTS, PROJECT_EVENTS  # noqa: PLC0415
 
     told = {
         PROJECT_EVENTS: LIMITS["project-events"]["user"],
         ISSUE_LISTS: LIMITS["issues"]["user"],
-        EVENT_DETAILS: LIMITS["event-detail"]["user"],
         DEFAULT_LISTS: DEFAULT,
     }
     for budget, limit in told.items():
-        assert (budget.requests, budget.window, budget.concurrent) == (
-            limit.requests,
-            limit.window / 10,
-            limit.concurrent,
-        )
+        assert (budget.requests, budget.window, budget.concurrent) == (limit.requests, limit.window, limit.concurrent)
 
 
-def test_full_events_come_soonest_by_lists_and_details_together() -> None:
+def test_full_events_take_the_list_of_issues_and_the_lists_of_ten_of_each() -> None:
     sizes = [1] * 200 + [55] * 40
-    lists, details = Budget(40, 0.1, 25), Budget(15, 0.1)
-
-    def of(details: Budget) -> float:
-        return bodies(sizes, lists=lists, details=details, latency=LATENCY, connections=CONNECTIONS, start=EPOCH)
-
-    alone = pages(240) * LATENCY + limit_of([1] * (200 + 40 * 6), lists, EPOCH + pages(240) * LATENCY)
-    assert of(Budget(1, 1e6)) == pytest.approx(alone, abs=LATENCY)
-    assert of(details) < alone
+    lists = Budget(40, 0.1, 25)
+    seconds = bodies(sizes, lists, latency=LATENCY, connections=CONNECTIONS, start=EPOCH)
+    listing = pages(240) * LATENCY
+    assert seconds == pytest.approx(listing + limit_of([1] * (200 + 40 * 6), lists, EPOCH + listing))

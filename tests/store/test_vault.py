@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentry_connector.errors import VaultUnusable
+from sentry_connector.redact import token_hint
 from sentry_connector.store.store import Store
-from sentry_connector.store.vault import Vault, token_hint
+from sentry_connector.store.vault import Vault
 from tests.store.examples import account
 
 KEY = bytes(range(32))

@@ -9,17 +9,17 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pyarrow as pa
 import typer
 
 from sentry_connector.cli.output import json_text, note, print_json
-from sentry_connector.cli.tables import print_rows
 from sentry_connector.errors import UnknownName, UsageError, nearest
-from sentry_connector.formats.model import Profile, Summary
-from sentry_connector.formats.writer import FORMATS, open_writer
+from sentry_connector.formats.model import FORMATS, Profile, Summary
 from sentry_connector.operations.export import STANDARD_OUTPUT, check_output, is_special, write
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BINARY = {"parquet", "arrow", "xlsx"}
 """Formats that no terminal can show."""
@@ -125,6 +125,8 @@ class Target:
 
 def print_table_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
     """The rows as a table on standard output; those beyond a thousand are left out, and that is told."""
+    from sentry_connector.cli.tables import print_rows  # noqa: PLC0415  # loads Rich, which files do without
+
     every = (list(row.values()) for batch in batches for row in batch.to_pylist())
     rows = list(itertools.islice(every, MOST_ROWS))
     print_rows(schema.names, rows)
@@ -136,6 +138,8 @@ def print_table_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None
 
 def print_json_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
     """The rows as one JSON array on standard output."""
+    from sentry_connector.formats.writer import open_writer  # noqa: PLC0415  # loads Arrow
+
     lines = io.BytesIO()
     with open_writer("jsonl", lines, schema) as writer:
         for batch in batches:

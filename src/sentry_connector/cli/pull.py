@@ -11,7 +11,6 @@ import typer
 from sentry_connector.app import App
 from sentry_connector.app import app as connector
 from sentry_connector.cli.details import DetailsOptions, filled_from_environment
-from sentry_connector.cli.explain import print_explained
 from sentry_connector.cli.files import FileOptions, Target
 from sentry_connector.cli.options import AccountName, AsJson, typer_app, with_options
 from sentry_connector.cli.output import note, note_days
@@ -52,6 +51,8 @@ def pull(
         target = files.checked()
         connection = accounts.connection(house, account)
         if explain:
+            from sentry_connector.cli.explain import print_explained  # noqa: PLC0415  # loads Rich, which rows do without
+
             plan = asyncio.run(operations.explain(found, details, connection, house, limit=limit))
             print_explained(plan, found, limit, as_json=as_json)
             return

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from sentry_connector import __version__
+from sentry_connector.cli import print_version
 from sentry_connector.cli.failures import broken_pipe, reporting
 from sentry_connector.errors import nearest
 
@@ -100,7 +100,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  # Typer's signature
     if wanted:
-        typer.echo(f"sentry-connector {__version__}")
+        print_version()
         raise typer.Exit
 
 

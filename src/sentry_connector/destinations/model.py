@@ -6,9 +6,10 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import pyarrow as pa
+if TYPE_CHECKING:  # a definition needs the update methods and no rows
+    import pyarrow as pa
 
 RUN_ID = "_run_id"
 EXTRACTED_AT = "_extracted_at"

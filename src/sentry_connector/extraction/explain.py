@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sentry_connector.extraction.plan import RESOLUTIONS, Slice, alternatives
-from sentry_connector.extraction.read import Choose, chosen
 from sentry_connector.extraction.survey import Survey
-from sentry_connector.extraction.ways import Cost, Pace, cost_of, rows_per_list, total
+from sentry_connector.extraction.ways import Choose, Cost, Pace, chosen, cost_of, rows_per_list, total
 from sentry_connector.reports.details import Details
 from sentry_connector.reports.model import Endpoint, Paging, Report, Shape
 from sentry_connector.sentry.wire import Request

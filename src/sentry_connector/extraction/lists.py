@@ -18,14 +18,16 @@ import math
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sentry_connector.extraction.decode import Decoded
 from sentry_connector.extraction.plan import within
 from sentry_connector.extraction.survey import Span
 from sentry_connector.reports.model import Endpoint, WindowParams
 from sentry_connector.sentry.client import Answer
 from sentry_connector.sentry.wire import CursorKind, Request, Walk, cursor_kind
+
+if TYPE_CHECKING:  # it loads Arrow, which a list does without until its first page is there
+    from sentry_connector.extraction.decode import Decoded
 
 MOST_READINGS = 5
 """How often a list that moves is read; what all readings together showed is taken then, and it is said."""
@@ -48,7 +50,7 @@ class Page:
 Ask = Callable[[Request], Coroutine[Any, Any, Page]]
 """Asks for one page."""
 
-Rows = Callable[[Decoded], Iterable[tuple[Any, dt.datetime | None]]]
+Rows = Callable[["Decoded"], Iterable[tuple[Any, dt.datetime | None]]]
 """What tells the rows of a page apart, and the time of each, where they have one."""
 
 

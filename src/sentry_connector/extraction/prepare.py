@@ -12,9 +12,9 @@ from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY, Incomplete
 from sentry_connector.extraction.late import Closed, Lookout, missed, whole_hour
 from sentry_connector.extraction.lists import together
 from sentry_connector.extraction.plan import RESOLUTIONS, Slice, plan, request_for_figures
-from sentry_connector.extraction.reading import points_of
 from sentry_connector.extraction.scopes import Memory
 from sentry_connector.extraction.scopes import resolve as resolve_scopes
+from sentry_connector.extraction.series import points_of
 from sentry_connector.extraction.survey import Survey, hours_of
 from sentry_connector.reports import windows
 from sentry_connector.reports.details import Details, SinceLastRun, Window

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -22,13 +22,8 @@ from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY, Incomplete
 from sentry_connector.extraction.plan import Alternative, Slice, alternative, alternatives
 from sentry_connector.extraction.reading import Reading, Session
 from sentry_connector.extraction.spool import SliceRecord
-from sentry_connector.extraction.ways import Pace, Wanted
-from sentry_connector.reports.details import Details
-from sentry_connector.reports.model import Endpoint, Report
-from sentry_connector.sentry.client import SentryClient
-
-Choose = Callable[[Sequence[Wanted], Pace], Sequence[Endpoint]]
-"""Which of its endpoint and the equals of that each slice of a host asks, by the rows that are expected and the server's pace."""
+from sentry_connector.extraction.ways import Choose, chosen, pace_of
+from sentry_connector.reports.model import Endpoint
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,33 +151,6 @@ class Reader:
             except (ScopeMissing, NotFound, RequestRefused, MalformedAnswer):
                 pass
         return await Reading(self.session, way, one).to_its_end()
-
-
-def chosen(
-    report: Report, details: Details, slices: Sequence[Slice], pace: Callable[[str], Pace], choose: Choose
-) -> dict[str, Endpoint]:
-    """Slice id → the endpoint that it is read by: one of the report's first way, chosen for all slices of a host together.
-
-    Args:
-        report, details: what is read.
-        slices: the plan.
-        pace: how fast the host of a base URL may be asked.
-        choose: picks among equal ways.
-    """
-    by_host: dict[str, list[Slice]] = {}
-    for one in slices:
-        by_host.setdefault(one.scope.url, []).append(one)
-    found: dict[str, Endpoint] = {}
-    for url, there in by_host.items():
-        wanted = [Wanted(endpoint=alternatives(report, details, one)[0].endpoint, rows=one.rows) for one in there]
-        found |= zip((one.id for one in there), choose(wanted, pace(url)), strict=True)
-    return found
-
-
-def pace_of(client: SentryClient, url: str) -> Pace:
-    """How fast the host of a base URL may be asked, as far as a client knows."""
-    budget = client.budget(url)
-    return Pace(limit=budget.limit, concurrency=budget.concurrency, latency=client.usage.latency or ways.USUAL_LATENCY)
 
 
 def _leads_to(endpoint: Endpoint, refusal: ConnectorError) -> bool:

@@ -19,10 +19,10 @@ from sentry_connector.errors import BeyondRetention, MalformedAnswer
 from sentry_connector.extraction import lists, ways
 from sentry_connector.extraction.decode import Context, Decoded, Decoder
 from sentry_connector.extraction.journal import Note
-from sentry_connector.extraction.lenient import parse
 from sentry_connector.extraction.lists import Listing, Page
 from sentry_connector.extraction.plan import Alternative, Slice, context_values, host, request_for_item, within
 from sentry_connector.extraction.progress import Progress
+from sentry_connector.extraction.series import points_of
 from sentry_connector.extraction.spool import SliceRecord, SliceWriter, Spool, keys_of
 from sentry_connector.extraction.survey import SETTLED, Span, Survey, differs, evenly, is_checkable, tiles
 from sentry_connector.reports.details import Details
@@ -389,19 +389,6 @@ def _items_of(answer: Answer, each: Each) -> list[_Item]:
         raise MalformedAnswer(
             f"The {answer.request.about} is not as Sentry's API gives it: {clean(str(error))}."
         ) from None
-
-
-def points_of(body: bytes) -> list[tuple[int, int]]:
-    """`[[unix seconds, count], …]`; old servers write the seconds as a float.
-
-    Raises:
-        MalformedAnswer: it is no such series.
-    """
-    series = parse(body)
-    try:
-        return [(int(moment), int(count)) for moment, count in series]
-    except (TypeError, ValueError) as error:
-        raise MalformedAnswer("A series of [unix seconds, count] was expected.") from error
 
 
 def _bounds(report: Report, one: Slice) -> tuple[dt.datetime | None, dt.datetime | None]:

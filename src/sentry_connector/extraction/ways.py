@@ -8,8 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sentry_connector.reports.model import Endpoint, Paging
+from sentry_connector.extraction.plan import Slice, alternatives
+from sentry_connector.reports.details import Details
+from sentry_connector.reports.model import Endpoint, Paging, Report
 from sentry_connector.sentry.budget import Limit, lane_of
+from sentry_connector.sentry.client import SentryClient
 
 USUAL_LATENCY = 0.25
 """Seconds that an answer of Sentry takes where none was measured yet."""
@@ -35,6 +38,12 @@ class Pace:
     limit: Callable[[str], Limit | None]
     concurrency: Callable[[str], int]
     latency: float = USUAL_LATENCY
+
+
+def pace_of(client: SentryClient, url: str) -> Pace:
+    """How fast the host of a base URL may be asked, as far as a client knows."""
+    budget = client.budget(url)
+    return Pace(limit=budget.limit, concurrency=budget.concurrency, latency=client.usage.latency or USUAL_LATENCY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,6 +149,31 @@ def cheapest(wanted: Sequence[Wanted], pace: Pace) -> list[Endpoint]:
     best = min(range(len(seconds)), key=seconds.__getitem__)
     moved = set(movable[:best] if seconds[best] * WORTH < seconds[0] else ())
     return [equals[number] if number in moved else own[number] for number in range(len(wanted))]
+
+
+Choose = Callable[[Sequence[Wanted], Pace], Sequence[Endpoint]]
+"""Which of its endpoint and the equals of that each slice of a host asks, by the rows that are expected and the server's pace."""
+
+
+def chosen(
+    report: Report, details: Details, slices: Sequence[Slice], pace: Callable[[str], Pace], choose: Choose
+) -> dict[str, Endpoint]:
+    """Slice id → the endpoint that it is read by: one of the report's first way, chosen for all slices of a host together.
+
+    Args:
+        report, details: what is read.
+        slices: the plan.
+        pace: how fast the host of a base URL may be asked.
+        choose: picks among equal ways.
+    """
+    by_host: dict[str, list[Slice]] = {}
+    for one in slices:
+        by_host.setdefault(one.scope.url, []).append(one)
+    found: dict[str, Endpoint] = {}
+    for url, there in by_host.items():
+        wanted = [Wanted(endpoint=alternatives(report, details, one)[0].endpoint, rows=one.rows) for one in there]
+        found |= zip((one.id for one in there), choose(wanted, pace(url)), strict=True)
+    return found
 
 
 def rows_per_list(rows: int, page_size: int, concurrency: int) -> int:

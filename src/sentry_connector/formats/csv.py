@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from sentry_connector.formats.model import Profile, Summary, chunks, is_text
+from sentry_connector.formats.encoder import chunks, is_text
+from sentry_connector.formats.model import Profile, Summary
 
 FORMULA = r"^\s*[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]|^[\t\r\n]"
 """Text that spreadsheets may run, blanks in front or not, in full-width forms too (OWASP, "CSV Injection")."""

@@ -13,7 +13,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentry_connector.formats.model import Summary, chunks, is_json, is_text
+from sentry_connector.formats.encoder import chunks, is_json, is_text
+from sentry_connector.formats.model import Summary
 
 
 class JsonlEncoder:

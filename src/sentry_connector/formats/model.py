@@ -1,16 +1,12 @@
-"""What every format has in common: the profile, the summary, the encoder's promise."""
+"""Which formats there are, whom a file is for, and what was written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
-import pyarrow as pa
-
-CHUNK_ROWS = 10_000
-"""Rows that become Python objects at once."""
+FORMATS = ("jsonl", "csv", "parquet", "arrow", "xlsx")
+"""JSON Lines; CSV by RFC 4180; Parquet; an Arrow IPC file, or a stream where the output is a pipe; an Excel workbook."""
 
 
 class Profile(StrEnum):
@@ -35,30 +31,3 @@ class Summary:
     cut_cells: int = 0
     inert_cells: int = 0
     sheets: int = 0
-
-
-class Encoder(Protocol):
-    """Writes batches of one schema to a sink that it does not close."""
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Write a batch of rows."""
-
-    def close(self) -> Summary:
-        """Write what stands at the end of the file."""
-
-
-def is_json(field: pa.Field) -> bool:
-    """Whether the column holds JSON text; the decoder marks such fields with the metadata `type: json`."""
-    return (field.metadata or {}).get(b"type") == b"json"
-
-
-def is_text(data_type: pa.DataType) -> bool:
-    """Whether values of the type are text, in whichever of Arrow's layouts."""
-    return bool(
-        pa.types.is_string(data_type) or pa.types.is_large_string(data_type) or pa.types.is_string_view(data_type)
-    )
-
-
-def chunks(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """The batch in pieces of at most `CHUNK_ROWS` rows."""
-    return (batch.slice(start, CHUNK_ROWS) for start in range(0, batch.num_rows, CHUNK_ROWS))

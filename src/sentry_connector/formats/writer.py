@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -14,8 +13,9 @@ import pyarrow as pa
 from sentry_connector.errors import DiskFull, UnknownName
 from sentry_connector.formats.columnar import ArrowEncoder, ParquetEncoder
 from sentry_connector.formats.csv import CsvEncoder
+from sentry_connector.formats.encoder import Encoder
 from sentry_connector.formats.jsonl import JsonlEncoder
-from sentry_connector.formats.model import Encoder, Profile, Summary
+from sentry_connector.formats.model import FORMATS, Profile, Summary
 
 
 def _xlsx(sink: BinaryIO, schema: pa.Schema) -> Encoder:
@@ -24,51 +24,14 @@ def _xlsx(sink: BinaryIO, schema: pa.Schema) -> Encoder:
     return XlsxEncoder(sink, schema)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Format:
-    """One format: its name (also the file's extension), its media type, and what begins a file of it."""
-
-    name: str
-    media_type: str
-    about: str
-    encoder: Callable[[BinaryIO, pa.Schema, Profile], Encoder]
-
-
-FORMATS: dict[str, Format] = {
-    each.name: each
-    for each in (
-        Format(
-            name="jsonl",
-            media_type="application/jsonl",
-            about="JSON Lines: one JSON object a row.",
-            encoder=lambda sink, schema, _: JsonlEncoder(sink, schema),
-        ),
-        Format(
-            name="csv",
-            media_type="text/csv; charset=utf-8",
-            about="CSV (RFC 4180): null is empty, empty text is quoted.",
-            encoder=lambda sink, schema, profile: CsvEncoder(sink, schema, profile=profile),
-        ),
-        Format(
-            name="parquet",
-            media_type="application/vnd.apache.parquet",
-            about="Parquet with Zstandard.",
-            encoder=lambda sink, schema, _: ParquetEncoder(sink, schema),
-        ),
-        Format(
-            name="arrow",
-            media_type="application/vnd.apache.arrow.file",
-            about="Arrow IPC: a file; a stream where the output is a pipe.",
-            encoder=lambda sink, schema, _: ArrowEncoder(sink, schema),
-        ),
-        Format(
-            name="xlsx",
-            media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            about="An Excel workbook, in as many sheets as it takes.",
-            encoder=lambda sink, schema, _: _xlsx(sink, schema),
-        ),
-    )
+_ENCODERS: dict[str, Callable[[BinaryIO, pa.Schema, Profile], Encoder]] = {
+    "jsonl": lambda sink, schema, _: JsonlEncoder(sink, schema),
+    "csv": lambda sink, schema, profile: CsvEncoder(sink, schema, profile=profile),
+    "parquet": lambda sink, schema, _: ParquetEncoder(sink, schema),
+    "arrow": lambda sink, schema, _: ArrowEncoder(sink, schema),
+    "xlsx": lambda sink, schema, _: _xlsx(sink, schema),
 }
+"""What begins a file of each of `FORMATS`."""
 
 
 class Writer:
@@ -143,7 +106,7 @@ def open_writer(
     if booleans_as_text:
         schema = pa.schema([_boolean_as_text(field) for field in schema], schema.metadata)
     with _disk_full_told():
-        return Writer(FORMATS[format].encoder(sink, schema, Profile(profile)), schema)
+        return Writer(_ENCODERS[format](sink, schema, Profile(profile)), schema)
 
 
 def _boolean_as_text(field: pa.Field) -> pa.Field:

@@ -26,7 +26,8 @@ from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.worksheet import Worksheet
 
 from sentry_connector.errors import DestinationRefused
-from sentry_connector.formats.model import Summary, chunks
+from sentry_connector.formats.encoder import chunks
+from sentry_connector.formats.model import Summary
 
 ROWS_PER_SHEET = 1_048_575  # beside the header; this and the others: "Excel specifications and limits"
 LONGEST_TEXT = 32_767

@@ -8,13 +8,13 @@ import msgspec
 
 from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
 from sentry_connector.errors import CredentialError, NotFound, ScopeMissing, UsageError
+from sentry_connector.redact import token_hint
 from sentry_connector.runs.house import House
 from sentry_connector.sentry.address import normalise_url
 from sentry_connector.sentry.client import Connection
 from sentry_connector.sentry.directory import Directory, Identity
 from sentry_connector.store.ids import new_id
 from sentry_connector.store.records import Account, AccountStatus, DataSet
-from sentry_connector.store.vault import token_hint
 
 READ_SCOPES = frozenset({"org:read", "project:read", "team:read", "event:read"})
 """All that the sixteen reports need."""

@@ -10,13 +10,13 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from sentry_connector.errors import UnknownName, UsageError, disk_error
-from sentry_connector.formats.model import Profile, Summary
-from sentry_connector.formats.writer import FORMATS, open_writer
+from sentry_connector.formats.model import FORMATS, Profile, Summary
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 STANDARD_OUTPUT = "-"
 NEEDS_A_FILE = {"xlsx"}
@@ -67,6 +67,8 @@ def write(
     Raises:
         DiskFull, DestinationRefused: it could not be written; no file appears, and one that was there is as it was.
     """
+    from sentry_connector.formats.writer import open_writer  # noqa: PLC0415  # loads Arrow, which refusals do without
+
     with _sink(output, whole=whole) as sink, open_writer(format_name, sink, schema, profile=profile) as writer:
         for batch in batches:
             writer.write(batch)

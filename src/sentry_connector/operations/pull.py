@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
+import importlib
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.fs as pafs
+from typing import TYPE_CHECKING
 
 from sentry_connector.extraction.explain import Outlook, SlicePlan, explained, outlook
 from sentry_connector.extraction.incomplete import Incomplete
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.extraction.read import Choose, Reader, pace_of
-from sentry_connector.extraction.reading import Session
-from sentry_connector.extraction.schema import arrow_schema
-from sentry_connector.extraction.spool import Layout, Spool, SpoolFile
-from sentry_connector.extraction.ways import cheapest
+from sentry_connector.extraction.ways import Choose, cheapest, pace_of
 from sentry_connector.reports import menus, windows
 from sentry_connector.reports.details import Details
 from sentry_connector.reports.model import Report
 from sentry_connector.runs.house import House
 from sentry_connector.runs.outcome import drift_warnings
 from sentry_connector.sentry.client import Connection, SentryClient
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from sentry_connector.extraction.read import Reader
+    from sentry_connector.extraction.spool import Spool, SpoolFile
 
 FOLDER_PREFIX = "sentry-connector-"
 
@@ -120,24 +122,15 @@ async def pull_into(
     """
     details = menus.check(report, details, storing=False)
     now = house.now()
-    spool = _spool(report, folder, house)
     async with house.client(connection, progress.wait) as client:
         try:
+            loading = asyncio.ensure_future(house.aside(_load_arrow))  # while Sentry is asked who is there
             prepared = await _prepared(report, details, client, house, now, look=limit is None)
             if on_windows is not None:
                 on_windows(_described(prepared, details))
-            session = Session(
-                client=client,
-                report=report,
-                details=details,
-                spool=spool,
-                run_id=f"pull@{now:%Y%m%dT%H%M%SZ}",
-                clock=house.now,
-                progress=progress,
-                surveys=prepared.surveys,
-                row_limit=limit,
-            )
-            reader = Reader(session=session, concurrency=house.settings.concurrency, choose=choose)
+            await loading
+            spool = _spool(report, folder, house)
+            reader = _reader(report, details, client, house, spool, prepared, now, progress, limit, choose)
             extraction = await reader.read(prepared.slices)
             files = await spool.staged({record.slice_id for record in extraction.records})
         finally:
@@ -214,7 +207,17 @@ async def _prepared(
     return await prepare(report, details, client, now=now, settle=settle, strict=True, surveys=None if look else {})
 
 
+def _load_arrow() -> None:
+    """Import what reading takes: it is half of what a pull loads, and nothing is asked of Sentry for it."""
+    importlib.import_module("sentry_connector.extraction.read")
+
+
 def _spool(report: Report, folder: Path, house: House) -> Spool:
+    import pyarrow.fs as pafs
+
+    from sentry_connector.extraction.schema import arrow_schema
+    from sentry_connector.extraction.spool import Layout, Spool
+
     return Spool(
         filesystem=pafs.LocalFileSystem(),
         root=str(folder),
@@ -225,6 +228,35 @@ def _spool(report: Report, folder: Path, house: House) -> Spool:
         aside=house.aside,
         keeps_answers=False,
     )
+
+
+def _reader(
+    report: Report,
+    details: Details,
+    client: SentryClient,
+    house: House,
+    spool: Spool,
+    prepared: Prepared,
+    now: dt.datetime,
+    progress: Progress,
+    limit: int | None,
+    choose: Choose,
+) -> Reader:
+    from sentry_connector.extraction.read import Reader
+    from sentry_connector.extraction.reading import Session
+
+    session = Session(
+        client=client,
+        report=report,
+        details=details,
+        spool=spool,
+        run_id=f"pull@{now:%Y%m%dT%H%M%SZ}",
+        clock=house.now,
+        progress=progress,
+        surveys=prepared.surveys,
+        row_limit=limit,
+    )
+    return Reader(session=session, concurrency=house.settings.concurrency, choose=choose)
 
 
 def _described(prepared: Prepared, details: Details) -> tuple[str, ...]:

@@ -38,11 +38,12 @@ from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
 from sentry_connector.extraction.late import LATEST, Lookout
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.extraction.read import Extraction, Reader, pace_of
+from sentry_connector.extraction.read import Extraction, Reader
 from sentry_connector.extraction.reading import Session
 from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.extraction.scopes import Memory
 from sentry_connector.extraction.spool import Layout, Spool
+from sentry_connector.extraction.ways import pace_of
 from sentry_connector.redact import Redactor
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.details import DateRange, Details, SinceLastRun

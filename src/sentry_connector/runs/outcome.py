@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from sentry_connector.destinations.model import Committed
 from sentry_connector.errors import ConnectorError
-from sentry_connector.extraction.read import Extraction
 from sentry_connector.store.records import Missing, Verdict
+
+if TYPE_CHECKING:  # they load Arrow, which no outcome needs
+    from sentry_connector.destinations.model import Committed
+    from sentry_connector.extraction.read import Extraction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -57,15 +57,6 @@ class Vault:
             _refuse("The stored token does not open with this key for this account.")
 
 
-def token_hint(token: str) -> str:
-    """What may be shown of a token: its prefix (`sntryu_`) and two characters; of short ones nothing but dots."""
-    prefix, separator, rest = token.partition("_")
-    if not separator:
-        prefix, rest = "", token
-    shown = rest[:2] if len(rest) >= 16 else ""  # noqa: PLR2004  # two of fewer would be a real part of the secret
-    return f"{prefix}{separator}{shown}…" if len(prefix) <= len("sntryu") else "…"
-
-
 def _context(account_id: str, url: str) -> bytes:
     """What a sealed token is bound to, in a form that no two pairs share."""
     return msgspec.json.encode(["sentry-connector", _VERSION, account_id, *origin(url)])

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from sentry_connector.errors import TokenMissing
 from sentry_connector.runs.house import House
 from sentry_connector.sentry.address import Origin
-from sentry_connector.sentry.budget import Budgets, Observer, Turn
+from sentry_connector.sentry.budget import Budgets, Observer
 from sentry_connector.sentry.client import Connection, SentryClient
+from sentry_connector.sentry.lane import Turn
 from sentry_connector.sentry.server_clock import Clock, SystemClock
 from sentry_connector.settings import Settings, from_environment
 from sentry_connector.store.private_files import private_directory

@@ -14,7 +14,7 @@ from sentry_connector.reports import catalogue
 from sentry_connector.reports.details import Details
 from sentry_connector.reports.model import Grain
 from sentry_connector.reports.scopes import Scope
-from sentry_connector.sentry.budget import PUBLISHED
+from sentry_connector.sentry.lane import PUBLISHED
 from tests.extraction.test_plan import SCOPES, window
 
 SENTRY_IO = Pace(limit=PUBLISHED.__getitem__, concurrency=lambda lane: PUBLISHED[lane].concurrency, latency=0.1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sentry_connector.extraction.ways import WORTH, Cost, Pace, Wanted, cheapest, cost_of, rows_per_list, total
 from sentry_connector.reports.event_lists import BODIES_OF_PROJECT, OF_PROJECT
 from sentry_connector.reports.events_counts_project import STORED_BY_HOUR
-from sentry_connector.sentry.budget import PUBLISHED
+from sentry_connector.sentry.lane import PUBLISHED
 
 SENTRY_IO = Pace(limit=lambda lane: PUBLISHED[lane], concurrency=lambda lane: PUBLISHED[lane].concurrency, latency=0.1)
 SELF_HOSTED = Pace(limit=lambda _: None, concurrency=lambda _: 25, latency=0.05)

@@ -7,7 +7,8 @@ import math
 from tests.sentry.support import http_date
 from tests.virtual_time import LoopClock
 
-from sentry_connector.sentry.budget import Budget, Limit
+from sentry_connector.sentry.budget import Budget
+from sentry_connector.sentry.lane import Limit
 
 
 def limit_headers(limit: int, remaining: int, reset: float, **more: object) -> dict[str, str]:

@@ -11,7 +11,8 @@ from tests.sentry.support import VirtualClock, http_date
 from tests.virtual_time import LoopClock, run
 
 from sentry_connector.errors import RateLimited
-from sentry_connector.sentry.budget import FAILURES, PUBLISHED, SELF_HOSTED_CONCURRENCY, Budget, Budgets, Limit
+from sentry_connector.sentry.budget import FAILURES, Budget, Budgets
+from sentry_connector.sentry.lane import PUBLISHED, SELF_HOSTED_CONCURRENCY, Limit
 from sentry_connector.sentry.server_clock import ServerClock
 
 

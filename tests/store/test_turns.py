@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import event
 
 from sentry_connector.errors import Locked
-from sentry_connector.sentry.budget import IDLE, PUBLISHED, Budgets, Limit
+from sentry_connector.sentry.budget import Budgets
+from sentry_connector.sentry.lane import IDLE, PUBLISHED, Limit
 from sentry_connector.store.database import Database
 from sentry_connector.store.leases import Leases
 from sentry_connector.store.store import Store

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from sentry_connector.extraction.plan import Slice, alternatives
 from sentry_connector.reports.details import Details
 from sentry_connector.reports.model import Endpoint, Paging, Report
-from sentry_connector.sentry.budget import Limit, lane_of
 from sentry_connector.sentry.client import SentryClient
+from sentry_connector.sentry.lane import Limit, lane_of
 
 USUAL_LATENCY = 0.25
 """Seconds that an answer of Sentry takes where none was measured yet."""

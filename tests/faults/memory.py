@@ -80,7 +80,7 @@ class MemoryTable:
         if commit.key:
             _check_key(staged, commit.key)
         rows, counts = _METHODS[commit.method](commit, staged, state.rows)
-        committed = replace(counts, version=state.version + 1)
+        committed = replace(counts, version=state.version + 1, findings=commit.findings)
         self.state = State(
             rows=tuple(rows),
             epoch=commit.epoch,

@@ -12,8 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
+from sentry_connector.destinations.delta_commits import Note
 from sentry_connector.destinations.delta_files import files_of
+from sentry_connector.destinations.delta_merge import Change
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.errors import StoreUnusable
 from sentry_connector.extraction.progress import Progress
@@ -108,6 +111,53 @@ async def test_a_run_that_was_incomplete_before_its_process_died_ends_incomplete
             await ran(app, dataset)
         run = await ran(app, dataset, Verdict.INCOMPLETE)
         assert [one.scope for one in run.incomplete] == ["acme/shop"]
+
+
+def begun(run: Run) -> Run:
+    """The run as a store has it that was restored to before the run ended."""
+    return Run(
+        id=run.id,
+        dataset_id=run.dataset_id,
+        trigger=run.trigger,
+        state=RunState.RUNNING,
+        queued_at=run.queued_at,
+        started_at=run.started_at,
+        epoch=run.epoch,
+    )
+
+
+async def test_a_store_restored_to_before_the_commit_tells_what_was_missing_all_the_same(tmp_path: Path) -> None:
+    """The reasons are in the commit itself: a backup of the store that is older than it has none."""
+    world, faults = small_world(), Broken(path="/projects/acme/shop/events/")
+    async with running(world, clock=lambda: world.time, faults=faults) as sentry:
+        app = app_in(tmp_path, sentry)
+        dataset = made(app, "upsert", EVERYTHING)
+        ended = await ran(app, dataset, Verdict.INCOMPLETE)
+        app.store.runs.save(begun(ended))
+        run = await ran(app, dataset, Verdict.INCOMPLETE)
+        assert (run.id, run.incomplete, run.warnings) == (ended.id, ended.incomplete, ended.warnings)
+        assert (run.rows_read, run.rows_written) == (ended.rows_read, ended.rows_written)
+
+
+async def test_a_run_of_which_nobody_knows_any_more_what_was_missing_is_not_called_complete(tmp_path: Path) -> None:
+    """The store forgot its end, and the entry of the table's log that tells of it was cleaned away."""
+    world = small_world()
+    async with running(world, clock=lambda: world.time) as sentry:
+        app = app_in(tmp_path, sentry)
+        dataset = made(app, "upsert")
+        ended = await ran(app, dataset)
+        log = app.destination.table(dataset.id).log
+        before = log.open()
+        assert before is not None
+        log.write(before, Change(), Note(operation="other"))
+        DeltaTable(log.uri).create_checkpoint()
+        log.folder.delete("_delta_log/00000000000000000000.json")
+        app.store.runs.save(begun(ended))
+        run = await ran(app, dataset, Verdict.INCOMPLETE)
+        assert "not known" in run.incomplete[0].reason
+        pass_time(app, world)
+        await ran(app, dataset)
+        assert column(app, dataset) == events_in(world, until=app.moment)
 
 
 async def test_executing_a_run_that_has_ended_answers_it_as_it_is(tmp_path: Path) -> None:

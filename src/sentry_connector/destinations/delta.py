@@ -276,7 +276,13 @@ class Delta:
             change = change_of(commit, stored, folder)
         changed = table is None or bool(change.add or change.remove)
         note = Note.of(
-            change, stored, operation=commit.method.value, epoch=commit.epoch, run_id=commit.run_id, changed=changed
+            change,
+            stored,
+            operation=commit.method.value,
+            epoch=commit.epoch,
+            run_id=commit.run_id,
+            changed=changed,
+            findings=commit.findings,
         )
         if table is not None and (fits or not changed):
             return self.log.write(table, change, note, watermarks=commit.watermarks)

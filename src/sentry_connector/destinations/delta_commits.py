@@ -43,6 +43,7 @@ class Note:
     Attributes:
         operation: the update method, `revert` or `compact`.
         changed: rows were changed, so that the version is one to go back to.
+        findings: what the run's reading found; None where it is not the commit of a run.
     """
 
     operation: str
@@ -54,6 +55,7 @@ class Note:
     deleted: int = 0
     rows: int = 0
     bytes: int = 0
+    findings: str | None = None
 
     @classmethod
     def of(cls, change: Change, stored: Sequence[DataFile], **about: Any) -> Note:
@@ -76,7 +78,12 @@ class Note:
     def committed(self, version: int, *, repeated: bool) -> Committed:
         """The note as the answer to who committed."""
         return Committed(
-            version=version, written=self.written, updated=self.updated, deleted=self.deleted, repeated=repeated
+            version=version,
+            written=self.written,
+            updated=self.updated,
+            deleted=self.deleted,
+            repeated=repeated,
+            findings=self.findings,
         )
 
 

@@ -104,6 +104,8 @@ class Commit:
         forgotten: rows that Replace keeps, since nobody else has them any more.
         skip_stored: Append leaves out rows whose key the table already holds.
         keep_when_empty: Replace with no rows leaves the table as it is.
+        findings: what reading found, as text that means nothing to the table; it is kept with the commit as long as the
+            version's place in the table's history is.
     """
 
     epoch: int
@@ -121,17 +123,22 @@ class Commit:
     forgotten: Sequence[Forgotten] = ()
     skip_stored: bool = False
     keep_when_empty: bool = False
+    findings: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Committed:
-    """What a commit did. `version` is the table's version after it; the counts are rows."""
+    """What a commit did. `version` is the table's version after it; the counts are rows.
+
+    `findings` are the commit's; None where the table's history does not have them (any more).
+    """
 
     version: int
     written: int = 0
     updated: int = 0
     deleted: int = 0
     repeated: bool = False  # the table had this epoch already: nothing was done again
+    findings: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -47,6 +47,7 @@ def commit_of(
     known: Collection[str],
     latest: Mapping[str, dt.datetime],
     reconciled: Collection[str] = (),
+    findings: str,
 ) -> Commit:
     """The commit of a run. Scopes that are not whole give it neither rows nor watermarks.
 
@@ -63,6 +64,7 @@ def commit_of(
         known: names of the watermarks that the table has.
         latest: scope id → the time up to which the server's own clock says that what happened could be read.
         reconciled: ids of the scopes whose rows were all held against a full read.
+        findings: what the run says of what was read.
     """
     incomplete = (*prepared.incomplete, *extraction.incomplete)
     unread = unread_scopes(prepared, extraction)
@@ -94,6 +96,7 @@ def commit_of(
         forgotten=_forgotten(report, prepared, whole),
         skip_stored=method is UpdateMethod.APPEND and skip_stored,
         keep_when_empty=dataset.keep_when_empty,
+        findings=findings,
     )
 
 

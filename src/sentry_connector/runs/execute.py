@@ -227,8 +227,7 @@ class _Attempt:
         if committed is None:
             return None
         self.log.info("the table has this run's commit already", version=committed.version)
-        run = self.run
-        return Outcome.of_reading(run.incomplete, rows_read=run.rows_read, warnings=run.warnings).with_commit(committed)
+        return Outcome.of_commit(committed)
 
     async def _outcome(self) -> Outcome:
         if self.table.epoch() > self.epoch:
@@ -459,15 +458,11 @@ class _Attempt:
             known=known,
             latest=self._latest(extraction),
             reconciled=reconciled.scopes,
+            findings=outcome.findings(),
         )
-        self._keep_findings(outcome)
         committed = await self.holding.aside(lambda: self.table.commit(commit))
         self.log.info("committed", version=committed.version, written=committed.written)
         return outcome.with_commit(committed).warned(*await self._maintained())
-
-    def _keep_findings(self, outcome: Outcome) -> None:
-        """What reading found is stored before the commit: a process that dies after it leaves the verdict to another."""
-        self._keep(rows_read=outcome.rows_read, warnings=outcome.warnings, incomplete=outcome.incomplete)
 
     async def _maintained(self) -> tuple[str, ...]:
         """Keep the table fast and small. What fails here can wait for the next run: the rows are in the table."""

@@ -5,12 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sentry_connector.errors import ConnectorError
 from sentry_connector.store.records import Missing, Verdict
 
 if TYPE_CHECKING:  # they load Arrow, which no outcome needs
     from sentry_connector.destinations.model import Committed
     from sentry_connector.extraction.read import Extraction
+
+
+class _Findings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What reading found, as a commit carries it."""
+
+    rows_read: int = 0
+    incomplete: tuple[Missing, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+_FORGOTTEN = Missing(
+    scope="all",
+    reason="The run's rows are in the table. Whether any were missing is not known: the entry that said so has been "
+    "cleaned from the table's log. A further run tells.",
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +55,23 @@ class Outcome:
         """The outcome that follows from what was read: INCOMPLETE where anything is missing."""
         verdict = Verdict.INCOMPLETE if incomplete else Verdict.COMPLETE
         return cls(verdict=verdict, incomplete=incomplete, rows_read=rows_read, warnings=warnings)
+
+    @classmethod
+    def of_commit(cls, committed: Committed) -> Outcome:
+        """The outcome of a run that ended for the table and not for the store: the commit itself says what was found.
+
+        Where the table's history has been cleaned beyond it, nobody can say that the run was complete, so it is not said.
+        """
+        if committed.findings is None:
+            return cls.of_reading((_FORGOTTEN,), rows_read=0, warnings=()).with_commit(committed)
+        found = msgspec.json.decode(committed.findings, type=_Findings)
+        outcome = cls.of_reading(found.incomplete, rows_read=found.rows_read, warnings=found.warnings)
+        return outcome.with_commit(committed)
+
+    def findings(self) -> str:
+        """What reading found, to be kept with the commit: it is told even where the store forgot that the run began."""
+        found = _Findings(rows_read=self.rows_read, incomplete=self.incomplete, warnings=self.warnings)
+        return msgspec.json.encode(found).decode()
 
     def with_commit(self, committed: Committed) -> Outcome:
         """The outcome once the rows are in the table."""

@@ -21,9 +21,9 @@ from sentry_connector.operations import backfill
 from sentry_connector.operations.pull import OnWindows, pull
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastRun, SingleDate
-from sentry_connector.runs.execute import account_of
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
+from sentry_connector.runs.work import account_of
 from sentry_connector.sentry.address import Origin, origin
 from sentry_connector.store.ids import new_id
 from sentry_connector.store.records import Account, DataSet, Problem, Run, RunState, Trigger, Verdict

@@ -16,6 +16,7 @@ from sentry_connector.extraction.ways import Pace, cheapest
 from sentry_connector.reports import windows
 from sentry_connector.reports.details import Details
 from sentry_connector.reports.model import Report, Shape
+from sentry_connector.settings import Settings
 from sentry_connector.store.records import Part, Run, Trigger
 
 DAYS_AT_A_TIME = 7
@@ -31,6 +32,11 @@ class Limits:
 
     seconds: float
     bytes: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """As the settings say."""
+        return cls(seconds=settings.run_minutes * 60, bytes=settings.run_mib * 2**20)
 
 
 BYTES_OF_A_ROW = 1_500

@@ -16,10 +16,10 @@ from sentry_connector.extraction.spool import SliceRecord, SpoolFile
 from sentry_connector.reports import windows
 from sentry_connector.reports.details import AllAvailable, Details, SinceLastRun
 from sentry_connector.reports.model import Report
+from sentry_connector.runs.marks import full_name, late_name, microseconds, watermark_name
 from sentry_connector.store.records import DataSet
 
 ALWAYS = dt.datetime.max.replace(tzinfo=dt.UTC)
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 RETENTION_EDGE = dt.timedelta(hours=24)
@@ -88,9 +88,9 @@ def commit_of(
         compared=tuple(column.name for column in report.columns if not column.noise and column.name not in key),
         immutable_time=report.time_column if report.immutable_time else None,
         watermarks=_lost(dataset, prepared, known, rows=bool(files))
-        | {watermark_name(scope, dataset.details): _microseconds(end) for scope, end in ends.items()}
+        | {watermark_name(scope, dataset.details): microseconds(end) for scope, end in ends.items()}
         | _looks(report, dataset, prepared, ends)
-        | {full_name(scope, dataset.details): _microseconds(ends[scope]) for scope in reconciled if scope in ends},
+        | {full_name(scope, dataset.details): microseconds(ends[scope]) for scope in reconciled if scope in ends},
         days=days,
         read=[scope.rows for scope in prepared.scopes if scope.id not in unread] if incomplete else None,
         forgotten=_forgotten(report, prepared, whole),
@@ -118,21 +118,6 @@ def _staged(file: SpoolFile) -> StagedFile:
     return StagedFile(path=file.path, rows=file.rows, bytes=file.bytes, day=file.day)
 
 
-def watermark_name(scope_id: str, details: Details) -> str:
-    """What a watermark is about: a scope and, for counts, their stat and resolution too."""
-    return ":".join([scope_id, *filter(None, (details.stat, details.resolution))])
-
-
-def late_name(scope_id: str, details: Details) -> str:
-    """What is kept beside a scope's watermark: up to where it was when it was last looked through for late events."""
-    return f"late@{watermark_name(scope_id, details)}"
-
-
-def full_name(scope_id: str, details: Details) -> str:
-    """What is kept beside a scope's watermark: up to where it was when all of it was last held against a full read."""
-    return f"full@{watermark_name(scope_id, details)}"
-
-
 def _looks(report: Report, dataset: DataSet, prepared: Prepared, ends: Mapping[str, dt.datetime]) -> dict[str, int]:
     """The scopes that were looked through for late events, or read so far back that none can be missing."""
     if not report.immutable_time:
@@ -143,11 +128,7 @@ def _looks(report: Report, dataset: DataSet, prepared: Prepared, ends: Mapping[s
         if window.start is None or window.start <= window.read_end - LATEST
     }
     done = prepared.looked_through | far
-    return {late_name(scope, dataset.details): _microseconds(end) for scope, end in ends.items() if scope in done}
-
-
-def _microseconds(instant: dt.datetime) -> int:
-    return (instant - _EPOCH) // _MICROSECOND
+    return {late_name(scope, dataset.details): microseconds(end) for scope, end in ends.items() if scope in done}
 
 
 def _ends(

@@ -1,0 +1,132 @@
+"""What one attempt at a run works on: the DataSet, its table, the lease, and the run's record in the store."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from sentry_connector.destinations.delta import Delta
+from sentry_connector.errors import ConnectorError, TokenMissing
+from sentry_connector.extraction.progress import Progress
+from sentry_connector.redact import Redactor
+from sentry_connector.reports import catalogue
+from sentry_connector.reports.details import DateRange, Details
+from sentry_connector.reports.model import Report
+from sentry_connector.runs.house import House
+from sentry_connector.runs.lease import Holding
+from sentry_connector.runs.log import Log
+from sentry_connector.store.records import Account, DataSet, Problem, Run, Trigger
+
+
+@dataclass
+class Work:
+    """What one attempt at a run works on, under the DataSet's lease. `run` is replaced by what becomes known of it."""
+
+    house: House
+    dataset: DataSet
+    table: Delta
+    progress: Progress
+    log: Log
+    redactor: Redactor
+    holding: Holding
+    run: Run
+
+    @property
+    def report(self) -> Report:
+        """What is pulled.
+
+        Raises:
+            UnknownName: the catalogue does not have the report (any more).
+        """
+        return catalogue.find(self.dataset.report)
+
+    @property
+    def details(self) -> Details:
+        """What is read: the DataSet's details, with the days of the run where it is one of a chain."""
+        part = self.run.part
+        if part is None:
+            return self.dataset.details
+        return msgspec.structs.replace(self.dataset.details, duration=DateRange(start=part.start, end=part.end))
+
+    @property
+    def is_backfill(self) -> bool:
+        """Whether it reads earlier days, so that it is not where the next run goes on from."""
+        return self.run.trigger is Trigger.BACKFILL
+
+    @property
+    def epoch(self) -> int:
+        """The run's place among the DataSet's runs."""
+        if self.run.epoch is None:
+            raise ValueError("a run has its epoch before it does anything")
+        return self.run.epoch
+
+    @property
+    def instant(self) -> dt.datetime:
+        """The instant that relative dates count from: the slot of a schedule, or when the run was asked for."""
+        return self.run.slot or self.run.queued_at
+
+    @property
+    def present(self) -> dt.datetime:
+        """The present, never before the run's instant."""
+        return max(self.instant, self.house.now())
+
+    @property
+    def retention(self) -> dt.timedelta | None:
+        """How long Sentry keeps events, where somebody has said it."""
+        days = self.house.settings.retention_days
+        return None if days is None else dt.timedelta(days=days)
+
+    def keep(self, **facts: Any) -> None:
+        """Store facts of the run, unless another process has taken it over meanwhile.
+
+        Raises:
+            LeaseLost: it has.
+            StoreUnusable: the store cannot be written.
+        """
+        self.run = msgspec.structs.replace(self.run, **facts)
+        self.holding.renew()
+        self.house.store.runs.save(self.run)
+
+    def redacted(self, error: ConnectorError) -> Problem:
+        """The error as it is stored: servers and libraries may repeat what they were sent."""
+        problem, redact = Problem(**error.as_dict()), self.redactor.redact
+        return msgspec.structs.replace(problem, message=redact(problem.message), remedy=redact(problem.remedy))
+
+
+def account_of(dataset: DataSet, house: House) -> Account | None:
+    """The DataSet's account; None where it uses the environment's token.
+
+    Raises:
+        TokenMissing: the account was deleted. The environment's token, which may be somebody else's, does not step in.
+    """
+    if dataset.account_id is None:
+        return None
+    account = house.store.accounts.get(dataset.account_id)
+    if account is None:
+        raise TokenMissing(
+            f"The account of {dataset.name!r} was deleted.",
+            remedy="Choose another one: `sentry-connector datasets edit NAME --account ACCOUNT`.",
+        )
+    return account
+
+
+def redactor_of(dataset: DataSet, house: House) -> Redactor:
+    """Takes out what no log and no stored error may hold: the tokens, the vault's key, the proxy's password."""
+    found = [house.settings.auth_token, house.settings.key, _password(house.settings.proxy)]
+    with contextlib.suppress(ConnectorError):  # an account that cannot be opened has no secret to give away
+        found.append(house.connection(account_of(dataset, house)).token)
+    return Redactor([secret for secret in found if secret])
+
+
+def _password(url: str | None) -> str | None:
+    """The password in an address, decoded; the whole address where it is none, so that no part of it is shown."""
+    try:
+        password = urlsplit(url or "").password
+    except ValueError:
+        return url
+    return unquote(password) if password else None

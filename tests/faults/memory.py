@@ -109,6 +109,9 @@ class MemoryTable:
         times = [row[column] for row in self.state.rows if row[column] is not None]
         return sum(not start <= time < end for time in times)
 
+    def mend(self) -> None:
+        """Nothing of it can be torn."""
+
     def sweep(self, epoch_now: int) -> None:
         """Rows were taken at the commit, so that no staged file of an earlier run is needed."""
         root = Path(self.root)

@@ -132,16 +132,16 @@ def below(app: HastyApp, dataset: DataSet) -> set[Path]:
 
 async def test_a_table_that_cannot_be_read_fails_the_run_and_does_not_leave_it_in_the_queue(app: HastyApp) -> None:
     dataset = made(app, "upsert")
-    write_torn_log(Path(app.destination.table(dataset.id).location()[1], "_delta_log"))
+    write_odd_log(Path(app.destination.table(dataset.id).location()[1], "_delta_log"))
     run = await ran(app, dataset, Verdict.FAILED)
     assert run.error is not None
     assert (run.state, run.error.name) == (RunState.DONE, "destination.refused")
     assert app.store.runs.unfinished() == []
 
 
-def write_torn_log(folder: Path) -> None:
+def write_odd_log(folder: Path) -> None:
     folder.mkdir(parents=True)
-    (folder / f"{0:020}.json").write_text("torn")
+    (folder / f"{0:020}.json").write_text('{"metaData": "of another kind"}')
 
 
 async def test_a_report_that_the_catalogue_no_longer_has_fails_the_run(app: HastyApp) -> None:

@@ -29,11 +29,13 @@ from sentry_connector.store.records import DataSet, Run, RunState, Trigger, Verd
 from tests.parts import NOW
 from tests.runs import child
 from tests.runs.acme import (
+    ALL_OF_SHOP,
     HOUR,
     Broken,
     HastyApp,
     app_in,
     column,
+    doubled,
     events_in,
     made,
     pass_time,
@@ -61,6 +63,35 @@ def left_over(app: HastyApp, dataset: DataSet) -> set[str]:
 def all_events(world: World, until: dt.datetime) -> list[str]:
     slugs = [project.slug for project in world.organization("acme").projects]
     return sorted(event for slug in slugs for event in events_in(world, slug, until))
+
+
+# ---- a loss of power
+
+
+@pytest.mark.parametrize("method", ["replace", "append", "upsert", "partition"])
+async def test_after_a_loss_of_power_in_a_commit_the_table_is_what_it_was_and_the_next_run_brings_all(
+    method: str, tmp_path: Path
+) -> None:
+    """The newest entry of the table's log is cut in the middle, and the store was told nothing of the run's end."""
+    world = small_world()
+    async with running(world, clock=lambda: world.time) as sentry:
+        app = app_in(tmp_path, sentry)
+        dataset = made(app, method, ALL_OF_SHOP if method == "replace" else shop(SinceLastRun()))
+        await ran(app, dataset)
+        before = state(app, dataset)
+        pass_time(app, world)
+        ended = await ran(app, dataset)
+        log = app.destination.table(dataset.id).log
+        os.truncate(log.folder.absolute(f"_delta_log/{ended.table_version:020}.json"), 700)
+        app.store.runs.save(begun(ended))
+        assert state(app, dataset) == before
+        run = await ran(app, dataset)
+        assert (run.id, run.rows_written) == (ended.id, ended.rows_written)
+        assert column(app, dataset) == events_in(world, until=app.moment)
+        assert not doubled(column(app, dataset))
+        pass_time(app, world)
+        await ran(app, dataset)
+        assert column(app, dataset) == events_in(world, until=app.moment)
 
 
 # ---- between the commit and the end

@@ -15,7 +15,7 @@ import pyarrow.fs as pafs
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from sentry_connector.destinations import delta_maintenance
+from sentry_connector.destinations import delta_maintenance, delta_torn
 from sentry_connector.destinations.delta_commits import (
     NO_WATERMARK,
     Log,
@@ -125,6 +125,7 @@ class Delta:
             TableChanged: another writer came between, or a later epoch is in the table.
             DiskFull, DestinationRefused: it could not be written.
         """
+        self.mend()
         table = self.log.open()
         done = self._done(table, epoch)
         if done is not None:
@@ -164,6 +165,15 @@ class Delta:
             kept = delta_maintenance.kept(list(self.log.versions(table)), now=now, count=keep_versions)
             delta_maintenance.delete_unneeded(self.log, table, kept, before=self.log.epoch(table) + 1)
             delta_maintenance.trim_log(self.log, table, kept)
+
+    def mend(self) -> None:
+        """Put aside what a loss of power cut short at the end of the log. To be called under the lease.
+
+        Raises:
+            DestinationRefused: the disk refuses.
+        """
+        with destination_errors(self.log.folder.root, needed=0):
+            delta_torn.mend(self.log.folder)
 
     def sweep(self, epoch_now: int) -> None:
         """Delete what runs before `epoch_now` staged and no version holds. To be called under the lease.

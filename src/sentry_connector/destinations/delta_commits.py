@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -20,14 +20,12 @@ from sentry_connector.destinations import delta_log
 from sentry_connector.destinations.delta_errors import destination_errors
 from sentry_connector.destinations.delta_files import DataFile, Folder, files_of, open_folder
 from sentry_connector.destinations.delta_merge import Change
+from sentry_connector.destinations.delta_torn import torn_entry
 from sentry_connector.destinations.model import DAY, Committed, Version
 from sentry_connector.errors import DestinationError
 
 NO_WATERMARK = -1
 """Transaction ids cannot be taken back: this one says that a scope has no watermark (any more)."""
-
-_OURS = "sentry_connector"
-"""Our part of a commit's metadata. It goes when its log entry goes, so nothing that must last is in it."""
 
 _CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}
 """The log is cleaned by maintenance, by versions and not by age."""
@@ -44,6 +42,7 @@ class Note:
         operation: the update method, `revert` or `compact`.
         changed: rows were changed, so that the version is one to go back to.
         findings: what the run's reading found; None where it is not the commit of a run.
+        actions: how many files and ids the entry names, which tells a torn one from a whole one.
     """
 
     operation: str
@@ -56,6 +55,7 @@ class Note:
     rows: int = 0
     bytes: int = 0
     findings: str | None = None
+    actions: int | None = None
 
     @classmethod
     def of(cls, change: Change, stored: Sequence[DataFile], **about: Any) -> Note:
@@ -73,7 +73,7 @@ class Note:
 
     def metadata(self) -> dict[str, Any]:
         """The note as commit metadata."""
-        return {_OURS: {name: getattr(self, name) for name in self.__slots__}}
+        return {delta_log.OURS: {name: getattr(self, name) for name in self.__slots__}}
 
     def committed(self, version: int, *, repeated: bool) -> Committed:
         """The note as the answer to who committed."""
@@ -111,12 +111,18 @@ class Log:
     def open(self) -> DeltaTable | None:
         """A fresh handle on the newest version; None where nothing was ever committed.
 
+        An entry that a loss of power cut short is no version: nobody was ever told of it.
+
         Raises:
             DestinationRefused: the log cannot be read.
         """
         with destination_errors(self.uri, needed=0):
             try:
-                return DeltaTable(self.uri, storage_options=self._options())
+                torn = torn_entry(self.folder)
+                if torn == 0:
+                    return None
+                version = None if torn is None else torn - 1
+                return DeltaTable(self.uri, version=version, storage_options=self._options())
             except TableNotFoundError:
                 return None
 
@@ -144,15 +150,16 @@ class Log:
 
     def committed(self, table: DeltaTable, epoch: int) -> Committed | None:
         """What the commit of that epoch did; None where this table has not taken it."""
-        for note, version, _ in notes(table):
+        for note, version, _ in self.notes(table.version()):
             if note.epoch == epoch:
+                self._sync([delta_log.entry(version)])
                 return note.committed(version, repeated=True)
         return Committed(version=table.version(), repeated=True) if self.epoch(table) == epoch else None
 
     def versions(self, table: DeltaTable) -> Iterator[Version]:
         """The versions that changed rows, whose files are all there and which are partitioned as the table is; newest first."""
         there = self.folder.listing()
-        for note, version, at in notes(table):
+        for note, version, at in self.notes(table.version()):
             old = self.at(version) if note.changed else None
             if old is None or old.metadata().partition_columns != table.metadata().partition_columns:
                 continue
@@ -165,6 +172,13 @@ class Log:
                     rows=note.rows,
                     bytes=note.bytes,
                 )
+
+    def notes(self, version: int) -> Iterator[tuple[Note, int, dt.datetime]]:
+        """Our commits up to that version that the log still has, newest first: with their versions, and times in UTC."""
+        for number, info in delta_log.infos(self.folder, version):
+            ours = info.get(delta_log.OURS)
+            if ours is not None:
+                yield Note(**ours), number, dt.datetime.fromtimestamp(info["timestamp"] / 1000, dt.UTC)
 
     def add_columns(self, table: DeltaTable, columns: pa.Schema) -> None:
         """Add columns, null in all rows that there are, by a commit of its own that changes no row.
@@ -200,12 +214,13 @@ class Log:
         added = [file.add(now_ms=now_ms, data_change=moved) for file in change.add]
 
         def commit() -> None:
+            self._sync(file.path for file in change.add)
             table.create_write_transaction(
                 [*removed, *added],
                 "append",
                 table.schema(),
                 partition_by=table.metadata().partition_columns,
-                commit_properties=self._properties(note, watermarks or {}),
+                commit_properties=self._properties(change, note, watermarks or {}),
                 post_commithook_properties=_HOOKS,
             )
 
@@ -235,6 +250,7 @@ class Log:
         fields = [one for one in schema if one.name != DAY] + (days if partitioned else [])
 
         def commit() -> None:
+            self._sync(file.path for file in change.add)
             create_table_with_add_actions(
                 self.uri,
                 Schema.from_arrow(pa.schema(fields)),
@@ -243,7 +259,7 @@ class Log:
                 partition_by=[DAY] if partitioned else [],
                 configuration=_CONFIGURATION,
                 storage_options=self._options(),
-                commit_properties=self._properties(note, watermarks),
+                commit_properties=self._properties(change, note, watermarks),
                 post_commithook_properties=_HOOKS,
             )
 
@@ -262,23 +278,22 @@ class Log:
             if table is not None and table.version() > after:
                 raise CommitFailedError(error.message) from error
             raise
+        self._sync([delta_log.entry(after + 1)])
         return note.committed(after + 1, repeated=False)
 
-    def _properties(self, note: Note, watermarks: Mapping[str, int]) -> CommitProperties:
+    def _sync(self, paths: Iterable[str]) -> None:
+        """Rows are on the disk before an entry names them, and an entry is before anybody is told of it."""
+        with destination_errors(self.folder.root, needed=0):
+            self.folder.sync(paths)
+
+    def _properties(self, change: Change, note: Note, watermarks: Mapping[str, int]) -> CommitProperties:
         ids = [] if note.epoch is None else [Transaction(self.dataset_id, note.epoch)]
         ids += [Transaction(f"{self.dataset_id}/{scope}", mark) for scope, mark in watermarks.items()]
+        note = replace(note, actions=len(change.add) + len(ids))
         return CommitProperties(custom_metadata=note.metadata(), max_commit_retries=0, app_transactions=ids)
 
     def _options(self) -> dict[str, str] | None:
         return None if self.storage_options is None else dict(self.storage_options)
-
-
-def notes(table: DeltaTable) -> Iterator[tuple[Note, int, dt.datetime]]:
-    """Our commits that the log still has, newest first: what they say, their version, their time in UTC."""
-    for entry in table.history():
-        ours = entry.get(_OURS)
-        if ours is not None:
-            yield Note(**ours), entry["version"], dt.datetime.fromtimestamp(entry["timestamp"] / 1000, dt.UTC)
 
 
 def arrow_schema(table: DeltaTable) -> pa.Schema:

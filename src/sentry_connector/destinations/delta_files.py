@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -155,6 +156,28 @@ class Folder:
             if info.type is pafs.FileType.File
         }
 
+    def read(self, path: str) -> bytes:
+        """The content of one file."""
+        with self.filesystem.open_input_stream(self.absolute(path)) as stream:
+            content: bytes = stream.read()
+            return content
+
+    def sync(self, paths: Iterable[str]) -> None:
+        """Make sure that these files, and the names that lead to them, outlast a loss of power. An object store's always do.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        if not self.is_local:
+            return
+        files = [path for path in (Path(self.absolute(one)) for one in paths) if path.exists()]
+        for one in files:
+            _sync(one)
+        above = {parent for path in files for parent in path.parents if parent.is_relative_to(Path(self.root).parent)}
+        for folder in sorted(above, reverse=True):
+            with suppress(PermissionError):  # Windows opens no folder
+                _sync(folder)
+
     def delete(self, path: str) -> None:
         """Delete one file."""
         self.filesystem.delete_file(self.absolute(path))
@@ -203,6 +226,14 @@ class Folder:
         """The names of a Parquet file's columns."""
         names: list[str] = pq.read_schema(self.absolute(path), filesystem=self.filesystem).names
         return names
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _footer_bounds(footer: pq.FileMetaData, wanted: Collection[str]) -> dict[str, Bounds]:

@@ -1,4 +1,4 @@
-"""Reading a Delta log where delta-rs has no word for it: all transaction ids at once, and which entries are old.
+"""Reading a Delta log where delta-rs has no word for it: all transaction ids at once, what entries say, which are old or torn.
 
 The log's files: https://github.com/delta-io/delta/blob/master/PROTOCOL.md#delta-log-entries
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import pyarrow.parquet as pq
@@ -14,6 +15,9 @@ import pyarrow.parquet as pq
 from sentry_connector.destinations.delta_files import Folder
 
 LOG = "_delta_log"
+OURS = "sentry_connector"
+"""Our part of a commit's metadata. It goes when its log entry goes."""
+
 _ENTRY = re.compile(rf"{LOG}/(\d{{20}})\.json")
 _CHECKPOINT = re.compile(rf"{LOG}/(\d{{20}})\.checkpoint\.parquet")
 _NUMBERED = re.compile(rf"{LOG}/(\d{{20}})\.")
@@ -24,8 +28,24 @@ class _Txn(msgspec.Struct):
     version: int
 
 
+class _Add(msgspec.Struct):
+    """Only that it is there."""
+
+
 class _Action(msgspec.Struct):
     txn: _Txn | None = None
+    add: _Add | None = None
+    info: dict[str, Any] = msgspec.field(name="commitInfo", default_factory=dict)
+
+
+def entry(version: int) -> str:
+    """Where the entry of a version lies below the table's root."""
+    return f"{LOG}/{version:020}.json"
+
+
+def checkpoint(version: int) -> str:
+    """Where the checkpoint of a version lies below the table's root."""
+    return f"{LOG}/{version:020}.checkpoint.parquet"
 
 
 def transactions(folder: Folder, version: int) -> dict[str, int]:
@@ -33,45 +53,77 @@ def transactions(folder: Folder, version: int) -> dict[str, int]:
 
     delta-rs answers one id at a time, each with a pass over the log; a DataSet of 5,000 projects has 5,001.
     """
-    listing = folder.listing(LOG)
-    start = max((number for number in _numbers(listing, _CHECKPOINT) if number <= version), default=-1)
+    start = max((number for number in checkpoints(folder) if number <= version), default=-1)
     found = _of_checkpoint(folder, start) if start >= 0 else {}
     for number in range(start + 1, version + 1):
-        found.update(_of_entry(folder, number))
+        found |= {one.txn.app_id: one.txn.version for one in _actions(folder, number) if one.txn is not None}
     return found
 
 
 def _of_checkpoint(folder: Folder, version: int) -> dict[str, int]:
-    path = folder.absolute(f"{LOG}/{version:020}.checkpoint.parquet")
+    path = folder.absolute(checkpoint(version))
     rows = pq.read_table(path, filesystem=folder.filesystem, columns=["txn"])["txn"].to_pylist()
     return {row["appId"]: row["version"] for row in rows if row is not None and row["appId"] is not None}
 
 
-def _of_entry(folder: Folder, version: int) -> dict[str, int]:
-    with folder.filesystem.open_input_stream(folder.absolute(f"{LOG}/{version:020}.json")) as stream:
-        actions = msgspec.json.Decoder(_Action).decode_lines(stream.read())
-    return {action.txn.app_id: action.txn.version for action in actions if action.txn is not None}
+def infos(folder: Folder, version: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """What the entries up to that version say of themselves, by version, newest first.
+
+    delta-rs answers with all of them at once, and not at all where a later one is torn.
+    """
+    for number in sorted((number for number in entries(folder) if number <= version), reverse=True):
+        yield number, _info(_actions(folder, number))
 
 
-def _numbers(listing: dict[str, int], pattern: re.Pattern[str]) -> Iterator[int]:
-    for path in listing:
-        match = pattern.fullmatch(path)
-        if match:
-            yield int(match[1])
+def _actions(folder: Folder, version: int) -> list[_Action]:
+    return msgspec.json.Decoder(_Action).decode_lines(folder.read(entry(version)))
+
+
+def _info(actions: list[_Action]) -> dict[str, Any]:
+    return next((one.info for one in actions if one.info), {})
+
+
+def is_whole(content: bytes) -> bool:
+    """Whether an entry was written to its end.
+
+    An entry that was cut between two lines reads well and lacks files or ids. Ours say how many of these they have, in their
+    first line: they come last.
+    """
+    try:
+        actions = msgspec.json.Decoder(_Action).decode_lines(content)
+    except msgspec.ValidationError:  # it says something else than is known here
+        return True
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    promised = _info(actions).get(OURS, {}).get("actions")
+    return bool(actions) and promised in {None, sum(bool(one.txn or one.add) for one in actions)}
+
+
+def entries(folder: Folder) -> list[int]:
+    """The versions that have an entry, rising."""
+    return _numbers(folder, _ENTRY)
+
+
+def checkpoints(folder: Folder) -> list[int]:
+    """The versions that have a checkpoint, rising."""
+    return _numbers(folder, _CHECKPOINT)
+
+
+def _numbers(folder: Folder, pattern: re.Pattern[str]) -> list[int]:
+    matches = map(pattern.fullmatch, folder.listing(LOG))
+    return sorted(int(match[1]) for match in matches if match)
 
 
 def entries_since_checkpoint(folder: Folder) -> int:
     """How many entries a reader must read one by one."""
-    listing = folder.listing(LOG)
-    last = max(_numbers(listing, _CHECKPOINT), default=-1)
-    return sum(number > last for number in _numbers(listing, _ENTRY))
+    last = max(checkpoints(folder), default=-1)
+    return sum(number > last for number in entries(folder))
 
 
 def forget_before(folder: Folder, version: int) -> None:
     """Delete the entries that no version from `version` on needs: those before the last checkpoint up to it."""
-    listing = folder.listing(LOG)
-    start = max((number for number in _numbers(listing, _CHECKPOINT) if number <= version), default=0)
-    for path in listing:
+    start = max((number for number in checkpoints(folder) if number <= version), default=0)
+    for path in folder.listing(LOG):
         match = _NUMBERED.match(path)
         if match and int(match[1]) < start:
             folder.delete(path)

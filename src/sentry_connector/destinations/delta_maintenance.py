@@ -110,4 +110,5 @@ def trim_log(log: Log, table: DeltaTable, versions: Collection[int]) -> None:
     for one in (log.at(oldest), table):
         if one is not None:
             one.create_checkpoint()
+            log.folder.sync([delta_log.checkpoint(one.version())])  # before the entries go that it stands for
     delta_log.forget_before(log.folder, oldest)

@@ -13,7 +13,6 @@ import datetime as dt
 import hashlib
 import io
 import itertools
-import os
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -394,19 +393,9 @@ class Spool:
             self.filesystem.create_dir(absolute.rpartition("/")[0], recursive=True)
             with self.filesystem.open_output_stream(absolute) as stream:
                 stream.write(content)
-            self._sync(absolute)
         _give_back()
         digest = hashlib.sha256(content).hexdigest()
         return SpoolFile(path=path, rows=table.num_rows, bytes=content.size, sha256=digest, day=day, segments=segments)
-
-    def _sync(self, absolute: str) -> None:
-        """A commit must never be on the disk before the rows that it names are."""
-        if isinstance(self.filesystem, pafs.LocalFileSystem):
-            descriptor = os.open(absolute, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
 
     def _only(self, file: SpoolFile, wanted: Collection[str], superseded: Collection[Key]) -> SpoolFile | None:
         """A file with the rows of these slices alone; the file itself where it holds no others."""

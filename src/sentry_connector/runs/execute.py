@@ -113,6 +113,7 @@ class _Attempt:
         Where the DataSet was edited since, the spool holds slices of something else: the run begins anew, at its old instant.
         """
         work, run, now = self.work, self.work.run, self.work.house.now()
+        await work.holding.aside(work.table.mend)
         edited = run.started_at is not None and work.dataset.updated_at > run.started_at
         fresh = run.epoch is None or (edited and work.table.committed(run.epoch) is None)
         if fresh:

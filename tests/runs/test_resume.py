@@ -9,6 +9,7 @@ import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from sentry_connector.operations import datasets
 from sentry_connector.reports.details import ALL, Details, SinceLastRun
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.lease import TTL
-from sentry_connector.simulator import World, running
+from sentry_connector.simulator import Fault, World, running
 from sentry_connector.store.records import DataSet, Run, RunState, Trigger, Verdict
 from tests.parts import NOW
 from tests.runs import child
@@ -97,7 +98,7 @@ async def test_after_a_loss_of_power_in_a_commit_the_table_is_what_it_was_and_th
 # ---- between the commit and the end
 
 
-BROKEN = "CREATE TRIGGER {name} BEFORE UPDATE ON runs WHEN {when} BEGIN SELECT json('malformed'); END"
+BROKEN = "CREATE TRIGGER {name} BEFORE UPDATE ON {table} WHEN {when} BEGIN SELECT json('malformed'); END"
 """A store that fails in the middle of a statement."""
 
 
@@ -105,7 +106,7 @@ BROKEN = "CREATE TRIGGER {name} BEFORE UPDATE ON runs WHEN {when} BEGIN SELECT j
 def no_run_may_end(home: Path) -> Iterator[None]:
     """The store refuses to note the end of a run, as a disk that breaks in that instant would."""
     with sqlite3.connect(home / "connector.db") as store:
-        store.execute(BROKEN.format(name="broken", when="NEW.state = 'done'"))
+        store.execute(BROKEN.format(name="broken", table="runs", when="NEW.state = 'done'"))
     store.close()
     yield
     with sqlite3.connect(home / "connector.db") as store:
@@ -303,16 +304,19 @@ def damage_largest_slice(folder: str) -> None:
 
 
 async def _interrupted_before_its_commit(app: HastyApp, dataset: DataSet, home: Path) -> None:
-    """Run until everything is in the spool; what reading found cannot be stored, so that nothing is committed."""
+    """Run until everything is in the spool: the lease, which a commit is made under, cannot be renewed any more.
+
+    It is renewed once the run's windows are stored, for the commit. The end of the attempt cannot be stored either: to the store
+    it is as if the process had died.
+    """
+    reading = "EXISTS (SELECT 1 FROM runs WHERE state = 'running' AND json_array_length(windows) > 0)"
     with sqlite3.connect(home / "connector.db") as store:
-        store.execute(BROKEN.format(name="broken", when="NEW.rows_read > 0"))
-        # The end of the failed attempt cannot be stored either: to the store it is as if the process had died.
-        store.execute(BROKEN.format(name="ended", when="NEW.state = 'done'"))
+        store.execute(BROKEN.format(name="broken", table="leases", when=reading))
     with pytest.raises(StoreUnusable):
         await ran(app, dataset)
     with store:
         store.execute("DROP TRIGGER broken")
-        store.execute("DROP TRIGGER ended")
+        store.execute("UPDATE leases SET expires_at = acquired_at")  # it has lapsed
     store.close()
     assert not app.destination.table(dataset.id).exists()
 
@@ -327,6 +331,44 @@ async def test_a_whole_spool_is_committed_without_asking_for_a_row_again(tmp_pat
         await ran(app, dataset)
         assert not [seen for seen in watch.seen if "/events/" in seen]
         assert column(app, dataset) == all_events(world, app.moment)
+
+
+@dataclass
+class ErrorsWithStatus200(Watch):
+    """A gateway that gives errors of its own with status 200, for one project or for all."""
+
+    path: str | None = None
+
+    def strike(self, target: str) -> Fault | None:
+        super().strike(target)
+        return Fault.JSON_ERROR if self.path is not None and self.path in target else None
+
+
+@pytest.mark.parametrize("details", [EVERYTHING, shop(SinceLastRun())], ids=["one of many", "the only one"])
+async def test_a_kept_answer_that_is_none_is_asked_for_again(tmp_path: Path, details: Details) -> None:
+    """It would fail the run for as long as it is gone on with."""
+    world, gateway = small_world(), ErrorsWithStatus200(path="/projects/acme/shop/events/")
+    async with running(world, clock=lambda: world.time, faults=gateway) as sentry:
+        app = app_in(tmp_path, sentry)
+        dataset = made(app, "append", details)
+        await _interrupted_before_its_commit(app, dataset, tmp_path)
+        gateway.path = None
+        gateway.seen.clear()
+        run = await ran(app, dataset)
+        wanted = all_events(world, app.moment) if details is EVERYTHING else events_in(world, until=app.moment)
+        assert (column(app, dataset), run.incomplete) == (wanted, ())
+        assert all("/acme/shop/" in seen for seen in gateway.seen if "/events/" in seen), "nothing else is asked again"
+
+
+async def test_an_answer_that_is_none_every_time_fails_the_run(tmp_path: Path) -> None:
+    world, gateway = small_world(), ErrorsWithStatus200(path="/projects/acme/shop/events/")
+    async with running(world, clock=lambda: world.time, faults=gateway) as sentry:
+        app = app_in(tmp_path, sentry)
+        dataset = made(app, "append")
+        await _interrupted_before_its_commit(app, dataset, tmp_path)
+        run = await ran(app, dataset, Verdict.FAILED)
+        assert run.error is not None
+        assert run.error.name == "sentry.malformed"
 
 
 async def test_a_run_that_is_gone_on_with_after_an_edit_reads_what_is_wanted_now(tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ class Journal:
         self._places: dict[tuple[str, str], _Place] = {}
         self._generations: list[_Generation] = []
         self._stream: int | None = None
+        self._has_recalled = False
         for ref in self._before:
             for place in _places(folder / ref.name, ref.bytes):
                 self._places[place.note.slice_id, place.note.key] = place
@@ -133,8 +134,18 @@ class Journal:
             stream.seek(place.offset)
             packed = stream.read(place.length)
             if len(packed) == place.length:
+                self._has_recalled = True
                 return Kept(place.note, packed)
         return None
+
+    def distrust(self) -> bool:
+        """Recall no answer of earlier attempts any more; whether any was recalled so far.
+
+        An answer is kept before it is looked into. One that is not what was asked for must not stay so for good.
+        """
+        self._places.clear()
+        recalled, self._has_recalled = self._has_recalled, False
+        return recalled
 
     def forget(self, slices: Iterable[str]) -> None:
         """These slices are finished: their answers are not needed any more."""

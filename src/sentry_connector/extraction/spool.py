@@ -232,6 +232,10 @@ class Spool:
         if self._journal is not None:
             self._journal.keep(note, packed)
 
+    def distrust(self) -> bool:
+        """Recall no answer of earlier attempts any more; whether any was recalled so far."""
+        return self._journal is not None and self._journal.distrust()
+
     # ---- rows
 
     def writer(self, slice_id: str, scope_id: str) -> SliceWriter:

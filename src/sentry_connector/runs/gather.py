@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sentry_connector.destinations.model import UpdateMethod
-from sentry_connector.errors import LossNotAccepted
+from sentry_connector.errors import LossNotAccepted, MalformedAnswer
 from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.read import Extraction, Reader
@@ -164,8 +164,20 @@ class Gathering:
         return before is None or work.instant - before >= dt.timedelta(days=days)
 
     async def _read(self, prepared: Prepared) -> Extraction:
+        """Read what is not read yet. What an earlier attempt was answered may be no answer at all: it is asked for again."""
         concurrency = self.work.house.settings.concurrency
-        return await Reader(session=self._session(prepared), concurrency=concurrency).read(prepared.slices)
+        reader = Reader(session=self._session(prepared), concurrency=concurrency)
+        try:
+            extraction = await reader.read(prepared.slices)
+        except MalformedAnswer:
+            if not self.spool.distrust():
+                raise
+        else:
+            odd = any(one.error == MalformedAnswer.name for one in extraction.incomplete)
+            if not odd or not self.spool.distrust():
+                return extraction
+        self.work.log.warning("kept answers are asked for again")
+        return await reader.read(prepared.slices)
 
     def _session(self, prepared: Prepared) -> Session:
         return Session(

@@ -23,9 +23,12 @@ class Fault(StrEnum):
     HTML = "html"  # a proxy's page, with status 200
     SLOW = "slow"
     SHIFTED = "shifted"  # a row-offset page begins some rows early, and the next one follows it: rows come twice
+    JSON_ERROR = "json_error"  # an error as JSON, with status 200
 
 
-EVERY_FAULT = tuple(Fault)
+EVERY_FAULT = tuple(fault for fault in Fault if fault is not Fault.JSON_ERROR)
+"""Those that are over when the request is made again. A lasting answer could not be told from an error with status 200."""
+
 LONGEST_STREAK = 2
 LONGEST_STORM = 4
 

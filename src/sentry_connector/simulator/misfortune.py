@@ -60,6 +60,8 @@ def _instead(fault: Fault | None, now: float) -> Reply | None:
         return Reply(500, INTERNAL_ERROR, {"Content-Type": "application/json"})
     if fault in EDGE_STATUS:
         return _page(EDGE_STATUS[fault])
+    if fault is Fault.JSON_ERROR:
+        return Reply(200, INTERNAL_ERROR, {"Content-Type": "application/json"})
     return _page(200) if fault is Fault.HTML else None
 
 

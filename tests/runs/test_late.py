@@ -90,6 +90,56 @@ async def test_a_slow_cycle_that_finds_nothing_costs_one_request_more_and_then_r
         assert (run.requests, run.rows_written) == (requests, 0), watch.seen
 
 
+ENTRIES = "project-events-entries"
+
+
+@METHODS
+async def test_hours_with_events_that_have_no_entries_are_read_again_once_and_not_each_day(
+    method: str, app: HastyApp, world: World, watch: Watch
+) -> None:
+    dataset = made(app, method, SHOP, ENTRIES)
+    await ran(app, dataset)
+    pass_time(app, world, DAY)
+    first = await ran(app, dataset)
+    watch.seen.clear()
+    for passed, requests in ((DAY, 2), (2 * HOUR, 1), (DAY, 2)):
+        pass_time(app, world, passed)
+        run = await ran(app, dataset)
+        assert (run.requests, run.rows_written) == (requests, 0), watch.seen
+    assert first.requests > requests, "there are such events"
+
+
+@METHODS
+async def test_a_late_event_in_an_hour_that_has_events_without_entries_is_found(
+    method: str, app: HastyApp, world: World
+) -> None:
+    dataset = made(app, method, SHOP, ENTRIES)
+    await ran(app, dataset)
+    for _ in range(2):
+        pass_time(app, world, DAY)
+        await ran(app, dataset)
+    bare = {event.id for event in world.project("acme", "shop").events} - set(column(app, dataset))
+    hours = [event.time // 3600 * 3600 for event in world.project("acme", "shop").events if event.id in bare]
+    happened = next(hour for hour in hours if hour > world.time - 25 * DAY.total_seconds())
+    late = {event.id for event in world.add_events("acme", "shop", 12, start=happened, end=happened + 3600)}
+    pass_time(app, world, DAY)
+    await ran(app, dataset)
+    assert len(late & set(column(app, dataset))) > 6, "most events have entries"
+
+
+async def test_a_revert_takes_back_what_was_remembered_of_an_hours_events(app: HastyApp, world: World) -> None:
+    dataset = made(app, "upsert", SHOP, ENTRIES)
+    first = await ran(app, dataset)
+    arrive_late(world, 12)
+    pass_time(app, world, DAY)
+    await ran(app, dataset)
+    wanted, table = column(app, dataset), app.destination.table(dataset.id)
+    table.revert(first.table_version or 0, epoch=app.store.datasets.next_epoch(dataset.id, table.epoch()))
+    pass_time(app, world, HOUR)
+    await ran(app, dataset)
+    assert column(app, dataset) == wanted
+
+
 async def test_a_report_without_figures_is_read_again_for_30_days(app: HastyApp, world: World) -> None:
     dataset = made(app, "upsert", COUNTS, "events-counts-project")
     await ran(app, dataset)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from sentry_connector.destinations.model import Committed, UpdateMethod
+from sentry_connector.destinations.model import Commit, Committed, UpdateMethod
 from sentry_connector.errors import (
     AccessDenied,
     ConnectorError,
@@ -26,7 +26,6 @@ from sentry_connector.errors import (
 from sentry_connector.extraction.prepare import Prepared
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.read import Extraction
-from sentry_connector.extraction.spool import Spool
 from sentry_connector.reports.details import SinceLastRun
 from sentry_connector.runs.commit import commit_of, unread_scopes
 from sentry_connector.runs.gather import Gathering, spool_of
@@ -155,7 +154,7 @@ class _Attempt:
         outcome = self._of_reading(prepared, reconciled, gathering.large)
         if outcome.incomplete and work.dataset.update_method is UpdateMethod.REPLACE:
             return outcome
-        return await self._commit(outcome, prepared, reconciled, gathering.spool, marks)
+        return await self._commit(outcome, prepared, reconciled, gathering)
 
     def _of_reading(self, prepared: Prepared, reconciled: Reconciled, large: str | None) -> Outcome:
         """What reading found: what is missing, and what else there is to say."""
@@ -175,9 +174,9 @@ class _Attempt:
         )
 
     async def _commit(
-        self, outcome: Outcome, prepared: Prepared, reconciled: Reconciled, spool: Spool, marks: Marks
+        self, outcome: Outcome, prepared: Prepared, reconciled: Reconciled, gathering: Gathering
     ) -> Outcome:
-        work, extraction = self.work, reconciled.extraction
+        work, extraction, spool = self.work, reconciled.extraction, gathering.spool
         unread = unread_scopes(prepared, extraction)
         whole = {record.slice_id for record in extraction.records if record.scope_id not in unread}
         commit = commit_of(
@@ -193,14 +192,22 @@ class _Attempt:
             present=work.present,
             retention=work.retention,
             skip_stored=isinstance(work.dataset.details.duration, SinceLastRun),
-            known=marks.known,
+            known=gathering.marks.known,
             latest=self._latest(extraction),
             reconciled=reconciled.scopes,
             findings=outcome.findings(),
         )
         committed = await work.holding.aside(lambda: work.table.commit(commit))
         work.log.info("committed", version=committed.version, written=committed.written)
+        self._remember_counts(gathering, prepared, commit)
         return outcome.with_commit(committed).warned(*await self._maintained())
+
+    def _remember_counts(self, gathering: Gathering, prepared: Prepared, commit: Commit) -> None:
+        """Spare the next search for late events what this one has looked at. What fails here costs requests and no rows."""
+        try:
+            gathering.late.remember(prepared.surveys, commit.watermarks)
+        except OSError as error:
+            self.work.log.warning("counts not remembered", error=str(error))
 
     def _latest(self, extraction: Extraction) -> dict[str, dt.datetime]:
         """Scope → the time up to which, by the server's own clock, whatever happened could be read.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from sentry_connector.destinations.model import UpdateMethod
@@ -21,7 +21,7 @@ from sentry_connector.extraction.ways import pace_of
 from sentry_connector.reports import windows
 from sentry_connector.runs import chain
 from sentry_connector.runs.commit import report_key, unread_scopes
-from sentry_connector.runs.late import lookout
+from sentry_connector.runs.late import LateEvents
 from sentry_connector.runs.marks import Marks
 from sentry_connector.runs.reconcile import Reconciled, Reconciler
 from sentry_connector.runs.work import Work
@@ -38,6 +38,7 @@ class Gathering:
         spool: takes the rows.
         marks: up to where each scope was read before.
         large: a warning, where the plan is over the limits of one run and stays one all the same.
+        late: the search for late events.
     """
 
     work: Work
@@ -45,6 +46,10 @@ class Gathering:
     spool: Spool
     marks: Marks
     large: str | None = None
+    late: LateEvents = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.late = LateEvents(work=self.work, marks=self.marks)
 
     async def read(self) -> tuple[Prepared, Extraction]:
         """What was to be read, and what was.
@@ -109,7 +114,7 @@ class Gathering:
             now=work.instant,
             settle=dt.timedelta(seconds=work.house.settings.settle),
             watermark=self._watermark,
-            lookout=lookout(work, self.marks),
+            lookout=self.late.lookout(),
             whole_days=work.dataset.update_method is UpdateMethod.PARTITION,
             surveys=self.spool.surveys or None,
             memory=memory,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets
 from sentry_connector.reports.details import ALL, AllAvailable, DateRange, Details, SinceLastRun, SingleDate
+from sentry_connector.runs.execute import execute
+from sentry_connector.runs.log import log_path
 from sentry_connector.simulator import EXPIRED_TOKEN, Simulation, World, running
 from sentry_connector.store.records import DataSet, Run, RunState, Trigger, Verdict
 from tests.runs.acme import (
@@ -152,6 +155,26 @@ async def test_a_report_that_the_catalogue_no_longer_has_fails_the_run(app: Hast
     assert (run.state, run.error.name) == (RunState.DONE, "usage.unknown_name")
 
 
+# ---- its log
+
+
+@pytest.mark.parametrize("what", ["full", "no file"])
+async def test_a_run_whose_log_cannot_be_written_goes_on_and_says_so(app: HastyApp, world: World, what: str) -> None:
+    """/dev/full takes no byte, as a disk that is full."""
+    dataset = made(app, "upsert")
+    await ran(app, dataset)
+    pass_time(app, world)
+    app.store.runs.add(Run(id="next", dataset_id=dataset.id, trigger=Trigger.MANUAL, queued_at=app.moment))
+    place = log_path(app.logs, "next")
+    if what == "full":
+        place.symlink_to("/dev/full")
+    else:
+        place.mkdir()
+    run = await execute("next", app, progress=Progress())
+    assert (run.verdict, column(app, dataset)) == (Verdict.COMPLETE, events_in(world, until=app.moment))
+    assert re.fullmatch(r"\d+ lines of the run's log could not be written\.", run.warnings[0])
+
+
 # ---- watermarks
 
 
@@ -166,6 +189,18 @@ async def test_each_run_reads_from_the_last_ones_end_less_the_overlap(app: Hasty
     (window,) = second.windows
     assert window.start == began - dt.timedelta(seconds=60 + 600)
     assert (window.end, window.read_end) == (app.moment, app.moment - dt.timedelta(seconds=60))
+
+
+async def test_a_clock_that_is_ahead_of_sentrys_skips_no_event(app: HastyApp, world: World) -> None:
+    """By this machine's clock the run read until an hour from now; by Sentry's there was nothing of that hour yet."""
+    dataset = made(app, "append", shop(SinceLastRun(overlap=0)))
+    app.moment += HOUR
+    await ran(app, dataset)
+    world.advance(HOUR.total_seconds() / 2)
+    world.add_events("acme", "shop", 20, start=world.time - 1000, end=world.time - 500)
+    pass_time(app, world)
+    await ran(app, dataset)
+    assert column(app, dataset) == events_in(world, until=app.moment)
 
 
 async def test_a_run_with_no_rows_moves_the_watermark(app: HastyApp, world: World) -> None:

@@ -30,8 +30,8 @@ from sentry_connector.reports.details import SinceLastRun
 from sentry_connector.runs.commit import commit_of, unread_scopes
 from sentry_connector.runs.gather import Gathering, spool_of
 from sentry_connector.runs.house import House
-from sentry_connector.runs.lease import held
-from sentry_connector.runs.log import run_log
+from sentry_connector.runs.lease import Holding, held
+from sentry_connector.runs.log import Lines, bound_log, run_lines
 from sentry_connector.runs.marks import Marks
 from sentry_connector.runs.outcome import Outcome, drift_warnings
 from sentry_connector.runs.reconcile import Reconciled
@@ -61,10 +61,23 @@ async def execute(run_id: str, house: House, *, progress: Progress, wait_lock: f
         if run.state is RunState.DONE:
             return run
         dataset = _dataset_of(run, house)
-        redactor = redactor_of(dataset, house)
-        with run_log(house.logs, run_id, redactor) as log:
-            table = house.destination.table(dataset.id)
-            return await _Attempt(Work(house, dataset, table, progress, log, redactor, holding, run)).to_its_end()
+        with run_lines(house.logs, run_id) as lines:
+            return await _Attempt(_work(house, dataset, progress, lines, holding, run)).to_its_end()
+
+
+def _work(house: House, dataset: DataSet, progress: Progress, lines: Lines, holding: Holding, run: Run) -> Work:
+    redactor = redactor_of(dataset, house)
+    return Work(
+        house=house,
+        dataset=dataset,
+        table=house.destination.table(dataset.id),
+        progress=progress,
+        log=bound_log(lines, redactor, run.id),
+        lines=lines,
+        redactor=redactor,
+        holding=holding,
+        run=run,
+    )
 
 
 def _stored(run_id: str, house: House) -> Run:
@@ -264,11 +277,15 @@ class _Attempt:
             waited_seconds=run.waited_seconds + progress.waited_seconds,
             bytes=run.bytes + progress.bytes,
             table_version=outcome.committed.version if outcome.committed else None,
-            warnings=outcome.warnings,
+            warnings=(*outcome.warnings, *_dropped(work.lines)),
             incomplete=outcome.incomplete,
             error=work.redacted(outcome.error) if outcome.error else None,
         )
         work.log.info("run ends", verdict=outcome.verdict, rows_read=work.run.rows_read, requests=work.run.requests)
+
+
+def _dropped(lines: Lines) -> tuple[str, ...]:
+    return (f"{lines.dropped} lines of the run's log could not be written.",) if lines.dropped else ()
 
 
 def _as_disk_error(error: OSError) -> ConnectorError:

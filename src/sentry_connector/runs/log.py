@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
@@ -21,23 +21,69 @@ def log_path(folder: Path, run_id: str) -> Path:
     return folder / f"{run_id}.jsonl"
 
 
+class Lines:
+    """Writes whole lines to a file; those that it does not take, as on a full disk, are dropped and counted.
+
+    What a run does is worth more than what is told of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.dropped = 0
+        self._descriptor: int | None = None
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def write(self, text: str) -> None:
+        """Append it."""
+        line = text.encode()
+        try:
+            written = 0 if self._descriptor is None else os.write(self._descriptor, line)
+        except OSError:
+            written = 0
+        self.dropped += written < len(line)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """The file takes no more lines."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
 @contextlib.contextmanager
 def run_log(folder: Path, run_id: str, redactor: Redactor) -> Iterator[Log]:
-    """A logger that appends to the run's file; all attempts of a run share it."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(log_path(folder, run_id), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
-        yield bound_log(stream, redactor).bind(run=run_id)
+    """A logger that appends to a file.
+
+    Raises:
+        OSError: at the end, where a line could not be written.
+    """
+    with run_lines(folder, run_id) as lines:
+        yield bound_log(lines, redactor, run_id)
+    if lines.dropped:
+        raise OSError(f"{log_path(folder, run_id)} could not be written")
 
 
-def bound_log(stream: TextIO, redactor: Redactor) -> Log:
-    """A logger that writes one JSON object per line to the stream."""
+@contextlib.contextmanager
+def run_lines(folder: Path, run_id: str) -> Iterator[Lines]:
+    """The file of a run's log; all attempts of a run share it."""
+    lines = Lines(log_path(folder, run_id))
+    try:
+        yield lines
+    finally:
+        lines.close()
+
+
+def bound_log(lines: Lines, redactor: Redactor, run_id: str) -> Log:
+    """A logger of a run that writes one JSON object per line."""
 
     def render(_logger: Any, _method: str, event: structlog.typing.EventDict) -> str:
         return redactor.redact(msgspec.json.encode(event, enc_hook=str).decode())
 
     log: Log = structlog.wrap_logger(
-        structlog.WriteLogger(stream),
+        structlog.WriteLogger(cast("TextIO", lines)),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -46,7 +92,7 @@ def bound_log(stream: TextIO, redactor: Redactor) -> Log:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(0),
     )
-    return log
+    return log.bind(run=run_id)
 
 
 def read_log(folder: Path, run_id: str) -> list[dict[str, Any]]:

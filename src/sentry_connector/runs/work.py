@@ -19,7 +19,7 @@ from sentry_connector.reports.details import DateRange, Details
 from sentry_connector.reports.model import Report
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import Holding
-from sentry_connector.runs.log import Log
+from sentry_connector.runs.log import Lines, Log
 from sentry_connector.store.records import Account, DataSet, Problem, Run, Trigger
 
 
@@ -32,6 +32,7 @@ class Work:
     table: Delta
     progress: Progress
     log: Log
+    lines: Lines
     redactor: Redactor
     holding: Holding
     run: Run

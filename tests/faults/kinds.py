@@ -35,22 +35,30 @@ class Fault(StrEnum):
     REFUSED_QUERY = "400 for a scope"
     RENAMED = "project renamed"
     OUTAGE = "500 for a scope, all the time"
+    BEYOND_RETENTION = "dates beyond retention"
     # ---- of the process
     KILLED_ASKING = "killed before a request"
     KILLED_ANSWERED = "killed after an answer"
     KILLED_LOOKING = "killed at a look at the clock"
     KILLED_AT_STORE = "killed at the store"
+    KILLED_IN_JOURNAL = "killed in the journal"
     KILLED_IN_PART = "killed in a part"
     KILLED_AFTER_PART = "killed after a part"
     KILLED_BEFORE_MANIFEST = "killed before a manifest"
     KILLED_AFTER_MANIFEST = "killed after a manifest"
     KILLED_BEFORE_COMMIT = "killed before the commit"
+    KILLED_IN_COMMIT = "killed in the commit"
     KILLED_AFTER_COMMIT = "killed after the commit"
     OVERTAKEN = "stopped past its lease, then woken"
+    OVERTAKEN_BY_FAILURE = "stopped past its lease; the other one failed"
+    LATE_RETRY = "an old run retried"
     # ---- of what it stands on
     STORE_LOCKED = "store locked"
     STORE_RESTORED = "store restored from a backup"
-    DISK_FULL = "disk full"
+    FULL_IN_JOURNAL = "disk full in the journal"
+    FULL_IN_PART = "disk full in a part"
+    FULL_IN_MANIFEST = "disk full in a manifest"
+    FULL_IN_COMMIT = "disk full in the commit"
     FLIPPED_BYTE = "flipped byte in the spool"
     CONFLICT = "commit conflict"
     CLOCK_AHEAD = "clock ahead"
@@ -58,6 +66,7 @@ class Fault(StrEnum):
 
 
 OF_ANSWERS = tuple(Fault)[: tuple(Fault).index(Fault.DRIFT) + 1]
+OF_FULL_DISKS = (Fault.FULL_IN_JOURNAL, Fault.FULL_IN_PART, Fault.FULL_IN_MANIFEST, Fault.FULL_IN_COMMIT)
 OF_SCOPES = (Fault.FORBIDDEN, Fault.GONE, Fault.REFUSED_QUERY, Fault.OUTAGE)
 
 

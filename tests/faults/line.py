@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from random import Random
@@ -26,6 +27,13 @@ URL_OF_SENTRY = "https://sentry.example"
 MOST_BYTES = 1 << 26
 LONGEST_STREAK = 2
 SECONDS_OF_A_TIMEOUT = 60.0
+RARE: Mapping[Fault, Callable[[str], bool]] = {
+    Fault.REPEATED_PAGE: lambda target: "cursor=" in target,
+    Fault.DRIFT: lambda target: "cursor=" in target,
+    Fault.EMPTY_PAGE: lambda target: "/events/?" in target and "cursor=" not in target,
+}
+"""Faults that have a hold on few requests, and on which."""
+
 EMPTY_LINK = '<{url}>; rel="next"; results="true"; cursor="0:0:0"'
 
 
@@ -105,11 +113,16 @@ class Weather:
             return refusal
         asked = self._asked[target] = self._asked.get(target, 0) + 1
         random = Random(f"{self.seed}:{asked}:{target}")
-        if self._streak.get(target, 0) >= LONGEST_STREAK or random.random() >= self.rate:
-            self._streak[target] = 0
-            return None
-        self._streak[target] = self._streak.get(target, 0) + 1
-        return random.choice(self.kinds)
+        kinds = self._kinds(random, target) if self._streak.get(target, 0) < LONGEST_STREAK else ()
+        self._streak[target] = self._streak.get(target, 0) + 1 if kinds else 0
+        return random.choice(kinds) if kinds else None
+
+    def _kinds(self, random: Random, target: str) -> Sequence[Fault]:
+        """With what the request is struck, if it is: that which has a hold on few has one more chance."""
+        if random.random() < self.rate:
+            return self.kinds
+        rare = [fault for fault in self.kinds if fault in RARE and RARE[fault](target)]
+        return rare if random.random() < self.rate else ()
 
 
 @dataclass
@@ -120,6 +133,7 @@ class Line:
     weather: Weather
     point: Callable[[str], None]
     page_rows: int | None = None
+    seen: Callable[[str, int], None] = lambda _target, _status: None
     _last: dict[str, Packed] = field(default_factory=dict)
 
     async def open(self) -> None:
@@ -150,6 +164,7 @@ class Line:
             self._note(fault, target)
             raise SentryUnreachable("No answer came in time.")
         reply = await self._whole(target, headers)
+        self.seen(target.path, reply.status)
         befallen = reply if fault is None else self._befallen(target, reply, fault)
         if reply.status == 200:
             self._last[target.path] = reply
@@ -174,6 +189,9 @@ class Line:
 
     def _befallen(self, target: URL, reply: Packed, fault: Fault) -> Packed:
         """The answer as the fault lets it through; the very same where it has no hold on it."""
+        if fault is Fault.TRUNCATED_GZIP and "Content-Encoding" not in reply.headers:
+            headers = reply.headers | {"Content-Encoding": "gzip"}
+            reply = Packed(reply.status, gzip.compress(reply.body, mtime=0), headers)
         half, coded = reply.body[: len(reply.body) // 2], "Content-Encoding" in reply.headers
         if fault is Fault.RESET:
             return Packed(reply.status, half, reply.headers)

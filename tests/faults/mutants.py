@@ -12,22 +12,32 @@ from unittest import mock
 
 import msgspec
 
+from sentry_connector.destinations import delta_merge
 from sentry_connector.destinations.delta import Delta
-from sentry_connector.errors import ConnectorError, RateLimited
-from sentry_connector.extraction import journal, plan, spool
+from sentry_connector.destinations.delta_commits import Log, Note
+from sentry_connector.destinations.delta_files import files_of
+from sentry_connector.destinations.delta_merge import Change
+from sentry_connector.errors import ConnectorError, DiskFull, LeaseLost, RateLimited
+from sentry_connector.extraction import journal, lists, plan, spool
 from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
 from sentry_connector.extraction.journal import Journal
 from sentry_connector.extraction.read import Reader
 from sentry_connector.extraction.spool import SliceRecord, SliceWriter, Spool
 from sentry_connector.reports import windows
 from sentry_connector.runs import commit as commits
-from sentry_connector.runs import execute
+from sentry_connector.runs import execute, gather
+from sentry_connector.runs.lease import Holding
 from sentry_connector.runs.outcome import Outcome
 from sentry_connector.sentry import client
 from sentry_connector.sentry.client import Answer, SentryClient
 from sentry_connector.sentry.wire import Walk
 from sentry_connector.store.datasets import DataSets
+from sentry_connector.store.leases import Leases
+from tests.faults.kinds import Fault
+from tests.faults.process import PassingLog
+from tests.faults.scenario import REPLACE, Scenario, scenario_of
 from tests.faults.simulation import Ground, play
+from tests.faults.subjects import ISSUES, TEAM_PROJECTS, TEAMS
 
 MOST_SEEDS = 1000
 Make = Callable[[Any], Any]
@@ -36,16 +46,18 @@ Make = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mistake: what it is, where it is made, and in which kind of table it shows."""
+    """One mistake: what it is, where it is made, and in which kind of table and of seeds it can show."""
 
     name: str
     changes: tuple[tuple[object, str, Make], ...]
     delta: bool = False
+    where: Callable[[Scenario], bool] = lambda _: True
 
 
 def found_by(mutant: Mutant, place: Ground, seeds: range = range(MOST_SEEDS)) -> int | None:
     """The first seed whose table is not what it should be with this mistake; None where all are."""
-    return next((seed for seed in seeds if is_found_by(mutant, seed, place)), None)
+    able = (seed for seed in seeds if mutant.where(scenario_of(seed)))
+    return next((seed for seed in able if is_found_by(mutant, seed, place)), None)
 
 
 def is_found_by(mutant: Mutant, seed: int, place: Ground) -> bool:
@@ -60,6 +72,23 @@ def made(mutant: Mutant) -> Iterator[None]:
         for target, name, make in mutant.changes:
             stack.enter_context(mock.patch.object(target, name, make(getattr(target, name))))
         yield
+
+
+def _of(reports: set[str]) -> Callable[[Scenario], bool]:
+    return lambda scenario: scenario.report in reports
+
+
+def _struck_by(*points: str) -> Callable[[Scenario], bool]:
+    return lambda scenario: any(strike.point in points for one in scenario.rounds for strike in one.strikes)
+
+
+def _overtaken(scenario: Scenario) -> bool:
+    strikes = [strike for one in scenario.rounds for strike in one.strikes]
+    return any(strike.fault in {Fault.OVERTAKEN, Fault.OVERTAKEN_BY_FAILURE} for strike in strikes)
+
+
+def _damaged(scenario: Scenario) -> bool:
+    return any(one.flipped and one.strikes for one in scenario.rounds)
 
 
 def always(value: Any) -> Make:
@@ -179,6 +208,51 @@ def _of_the_store_alone(next_epoch: Any) -> Any:
     return lambda self, dataset_id, _at_least: next_epoch(self, dataset_id, 0)
 
 
+def _without_a_look_at_the_lease(_aside: Any) -> Any:
+    async def aside(self: Holding, work: Any) -> Any:
+        return await self.house.aside(work)
+
+    return aside
+
+
+def _lost_and_kept(renew: Any) -> Any:
+    def renewed(self: Leases, lease: Any, *more: Any) -> Any:
+        try:
+            return renew(self, lease, *more)
+        except LeaseLost:
+            return lease
+
+    return renewed
+
+
+def _as_if_there_were_room(keep: Any) -> Any:
+    def kept(self: Journal, *answer: Any) -> None:
+        with contextlib.suppress(DiskFull):
+            keep(self, *answer)
+
+    return kept
+
+
+def _watermarks_first(commit: Any) -> Any:
+    def done(self: Delta, wanted: Any) -> Any:
+        table = self.log.open()
+        if table is not None:
+            note = Note.of(Change(), files_of(table), operation="marks", epoch=None, changed=False)
+            with mock.patch.object(PassingLog, "_surely", Log._surely):
+                self.log.write(table, Change(), note, watermarks=wanted.watermarks)
+        return commit(self, wanted)
+
+    return done
+
+
+def _nothing_again(_again: Any) -> Any:
+    async def pages(*_: Any) -> Any:
+        for page in list[Any]():
+            yield page
+
+    return pages
+
+
 MUTANTS = (
     Mutant(
         "no dedupe",
@@ -196,8 +270,8 @@ MUTANTS = (
     Mutant("watermark too far", ((commits, "_ends", _later(dt.timedelta(hours=3))),)),
     Mutant("watermark by a clock that is ahead", ((execute._Attempt, "_latest", always({})),)),
     Mutant("watermarks of scopes that failed", ((commits, "unread_scopes", always(set())),)),
-    Mutant("spool hash unchecked", ((Spool, "_is_whole", always(True)),)),
-    Mutant("journal checksum unchecked", ((journal, "_checksum", always(0)),)),
+    Mutant("spool hash unchecked", ((Spool, "_is_whole", always(True)),), where=_damaged),
+    Mutant("journal checksum unchecked", ((journal, "_checksum", always(0)),), where=_damaged),
     Mutant("window ends an hour early", ((plan, "_start_and_end", _ending_early),)),
     Mutant("overlap of zero", ((windows, "resolve", _without_overlap),)),
     Mutant("a cut page is the last", ((SentryClient, "_answer", _cut_is_the_end),)),
@@ -213,4 +287,28 @@ MUTANTS = (
     Mutant("an empty page is the end", ((Walk, "next", _empty_is_the_end),)),
     Mutant("a loop is the end", ((Walk, "next", _loop_is_the_end),)),
     Mutant("epochs of the store alone", ((DataSets, "next_epoch", _of_the_store_alone),)),
+    Mutant(
+        "lease not looked at before the commit", ((Holding, "aside", _without_a_look_at_the_lease),), where=_overtaken
+    ),
+    Mutant("a lost lease is kept", ((Leases, "renew", _lost_and_kept),), where=_overtaken),
+    Mutant("an older row wins", ((delta_merge, "_compared", always([])),), delta=True),
+    Mutant("watermarks first", ((Delta, "commit", _watermarks_first),), delta=True),
+    Mutant("a full disk goes unnoticed", ((Journal, "keep", _as_if_there_were_room),), where=_struck_by("journal")),
+    Mutant("scopes are held against a part of them", ((gather, "unread_scopes", always(set())),), where=_of({ISSUES})),
+    Mutant("a list of pages is read once", ((lists, "MOST_READINGS", lambda _: 1),), where=_of({TEAMS, TEAM_PROJECTS})),
+    Mutant(
+        "what moved while it was read is not read again",
+        ((lists, "_newest_again", _nothing_again),),
+        where=_of({ISSUES}),
+    ),
+    Mutant(
+        "what Sentry forgot is gone",
+        ((commits, "_forgotten", always([])),),
+        where=lambda scenario: scenario.aged and scenario.method is REPLACE,
+    ),
+    Mutant(
+        "days that are half forgotten are whole",
+        ((commits, "_edge_read", always(dt.date(2000, 1, 1))),),
+        where=lambda scenario: scenario.aged,
+    ),
 )

@@ -4,30 +4,36 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import errno
 import os
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from unittest import mock
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
 from sentry_connector.app import App
+from sentry_connector.destinations.delta import Delta
+from sentry_connector.destinations.delta_commits import Log
 from sentry_connector.destinations.model import Commit, Committed
 from sentry_connector.errors import Locked, TableChanged
+from sentry_connector.extraction.journal import Note
+from sentry_connector.extraction.spool import Spool
 from sentry_connector.sentry.budget import Observer
 from sentry_connector.sentry.client import Connection, SentryClient
 from sentry_connector.sentry.transport import Transport
 from sentry_connector.settings import from_environment
 from sentry_connector.simulator import TOKEN
 from sentry_connector.store.store import Store
-from tests.faults.kinds import Fault, Ledger
+from tests.faults.kinds import OF_FULL_DISKS, Fault, Ledger
 from tests.faults.line import URL_OF_SENTRY
 
 Value = TypeVar("Value")
@@ -37,14 +43,24 @@ POINTS = {
     Fault.KILLED_ANSWERED: "answer",
     Fault.KILLED_LOOKING: "look",
     Fault.KILLED_AT_STORE: "store",
+    Fault.KILLED_IN_JOURNAL: "journal",
     Fault.KILLED_IN_PART: "part",
     Fault.KILLED_AFTER_PART: "part written",
     Fault.KILLED_BEFORE_MANIFEST: "manifest",
     Fault.KILLED_AFTER_MANIFEST: "manifest written",
     Fault.KILLED_BEFORE_COMMIT: "commit",
+    Fault.KILLED_IN_COMMIT: "log",
     Fault.KILLED_AFTER_COMMIT: "committed",
 }
 """Where a process is killed."""
+
+FULL = {
+    Fault.FULL_IN_JOURNAL: "journal",
+    Fault.FULL_IN_PART: "part",
+    Fault.FULL_IN_MANIFEST: "manifest",
+    Fault.FULL_IN_COMMIT: "log",
+}
+"""Where a disk has no room."""
 
 
 class Killed(BaseException):
@@ -79,6 +95,7 @@ class Fate:
     overtake: Callable[[], None] = lambda: None
     dead: bool = False
     passed: Counter[str] = field(default_factory=Counter)
+    met: set[Fault] = field(default_factory=set)
 
     def point(self, name: str) -> None:
         """The process comes by.
@@ -96,18 +113,47 @@ class Fate:
 
     def _meet(self, strike: Strike) -> None:
         self.ledger.note(strike.fault, f"{strike.point} {strike.number}")
+        self.met.add(strike.fault)
         match strike.fault:
             case Fault.STORE_LOCKED:
                 raise Locked("Another process is writing to the database.")
             case Fault.CONFLICT:
                 raise TableChanged("Another writer changed the table meanwhile.")
-            case Fault.DISK_FULL:
+            case one if one in OF_FULL_DISKS:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            case Fault.OVERTAKEN:
+            case Fault.OVERTAKEN | Fault.OVERTAKEN_BY_FAILURE:
                 self.overtake()
             case _:
                 self.dead = True
                 raise Killed
+
+    def writev(self, descriptor: int, buffers: Sequence[bytes]) -> int:
+        """`os.writev` of a file that is appended to: where a fault comes between, the half of it is on the disk.
+
+        A full disk takes a part without a word.
+        """
+        content = b"".join(buffers)
+        half = os.write(descriptor, content[: len(content) // 2])
+        try:
+            self.point("journal")
+        except OSError:
+            return half
+        return half + os.write(descriptor, content[half:])
+
+
+KEEP = Spool.keep
+
+
+def _keep(spool: Spool, note: Note, packed: bytes) -> None:
+    with mock.patch.object(os, "writev", spool.filesystem.fate.writev):
+        KEEP(spool, note, packed)
+
+
+@contextlib.contextmanager
+def passing_journals() -> Iterator[None]:
+    """Inside the block processes come by a point when they keep an answer."""
+    with mock.patch.object(Spool, "keep", _keep):
+        yield
 
 
 class Disk(pafs.LocalFileSystem):  # type: ignore[misc]  # Arrow has no types
@@ -177,9 +223,25 @@ class Table:
 
     def commit(self, commit: Commit) -> Committed:
         self._fate.point("commit")
+        if not isinstance(self._inner, Delta):
+            self._fate.point("log")
         committed: Committed = self._inner.commit(commit)
         self._fate.point("committed")
         return committed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PassingLog(Log):
+    """A table's log; the process comes by a point when its files are written and the log's entry is not."""
+
+    fate: Fate
+
+    def _surely(self, commit: Callable[[], None], note: Any, *, after: int) -> Committed:
+        def passing() -> None:
+            self.fate.point("log")
+            commit()
+
+        return Log._surely(self, passing, note, after=after)
 
 
 @dataclass
@@ -190,7 +252,11 @@ class Destination:
     fate: Fate
 
     def table(self, dataset_id: str) -> Table:
-        return Table(self.table_of(dataset_id), self.fate)
+        table = self.table_of(dataset_id)
+        if isinstance(table, Delta):
+            log = table.log
+            table = Delta(PassingLog(dataset_id=log.dataset_id, uri=log.uri, clock=log.clock, fate=self.fate))
+        return Table(table, self.fate)
 
 
 @dataclass

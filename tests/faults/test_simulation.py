@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
+from sentry_connector.reports.details import ALL, Details, SinceLastRun
 from tests.faults.__main__ import played, report
 from tests.faults.kinds import Fault
+from tests.faults.mutants import MUTANTS, made
+from tests.faults.process import Strike
+from tests.faults.scenario import UPSERT, Round, scenario_of
 from tests.faults.simulation import Ground, Result, ground, play
+from tests.faults.subjects import EVENTS
 
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
+INCREMENTAL = Details(organizations=("acme",), projects=(ALL,), duration=SinceLastRun())
+AHEAD = Round(
+    hours=1.9,
+    events=5,
+    changes=2,
+    rate=0.0,
+    kinds=(),
+    skew=9366.0,
+    strikes=(Strike(Fault.KILLED_AFTER_MANIFEST, "manifest written", 3),),
+)
 IN_MEMORY, IN_DELTA = range(100), range(6)
 ALL_IN_MEMORY, ALL_IN_DELTA = range(10_000), range(300)
 FEWEST = 200
@@ -39,10 +56,17 @@ def test_delta_tables_are_at_last_what_they_should_be() -> None:
     assert differences(played(IN_DELTA, delta=True, processes=1)) == {}
 
 
-@pytest.mark.parametrize("seed", [2359])
-def test_a_seed_that_once_found_a_defect_finds_none(seed: int, place: Ground) -> None:
-    """2359: a run that is gone on with saw no more than its first attempt, whose clock was ahead, and its mark says so."""
-    assert play(seed, place).differences == []
+def test_a_run_that_is_gone_on_with_saw_no_more_than_its_first_attempt(place: Ground) -> None:
+    """Its clock was far ahead and it died; the next attempt's is right, and what came between is not marked as read."""
+    rounds = (
+        AHEAD,
+        Round(hours=1.3, events=25, changes=3, rate=0.0, kinds=()),
+        Round(hours=2.3, events=24, changes=4, rate=0.0, kinds=()),
+    )
+    scenario = dataclasses.replace(scenario_of(0), report=EVENTS, method=UPSERT, details=INCREMENTAL, rounds=rounds)
+    assert play(0, place, scenario=scenario).differences == []
+    with made(BY_NAME["watermark by a clock that is ahead"]):
+        assert play(0, place, scenario=scenario).differences
 
 
 @pytest.mark.parametrize("seed", [9, 10, 27])

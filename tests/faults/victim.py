@@ -21,7 +21,7 @@ from sentry_connector.sentry.transport import HttpTransport, Reply
 from sentry_connector.simulator import TOKEN
 from sentry_connector.store.store import Store
 from tests.faults.kinds import Ledger
-from tests.faults.process import Destination, Fate, Strike
+from tests.faults.process import Destination, Fate, Strike, passing_journals
 from tests.runs.acme import Hasty, HastyApp
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -86,4 +86,5 @@ def _run(home: Path, url: str, name: str, moment: dt.datetime, strike: Strike | 
     victim = Victim(home, url, Doom(Ledger(), (strike,) if strike else ()))
     victim.moment = moment
     begun.set()
-    asyncio.run(datasets.run(victim, name, progress=Progress()))
+    with passing_journals():
+        asyncio.run(datasets.run(victim, name, progress=Progress()))

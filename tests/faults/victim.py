@@ -14,11 +14,13 @@ from pathlib import Path
 
 from sentry_connector.destinations.delta import DeltaDestination
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.operations import datasets
+from sentry_connector.operations import backfill, datasets
+from sentry_connector.reports.details import DateRange
 from sentry_connector.sentry.budget import Observer
 from sentry_connector.sentry.client import Connection, SentryClient
 from sentry_connector.sentry.transport import HttpTransport, Reply
 from sentry_connector.simulator import TOKEN
+from sentry_connector.store.records import Run
 from sentry_connector.store.store import Store
 from tests.faults.kinds import Ledger
 from tests.faults.process import Destination, Fate, Strike, passing_journals
@@ -50,8 +52,8 @@ class PassingTransport(HttpTransport):
 class Victim(HastyApp):
     """The connector in a process that is going to die."""
 
-    def __init__(self, home: Path, url: str, fate: Fate) -> None:
-        super().__init__(home, url, TOKEN)
+    def __init__(self, home: Path, url: str, fate: Fate, **variables: str) -> None:
+        super().__init__(home, url, TOKEN, **variables)
         self.fate = fate
         self._store = Store(self.settings.database_url)
         tables = DeltaDestination(self.settings.storage)
@@ -73,18 +75,55 @@ class Victim(HastyApp):
 
 
 def start(
-    home: Path, url: str, name: str, moment: dt.datetime, strike: Strike | None
+    home: Path,
+    url: str,
+    name: str,
+    moment: dt.datetime,
+    strike: Strike | None,
+    *,
+    days: DateRange | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> tuple[ForkServerProcess, Event]:
-    """Start the process; the event tells that its run begins."""
+    """Start the process; the event tells that its run begins.
+
+    Args:
+        home, url, name: the store's folder, Sentry, the DataSet.
+        moment: the process's present.
+        strike: where it dies; None: nowhere by itself.
+        days: what it backfills, instead of a run.
+        variables: of its environment.
+    """
     begun = CONTEXT.Event()
-    process = CONTEXT.Process(target=_run, args=(home, url, name, moment, strike, begun), daemon=True)
+    what = (home, url, name, moment, strike, days, dict(variables or {}), begun)
+    process = CONTEXT.Process(target=_run, args=what, daemon=True)
     process.start()
     return process, begun
 
 
-def _run(home: Path, url: str, name: str, moment: dt.datetime, strike: Strike | None, begun: Event) -> None:
-    victim = Victim(home, url, Doom(Ledger(), (strike,) if strike else ()))
+def _run(
+    home: Path,
+    url: str,
+    name: str,
+    moment: dt.datetime,
+    strike: Strike | None,
+    days: DateRange | None,
+    variables: Mapping[str, str],
+    begun: Event,
+) -> None:
+    victim = Victim(home, url, Doom(Ledger(), (strike,) if strike else ()), **variables)
     victim.moment = moment
     begun.set()
     with passing_journals():
-        asyncio.run(datasets.run(victim, name, progress=Progress()))
+        asyncio.run(gone_through(victim, name, days))
+
+
+async def gone_through(app: HastyApp, name: str, days: DateRange | None) -> list[Run]:
+    """A run, or a backfill, and whatever runs are left of chains, each to its end."""
+    runs = []
+    if days is None:
+        runs.append(await datasets.run(app, name, progress=Progress()))
+    else:
+        backfill.queue(app, name, days)
+    while left := backfill.pending(app, app.store.datasets.find(name)):
+        runs.append(await backfill.step(app, left[0], progress=Progress()))
+    return runs

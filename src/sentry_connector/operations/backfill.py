@@ -60,14 +60,23 @@ def queue(house: House, name: str, days: DateRange) -> Chain:
         raise ValueError("a range of days has a first and a last one")
     first, last = window.first_day, window.last_day
     in_one = dataset.update_method is UpdateMethod.REPLACE
-    before = [run for run in pending(house, dataset) if run.part and (run.part.first, run.part.last) == (first, last)]
-    if before:
+    before = pending(house, dataset, (first, last))
+    if before and _is_stored_whole(house, before[0]):
         return Chain(dataset=dataset, runs=tuple(before), goes_on=True, in_one=in_one)
     length = (last - first).days + 1 if in_one else chain.DAYS_AT_A_TIME
-    runs = [chain.run_of(part, dataset.id, now) for part in chain.weeks(new_id(now, house.rng), first, last, length)]
-    for run in reversed(runs):  # the newest comes last: where this is cut off, no chain looks whole that is not
-        house.store.runs.add(run)
-    return Chain(dataset=dataset, runs=tuple(runs), goes_on=False, in_one=in_one)
+    name = before[0].part.chain if before and before[0].part else new_id(now, house.rng)
+    for part in reversed(chain.weeks(name, first, last, length)):  # the newest last: with it the chain is stored whole
+        house.store.runs.add(chain.run_of(part, dataset.id, now))
+    runs = pending(house, dataset, (first, last))
+    return Chain(dataset=dataset, runs=tuple(runs), goes_on=bool(before), in_one=in_one)
+
+
+def _is_stored_whole(house: House, run: Run) -> bool:
+    """Whether the chain of a run has its newest days, which are stored last; a process may have died before."""
+    if run.part is None or run.part.end == run.part.last:
+        return True
+    parts = (one.part for one in house.store.runs.history(run.dataset_id, limit=None))
+    return any(part.chain == run.part.chain and part.end == part.last for part in parts if part is not None)
 
 
 def pending(house: House, dataset: DataSet, days: tuple[dt.date, dt.date] | None = None) -> list[Run]:

@@ -44,8 +44,8 @@ class Runs:
         found = self._select(runs.c.id == id)
         return found[0] if found else None
 
-    def history(self, dataset_id: str, *, limit: int = 100) -> list[Run]:
-        """The DataSet's runs, newest first."""
+    def history(self, dataset_id: str, *, limit: int | None = 100) -> list[Run]:
+        """The DataSet's runs, newest first; all of them without a limit."""
         return self._select(runs.c.dataset_id == dataset_id, limit=limit)
 
     def recent(self, *, limit: int = 100) -> list[Run]:

@@ -12,12 +12,13 @@ import pyarrow.fs as pafs
 import pytest
 
 from sentry_connector.errors import NotFound
+from sentry_connector.extraction.parts import Layout
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.read import Extraction, Reader
 from sentry_connector.extraction.reading import Session
 from sentry_connector.extraction.schema import arrow_schema
-from sentry_connector.extraction.spool import Layout, Spool
+from sentry_connector.extraction.spool import Spool
 from sentry_connector.extraction.ways import Choose, Pace, Wanted, cheapest
 from sentry_connector.operations.pull import pull
 from sentry_connector.reports import catalogue, menus

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from sentry_connector.extraction import spool as spooling
 from sentry_connector.extraction.journal import Note
-from sentry_connector.extraction.spool import Layout, Spool, SpoolFile
+from sentry_connector.extraction.parts import Layout, SpoolFile
+from sentry_connector.extraction.spool import Spool
 from sentry_connector.extraction.survey import Survey
 
 SCHEMA = pa.schema(

@@ -11,7 +11,8 @@ import pyarrow.fs as pafs
 import pytest
 
 from sentry_connector.errors import KeyViolated
-from sentry_connector.extraction.spool import Layout, Spool
+from sentry_connector.extraction.parts import Layout
+from sentry_connector.extraction.spool import Spool
 from sentry_connector.reports.details import AllAvailable, DateRange, Details, Duration
 from sentry_connector.simulator import Simulation, World, running
 from tests.parts import NOW

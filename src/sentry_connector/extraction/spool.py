@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import hashlib
-import io
 import itertools
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,53 +19,25 @@ from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.fs as pafs
-import pyarrow.parquet as pq
 
-from sentry_connector.errors import KeyViolated, disk_error
+from sentry_connector.errors import KeyViolated
 from sentry_connector.extraction import journal
 from sentry_connector.extraction.journal import Journal, Kept, Note, PagesRef
+from sentry_connector.extraction.parts import Layout, Parts, SpoolFile, disk_errors
 from sentry_connector.extraction.survey import Survey
 
 PART_ROWS = 50_000
 PART_BYTES = 16 * 1024 * 1024
 """A part is written when it has grown to either, so that memory does not grow with the run."""
 
-BATCH_ROWS = 8192
-"""Rows that are read back at a time."""
-
 Value = TypeVar("Value")
 Key = tuple[Any, ...]
-
-
-def staged_path(epoch: int, name: str, day: dt.date | None = None) -> str:
-    """Where a staged file lies below the table's root; a partitioned table's files lie in their day's folder."""
-    return f"e{epoch:08d}/{name}.parquet" if day is None else f"_day={day}/e{epoch:08d}-{name}.parquet"
 
 
 def spool_folder(epoch: int) -> str:
     """Where manifests and journals lie below the table's root."""
     return f"_spool/{epoch:08d}"
-
-
-class Segment(msgspec.Struct, frozen=True, array_like=True):
-    """Rows of one slice that follow one another in a file. `void`: they do not count; the slice was read anew."""
-
-    slice_id: str
-    rows: int
-    void: bool = False
-
-
-class SpoolFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One Parquet file: its path below the table's root, what proves that it is whole, and whose rows are in it."""
-
-    path: str
-    rows: int
-    bytes: int
-    sha256: str
-    day: dt.date | None = None
-    segments: tuple[Segment, ...] = ()
 
 
 class SliceRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,23 +84,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[SpoolFile, ...] = ()
     finished: tuple[SliceRecord, ...] = ()
     superseded: dict[str, list[Key]] = {}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
-    """How rows lie in files.
-
-    Attributes:
-        key: columns that tell the rows of a slice apart; of doubled rows one stays. Empty keeps all.
-        first_stays: the one that was read first, and not the last. Where rows do not change this costs nothing; the last one
-            makes a file that has the first one be written anew.
-        day_column, timezone: where the table is partitioned by day: the time column, and the zone that days are counted in.
-    """
-
-    key: tuple[str, ...] = ()
-    first_stays: bool = False
-    day_column: str | None = None
-    timezone: str = "UTC"
 
 
 async def at_once(work: Callable[[], Value]) -> Value:
@@ -203,9 +156,19 @@ class Spool:
             numbers[path]: set(map(tuple, keys)) for path, keys in before.superseded.items() if path in numbers
         }
         if self.keeps_answers and isinstance(self.filesystem, pafs.LocalFileSystem):
-            self._journal = Journal(Path(self._absolute(spool_folder(self.epoch))), self.attempt, before.pages)
+            self._journal = Journal(Path(self._files.absolute(spool_folder(self.epoch))), self.attempt, before.pages)
         self._manifest = msgspec.structs.replace(before, files=files, finished=tuple(finished.values()))
         self._save_manifest()
+
+    @property
+    def _files(self) -> Parts:
+        return Parts(
+            filesystem=self.filesystem,
+            root=self.root,
+            epoch=self.epoch,
+            attempt=self.attempt,
+            schema=self.schema,
+        )
 
     @property
     def surveys(self) -> dict[str, Survey]:
@@ -258,7 +221,7 @@ class Spool:
             taken = [(chunk.slice_id, chunk.batch) for chunk in chunks if chunk.batch is not None]
             for chunk in chunks:
                 chunk.batch, chunk.part = None, number
-            files = await self.aside(lambda: self._write_part(number, taken))
+            files = await self.aside(lambda: self._files.write(number, taken, self.layout))
             meanwhile = {slice_id for slice_id, parts in self._voids if number < parts}
             self._parts[number] = [_without(file, meanwhile) for file in files]
             self._seal(ended)
@@ -276,14 +239,8 @@ class Spool:
         return tuple(file for file in kept if file is not None)
 
     def batches(self, files: Sequence[SpoolFile]) -> Iterator[pa.RecordBatch]:
-        """The rows of files, a batch at a time.
-
-        One thread reads: several decode all columns at once, each into buffers of its own (40 MiB more at the peak).
-        """
-        for file in files:
-            with pq.ParquetFile(self._absolute(file.path), filesystem=self.filesystem) as parquet:
-                yield from parquet.iter_batches(BATCH_ROWS, use_threads=False)
-            _give_back()
+        """The rows of files, a batch at a time."""
+        return self._files.batches(files)
 
     # ---- for the writers
 
@@ -331,8 +288,8 @@ class Spool:
     def _save_manifest(self) -> None:
         pages = self._journal.files if self._journal is not None else ()
         content = msgspec.json.encode(msgspec.structs.replace(self._manifest, pages=pages))
-        path = self._absolute(f"{spool_folder(self.epoch)}/{self.attempt}.json")
-        with _disk_errors(self.root):
+        path = self._files.absolute(f"{spool_folder(self.epoch)}/{self.attempt}.json")
+        with disk_errors(self.root):
             self.filesystem.create_dir(path.rpartition("/")[0], recursive=True)
             with self.filesystem.open_output_stream(f"{path}.tmp") as stream:
                 stream.write(content)
@@ -340,7 +297,7 @@ class Spool:
 
     def _latest_manifest(self) -> Manifest:
         """The manifest of the latest attempt before this one, with the answers that it got after it was written."""
-        folder = self._absolute(spool_folder(self.epoch))
+        folder = self._files.absolute(spool_folder(self.epoch))
         selector = pafs.FileSelector(folder, allow_not_found=True)
         names = [info.base_name for info in self.filesystem.get_file_info(selector)]
         earlier = sorted(
@@ -361,46 +318,6 @@ class Spool:
         names = {ref.name for ref in own}
         return (*(ref for ref in manifest.pages if ref.name not in names), *own)
 
-    def _write_part(self, number: int, chunks: Sequence[tuple[str, pa.RecordBatch]]) -> list[SpoolFile]:
-        """One file, or one for each day."""
-        if not chunks:
-            return []
-        table = pa.Table.from_batches([batch for _, batch in chunks], self.schema)
-        owners = [slice_id for slice_id, _ in chunks]
-        column = self.layout.day_column
-        if column is None:
-            segments = _segments(owners, [batch.num_rows for _, batch in chunks])
-            return [self._write(table, self._path(number, None), None, segments)]
-        places = pa.array(
-            itertools.chain.from_iterable([place] * batch.num_rows for place, (_, batch) in enumerate(chunks))
-        )
-        days = days_of(table[column], self.layout.timezone)
-        files = []
-        for day in pc.unique(days).to_pylist():
-            mask = pc.equal(days, day)
-            counts = pc.value_counts(places.filter(mask.combine_chunks()))
-            here = {one["values"]: one["counts"] for one in counts.to_pylist()}
-            segments = _segments([owners[place] for place in sorted(here)], [here[place] for place in sorted(here)])
-            files.append(self._write(table.filter(mask), self._path(number, day), day, segments))
-        return files
-
-    def _path(self, number: int, day: dt.date | None) -> str:
-        return staged_path(self.epoch, f"{self.attempt}-{number:05d}", day)
-
-    def _write(self, table: pa.Table, path: str, day: dt.date | None, segments: tuple[Segment, ...]) -> SpoolFile:
-        """Write one file and say what proves it."""
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd", coerce_timestamps="us")
-        content = sink.getvalue()
-        absolute = self._absolute(path)
-        with _disk_errors(self.root):
-            self.filesystem.create_dir(absolute.rpartition("/")[0], recursive=True)
-            with self.filesystem.open_output_stream(absolute) as stream:
-                stream.write(content)
-        _give_back()
-        digest = hashlib.sha256(content).hexdigest()
-        return SpoolFile(path=path, rows=table.num_rows, bytes=content.size, sha256=digest, day=day, segments=segments)
-
     def _only(self, file: SpoolFile, wanted: Collection[str], superseded: Collection[Key]) -> SpoolFile | None:
         """A file with the rows of these slices alone; the file itself where it holds no others."""
         counted = [not segment.void and segment.slice_id in wanted for segment in file.segments]
@@ -408,7 +325,7 @@ class Spool:
             return file
         if not any(counted):
             return None
-        table = pq.read_table(self._absolute(file.path), filesystem=self.filesystem, partitioning=None)
+        table = self._files.read(file)
         mask = list(
             itertools.chain.from_iterable(
                 [keep] * segment.rows for keep, segment in zip(counted, file.segments, strict=True)
@@ -420,20 +337,10 @@ class Spool:
         kept = table.filter(pa.array(mask, pa.bool_()))
         if not kept.num_rows:
             return None
-        name = file.path.rpartition("/")[2].removesuffix(".parquet")
-        path = f"{file.path.rpartition('/')[0]}/{name}-kept-by-{self.attempt}.parquet"
-        return self._write(kept, path, file.day, ())
-
-    def _absolute(self, path: str) -> str:
-        return f"{self.root}/{path}"
+        return self._files.rewrite(file, kept)
 
     def _is_whole(self, file: SpoolFile) -> bool:
-        absolute = self._absolute(file.path)
-        info = self.filesystem.get_file_info(absolute)
-        if info.type is not pafs.FileType.File or info.size != file.bytes:
-            return False
-        with self.filesystem.open_input_stream(absolute) as stream:
-            return hashlib.file_digest(_Reader(stream), "sha256").hexdigest() == file.sha256
+        return self._files.is_whole(file)
 
 
 def _without_keys(batch: pa.RecordBatch, keys: list[Key], dropped: Collection[Key]) -> tuple[pa.RecordBatch, list[Key]]:
@@ -442,21 +349,6 @@ def _without_keys(batch: pa.RecordBatch, keys: list[Key], dropped: Collection[Ke
         return batch, keys
     keep = [key not in dropped for key in keys]
     return batch.filter(pa.array(keep, pa.bool_())), list(itertools.compress(keys, keep))
-
-
-class _Reader(io.RawIOBase):
-    """What `hashlib.file_digest` wants to read from."""
-
-    def __init__(self, stream: pa.NativeFile) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
 
 
 @dataclass
@@ -533,30 +425,6 @@ class SliceWriter:
             )
 
 
-@contextlib.contextmanager
-def _disk_errors(root: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise disk_error(error, root) from error
-
-
-def _give_back() -> None:
-    """Return what Arrow's allocator keeps for itself to the system; left alone, it holds every part's peak."""
-    pa.default_memory_pool().release_unused()
-
-
-def _segments(owners: Sequence[str], rows: Sequence[int]) -> tuple[Segment, ...]:
-    """Which rows of a file belong to which slice, in their order."""
-    found: list[Segment] = []
-    for slice_id, count in zip(owners, rows, strict=True):
-        if found and found[-1].slice_id == slice_id:
-            found[-1] = Segment(slice_id, found[-1].rows + count)
-        else:
-            found.append(Segment(slice_id, count))
-    return tuple(found)
-
-
 def _voided(file: SpoolFile, finished: Collection[str]) -> SpoolFile:
     """The file, where only the rows of finished slices count: what an attempt left unfinished is read from the journal."""
     segments = tuple(
@@ -572,12 +440,6 @@ def _without(file: SpoolFile, slices: Collection[str]) -> SpoolFile:
         msgspec.structs.replace(segment, void=segment.void or segment.slice_id in slices) for segment in file.segments
     )
     return msgspec.structs.replace(file, segments=segments)
-
-
-def days_of(times: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
-    """The calendar day of each time in that zone."""
-    local = pc.local_timestamp(times.cast(pa.timestamp("us", tz=timezone)))
-    return local.cast(pa.date32(), safe=False)
 
 
 def keys_of(table: pa.Table | pa.RecordBatch, key: Sequence[str]) -> list[Key]:

@@ -29,8 +29,9 @@ from sentry_connector.sentry.client import Connection, SentryClient
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from sentry_connector.extraction.parts import SpoolFile
     from sentry_connector.extraction.read import Reader
-    from sentry_connector.extraction.spool import Spool, SpoolFile
+    from sentry_connector.extraction.spool import Spool
 
 FOLDER_PREFIX = "sentry-connector-"
 
@@ -215,8 +216,9 @@ def _load_arrow() -> None:
 def _spool(report: Report, folder: Path, house: House) -> Spool:
     import pyarrow.fs as pafs
 
+    from sentry_connector.extraction.parts import Layout
     from sentry_connector.extraction.schema import arrow_schema
-    from sentry_connector.extraction.spool import Layout, Spool
+    from sentry_connector.extraction.spool import Spool
 
     return Spool(
         filesystem=pafs.LocalFileSystem(),

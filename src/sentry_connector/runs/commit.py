@@ -10,9 +10,10 @@ import pyarrow as pa
 from sentry_connector.destinations.delta_commits import NO_WATERMARK
 from sentry_connector.destinations.model import Commit, Days, Forgotten, StagedFile, UpdateMethod
 from sentry_connector.extraction.late import LATEST
+from sentry_connector.extraction.parts import SpoolFile
 from sentry_connector.extraction.prepare import Prepared
 from sentry_connector.extraction.read import Extraction
-from sentry_connector.extraction.spool import SliceRecord, SpoolFile
+from sentry_connector.extraction.spool import SliceRecord
 from sentry_connector.reports import windows
 from sentry_connector.reports.details import AllAvailable, Details, SinceLastRun
 from sentry_connector.reports.model import Report

@@ -11,12 +11,13 @@ from functools import partial
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.errors import LossNotAccepted, MalformedAnswer
 from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
+from sentry_connector.extraction.parts import Layout
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.read import Extraction, Reader
 from sentry_connector.extraction.reading import Session
 from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.extraction.scopes import Memory
-from sentry_connector.extraction.spool import Layout, Spool
+from sentry_connector.extraction.spool import Spool
 from sentry_connector.extraction.ways import pace_of
 from sentry_connector.reports import windows
 from sentry_connector.runs import chain

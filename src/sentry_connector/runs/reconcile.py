@@ -16,9 +16,10 @@ from sentry_connector.destinations.delta import Delta
 from sentry_connector.destinations.looks import Selection, absent, rows_of
 from sentry_connector.destinations.query import Snapshot
 from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
+from sentry_connector.extraction.parts import SpoolFile
 from sentry_connector.extraction.read import Extraction
 from sentry_connector.extraction.reading import Session
-from sentry_connector.extraction.spool import SliceRecord, SpoolFile
+from sentry_connector.extraction.spool import SliceRecord
 from sentry_connector.extraction.vanished import gone
 from sentry_connector.reports.model import DELETED_AT, MOVED_TO, Vanishing
 from sentry_connector.reports.scopes import Scope

@@ -167,7 +167,7 @@ class Line:
         self.seen(target.path, reply.status)
         befallen = reply if fault is None else self._befallen(target, reply, fault)
         if reply.status == 200:
-            self._last[target.path] = reply
+            self._last[_list_of(target)] = reply
         if befallen is not reply or fault is Fault.DRIFT:
             self._note(fault, target)
         if fault is Fault.RESET:
@@ -198,7 +198,7 @@ class Line:
         if fault in (Fault.TRUNCATED, Fault.TRUNCATED_GZIP):
             return Packed(reply.status, half, reply.headers) if coded is (fault is Fault.TRUNCATED_GZIP) else reply
         if fault is Fault.REPEATED_PAGE:
-            return self._last.get(target.path, reply) if "cursor" in target.query else reply
+            return self._last.get(_list_of(target), reply) if "cursor" in target.query else reply
         if fault is Fault.EMPTY_PAGE:
             return self._empty(target, reply)
         instead = _instead(fault, self.server.clock())
@@ -212,6 +212,11 @@ class Line:
             return reply
         headers = {name: value for name, value in reply.headers.items() if name != "Content-Encoding"}
         return Packed(200, b"[]", headers | {"Link": EMPTY_LINK.format(url=target)})
+
+
+def _list_of(target: URL) -> str:
+    """The request without its cursor: what all pages of a list share."""
+    return str(target.without_query_params("cursor"))
 
 
 def _instead(fault: Fault, now: float) -> Packed | None:

@@ -660,7 +660,8 @@ class Simulation:
                     return
 
     async def _compare_contents(self, rows: list[Row], report: Any) -> None:
-        if self.renamed and not isinstance(self.scenario.details.duration, AllAvailable):
+        reads_all = isinstance(self.scenario.details.duration, AllAvailable) and not self.scenario.aged
+        if self.renamed and not reads_all:
             return  # rows that were read before the project was renamed keep its old slug
         if self.scenario.report == FEEDBACK and isinstance(self.scenario.details.duration, SinceLastRun):
             return  # nor is feedback read again when its issue gets another status

@@ -152,6 +152,8 @@ class CursorKind(Enum):
 def cursor_kind(cursor: str, rows: int) -> CursorKind:
     """What the first page's next cursor tells about its list.
 
+    A server may give fewer rows than it is asked for, and counts pages by what it gives: no key is as small as that.
+
     Args:
         cursor: of the second page.
         rows: asked for in a page.
@@ -160,7 +162,7 @@ def cursor_kind(cursor: str, rows: int) -> CursorKind:
     value, offset = (int(match[1]), int(match[2])) if match else (-1, -1)
     if (value, offset) == (0, rows):
         return CursorKind.ROWS
-    return CursorKind.PAGES if (value, offset) == (rows, 1) else CursorKind.KEYS
+    return CursorKind.PAGES if 0 < value <= rows and offset == 1 else CursorKind.KEYS
 
 
 class Walk:

@@ -34,6 +34,7 @@ from sentry_connector.operations import datasets
 from sentry_connector.reports import catalogue
 from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastRun
 from sentry_connector.reports.model import DELETED_AT
+from sentry_connector.runs.commit import RETENTION_EDGE, SHORTEST_RETENTION
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.lease import TTL
 from sentry_connector.simulator import World
@@ -634,7 +635,7 @@ class Simulation:
         start, end = self._bounds(last)
         things = self._known_now().things
         there = {key for key, at in things.items() if start <= at < end}
-        many = here - self._may_be_there(things, end)
+        many = here - self._may_be_there(things, end) - self._may_be_forgotten(rows)
         if there - here or many:
             self._differs(f"{len(there - here)} rows lost, {len(many)} too many")
         await self._compare_contents(rows, catalogue.find(self.scenario.report))
@@ -644,6 +645,13 @@ class Simulation:
         there = {key for key, at in things.items() if at < end}
         is_kept = self.scenario.method is UpdateMethod.UPSERT and not self._is_timed()
         return there | self._ever if is_kept else there
+
+    def _may_be_forgotten(self, rows: list[Row]) -> set[Key]:
+        """Issues so old that a list which does not show them says nothing of them: Sentry may keep no more than 30 days."""
+        if self.scenario.report != ISSUES:
+            return set()
+        edge = self.world.now - SHORTEST_RETENTION + RETENTION_EDGE
+        return self._keys([row for row in rows if row["last_seen"] < edge])
 
     def _compare_counts(self, last: Run, rows: list[Row]) -> None:
         """Every bucket from the first to the last is there, with what there is in it."""

@@ -175,6 +175,23 @@ async def test_upsert_of_counts_replaces_buckets_that_grew_and_never_adds_them_u
     assert sum(row["events"] for row in rows) == len(truth)  # type: ignore[misc]
 
 
+async def test_append_of_counts_adds_only_buckets_that_are_over(app: HastyApp, world: World) -> None:
+    """None is corrected later: one that is appended before its end would lack what comes until then."""
+    dataset = made(app, "append", shop(SinceLastRun(), stat="generated", resolution="1h"), "events-counts-project")
+    app.moment += HOUR / 2
+    world.advance(HOUR.total_seconds() / 2)
+    for _ in range(3):
+        await ran(app, dataset)
+        world.add_events("acme", "shop", 6)
+        pass_time(app, world, HOUR)
+    rows = rows_of(app, dataset)
+    starts = sorted(row["timestamp_epoch"] for row in rows)  # type: ignore[type-var]
+    assert starts == list(range(starts[0], starts[-1] + 3600, 3600))  # type: ignore[call-overload,operator]
+    truth = Counter(event.time // 3600 * 3600 for event in world.project("acme", "shop").events)
+    assert {row["timestamp_epoch"]: row["events"] for row in rows} == {start: truth[start] for start in starts}  # type: ignore[index]
+    assert sum(truth[start] for start in starts[-2:]) == 12, "what came while runs went on is among them"  # type: ignore[index,misc]
+
+
 async def test_an_events_entries_are_replaced_together(app: HastyApp, world: World) -> None:
     """Of an event that lost its last entries none of them stays."""
     dataset = made(app, "upsert", SHOP, "project-events-entries")

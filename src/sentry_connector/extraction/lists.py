@@ -288,6 +288,7 @@ async def spread(
                 group.create_task(drain(item))
 
     work = asyncio.ensure_future(drain_all())
+    getting: asyncio.Future[Value] | None = None
     try:
         while not (work.done() and queue.empty()):
             getting = asyncio.ensure_future(queue.get())
@@ -299,8 +300,10 @@ async def spread(
         with _first_error():
             await work
     finally:
-        work.cancel()
-        await asyncio.wait([work])
+        left = [one for one in (getting, work) if one is not None]
+        for one in left:
+            one.cancel()
+        await asyncio.wait(left)
 
 
 async def each_of(values: Iterable[Value]) -> AsyncGenerator[Value]:

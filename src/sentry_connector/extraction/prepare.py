@@ -70,6 +70,7 @@ async def prepare(
     watermark: Watermark = lambda _scope: None,
     lookout: Lookout | None = None,
     whole_days: bool = False,
+    whole_buckets: bool = False,
     strict: bool = False,
     surveys: Mapping[str, Survey] | None = None,
     memory: Memory | None = None,
@@ -84,6 +85,7 @@ async def prepare(
         watermark: where the last run ended, for Since Last Successful Run.
         lookout: for events that arrived late; None does not look for them.
         whole_days: one window for all scopes, starting at the start of a day, since days are replaced whole.
+        whole_buckets: counts stop at the last bucket that is over, since none of them is corrected later.
         surveys: what an earlier attempt found out, so that the slices are the same; None asks Sentry.
         memory: what single choices stood for in earlier runs.
         strict: one of several named choices that stands for nothing is an error, as somebody is there to correct it.
@@ -101,6 +103,9 @@ async def prepare(
             if one.named:
                 raise one.error
     spans = _spans(report, details, resolved.scopes, now=now, settle=settle, watermark=watermark)
+    if whole_buckets and report.shape is Shape.POINTS and isinstance(details.duration, SinceLastRun):
+        width = RESOLUTIONS[details.resolution or "1h"]
+        spans = {scope: windows.whole_buckets(window, width) for scope, window in spans.items()}
     before = lookout.spans(report, details, resolved.scopes, spans) if lookout else {}
     if surveys is None:
         surveys = await _surveyed(report, details, client, resolved.scopes, spans, before)

@@ -117,6 +117,16 @@ def align(window: Window, seconds: int) -> Window:
     return msgspec.structs.replace(window, start=start, end=_ceiling(window.end, step))
 
 
+def whole_buckets(window: Window, seconds: int) -> Window:
+    """The window up to the last bucket of `seconds` that is over when reading stops.
+
+    Raises:
+        ValueError: `seconds` is not positive.
+    """
+    end = _floor(window.read_end, _bucket(seconds))
+    return msgspec.structs.replace(window, end=end, read_end=end)
+
+
 def split(
     start: dt.datetime, end: dt.datetime, *, seconds_per_bucket: int, buckets: int
 ) -> list[tuple[dt.datetime, dt.datetime]]:

@@ -117,6 +117,7 @@ class Gathering:
             watermark=self._watermark,
             lookout=self.late.lookout(),
             whole_days=work.dataset.update_method is UpdateMethod.PARTITION,
+            whole_buckets=work.dataset.update_method is UpdateMethod.APPEND,
             surveys=self.spool.surveys or None,
             memory=memory,
         )

@@ -34,13 +34,14 @@ every_kind = pytest.mark.parametrize("counts", KINDS)
     [
         ("0:100:0", CursorKind.ROWS),
         ("0.0:100:0", CursorKind.ROWS),
-        ("0:10:0", CursorKind.KEYS),  # rows of another page size than was asked for
+        ("0:10:0", CursorKind.ROWS),  # pages of fewer rows than were asked for
         ("100:1:0", CursorKind.PAGES),
-        ("15:1:0", CursorKind.PAGES),  # pages of fewer rows than were asked for
+        ("15:1:0", CursorKind.PAGES),
         ("100:2:0", CursorKind.KEYS),
         ("1795363200000:0:0", CursorKind.KEYS),
         ("1795363200000:3:0", CursorKind.KEYS),
-        ("0:1:0", CursorKind.KEYS),
+        ("0:0:0", CursorKind.KEYS),
+        ("0:200:0", CursorKind.KEYS),
         ("what ever", CursorKind.KEYS),
     ],
 )

@@ -152,7 +152,7 @@ class CursorKind(Enum):
 def cursor_kind(cursor: str, rows: int) -> CursorKind:
     """What the first page's next cursor tells about its list.
 
-    A server may give fewer rows than it is asked for, and counts pages by what it gives: no key is as small as that.
+    A server may give fewer rows than it is asked for, and counts by what it gives: no key is as small as that.
 
     Args:
         cursor: of the second page.
@@ -160,7 +160,7 @@ def cursor_kind(cursor: str, rows: int) -> CursorKind:
     """
     match = re.fullmatch(r"(\d+)(?:\.0*)?:(\d+):0", cursor, re.ASCII)
     value, offset = (int(match[1]), int(match[2])) if match else (-1, -1)
-    if (value, offset) == (0, rows):
+    if value == 0 and 0 < offset <= rows:
         return CursorKind.ROWS
     return CursorKind.PAGES if 0 < value <= rows and offset == 1 else CursorKind.KEYS
 

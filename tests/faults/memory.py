@@ -34,6 +34,7 @@ class State:
     epoch: int = 0
     watermarks: Mapping[str, int] = field(default_factory=dict)
     done: Mapping[int, Committed] = field(default_factory=dict)
+    runs: Mapping[str, int] = field(default_factory=dict)
     version: int = -1
     schema: pa.Schema | None = None
 
@@ -65,6 +66,9 @@ class MemoryTable:
     def watermarks(self) -> dict[str, int]:
         return {scope: mark for scope, mark in self.state.watermarks.items() if mark != NO_WATERMARK}
 
+    def epoch_of(self, run_id: str) -> int | None:
+        return self.state.runs.get(run_id)
+
     def committed(self, epoch: int) -> Committed | None:
         done = self.state.done.get(epoch)
         return None if done is None else replace(done, repeated=True)
@@ -86,6 +90,7 @@ class MemoryTable:
             epoch=commit.epoch,
             watermarks={**state.watermarks, **commit.watermarks},
             done={**state.done, commit.epoch: committed},
+            runs={**state.runs, commit.run_id: commit.epoch},
             version=committed.version,
             schema=commit.schema,
         )

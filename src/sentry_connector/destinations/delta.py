@@ -82,6 +82,12 @@ class Delta:
         found = {} if table is None else self.log.watermarks(table.version())
         return {scope: mark for scope, mark in found.items() if mark != NO_WATERMARK}
 
+    def epoch_of(self, run_id: str) -> int | None:
+        """The epoch by which a run committed; None where the log has no entry of it (any more)."""
+        table = self.log.open()
+        notes = () if table is None else self.log.notes(table.version())
+        return next((note.epoch for note, _, _ in notes if note.run_id == run_id and note.epoch is not None), None)
+
     def committed(self, epoch: int) -> Committed | None:
         """What the commit of that epoch did (`repeated` is true); None where the table has not taken it."""
         table = self.log.open()

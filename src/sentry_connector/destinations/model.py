@@ -165,6 +165,9 @@ class Table(Protocol):
     def watermarks(self) -> dict[str, int]:
         """Scope id → end of its last committed window, in microseconds since 1970 UTC, for the scopes that have one."""
 
+    def epoch_of(self, run_id: str) -> int | None:
+        """The epoch by which a run committed; None where the table knows of none."""
+
     def committed(self, epoch: int) -> Committed | None:
         """What the commit of that epoch did; None where the table has not taken it."""
 

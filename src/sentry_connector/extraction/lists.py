@@ -33,7 +33,10 @@ MOST_READINGS = 5
 """How often a list that moves is read; what all readings together showed is taken then, and it is said."""
 
 SECOND = dt.timedelta(seconds=1)
-LONG_PAST = dt.timedelta(hours=1)
+LONG_PAST = dt.timedelta(hours=2)
+"""By how much later than it happened an event may arrive, and its issue jump to a place that was read, for it to be seen."""
+FAR_AHEAD = dt.timedelta(days=1)
+"""Longer than any list takes to be read."""
 
 Value = TypeVar("Value")
 Item = TypeVar("Item")
@@ -96,7 +99,6 @@ async def whole(listing: Listing, ask: Ask) -> AsyncGenerator[Page]:
         CursorLoop: the list has no end.
         ConnectorError: what asking raises.
     """
-    began = listing.now()
     first = await ask(listing.request)
     cursor = first.answer.next_cursor
     kind = None if cursor is None else cursor_kind(cursor, listing.endpoint.page_size)
@@ -112,7 +114,7 @@ async def whole(listing: Listing, ask: Ask) -> AsyncGenerator[Page]:
     async for page in pages:
         yield page
     if kind is CursorKind.KEYS and listing.newest_first and not listing.steady:
-        async for page in _newest_again(listing, ask, began):
+        async for page in _newest_again(listing, ask, _asked(listing, first)):
             yield page
 
 
@@ -243,6 +245,12 @@ async def _reading(listing: Listing, ask: Ask, before: list[Page]) -> list[Page]
 # ---- a key is passed on
 
 
+def _asked(listing: Listing, page: Page) -> dt.datetime:
+    """When a page was asked for, by the server's clock where that is known: rows bear its times, and not this machine's."""
+    asked = page.answer.asked
+    return listing.now() if asked is None else dt.datetime.fromtimestamp(asked, dt.UTC)
+
+
 async def _newest_again(listing: Listing, ask: Ask, began: dt.datetime) -> AsyncGenerator[Page]:
     """What was seen since reading began: it may have jumped over the place of reading.
 
@@ -250,11 +258,12 @@ async def _newest_again(listing: Listing, ask: Ask, began: dt.datetime) -> Async
     """
     if listing.span is None or listing.span[1] < began - LONG_PAST:
         return
-    since = min(began, listing.span[1]) - SECOND
-    narrow = replace(listing, span=(since, listing.now() + SECOND))
+    since = min(began, listing.span[1]) - LONG_PAST
+    until = max(began, listing.now()) + FAR_AHEAD
+    narrow = replace(listing, span=(since, until))
     request = listing.request
     if listing.endpoint.window is WindowParams.START_END:
-        request = within(request, listing.endpoint, (since, listing.now() + SECOND))
+        request = within(request, listing.endpoint, (since, until))
     async for page in _onwards(narrow, ask, await ask(request)):
         yield page
 

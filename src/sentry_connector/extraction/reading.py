@@ -231,7 +231,7 @@ class Reading:
             note = kept.note
             body = inflated(kept.packed, note.coding, MOST_BYTES_OF_A_KEPT_ANSWER).removeprefix(b"\xef\xbb\xbf")
             self._note_asked(note.asked)
-            return Answer(body, note.next_cursor, request), note.at
+            return Answer(body, note.next_cursor, request, asked=note.asked), note.at
         answer, now = await self.session.client.get(request), self.session.clock()
         self._note_asked(answer.asked)
         note = Note(self.one.id, key, answer.next_cursor, answer.coding, now, answer.asked)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 from deltalake import DeltaTable
 
@@ -158,17 +159,24 @@ def begun(run: Run) -> Run:
     )
 
 
-async def test_a_store_restored_to_before_the_commit_tells_what_was_missing_all_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("knows_epoch", [True, False])
+async def test_a_store_restored_to_before_the_commit_tells_what_was_missing_all_the_same(
+    knows_epoch: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
     """The reasons are in the commit itself: a backup of the store that is older than it has none."""
     world, faults = small_world(), Broken(path="/projects/acme/shop/events/")
     async with running(world, clock=lambda: world.time, faults=faults) as sentry:
         app = app_in(tmp_path, sentry)
         dataset = made(app, "upsert", EVERYTHING)
         ended = await ran(app, dataset, Verdict.INCOMPLETE)
-        app.store.runs.save(begun(ended))
+        epoch = ended.epoch if knows_epoch else None
+        app.store.runs.save(msgspec.structs.replace(begun(ended), epoch=epoch))
+        before = state(app, dataset)
         run = await ran(app, dataset, Verdict.INCOMPLETE)
         assert (run.id, run.incomplete, run.warnings) == (ended.id, ended.incomplete, ended.warnings)
         assert (run.rows_read, run.rows_written) == (ended.rows_read, ended.rows_written)
+        assert state(app, dataset) == before, "and nothing is committed again"
 
 
 async def test_a_run_of_which_nobody_knows_any_more_what_was_missing_is_not_called_complete(tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ def _asked(listing: Listing, page: Page) -> dt.datetime:
 
 
 async def _newest_again(listing: Listing, ask: Ask, began: dt.datetime) -> AsyncGenerator[Page]:
-    """What was seen since reading began: it may have jumped over the place of reading.
+    """What was seen since a little before reading began: it may have jumped over the place of reading, by a late event too.
 
     Nothing of a window that is long past is seen again without leaving it.
     """

@@ -145,7 +145,7 @@ def cheapest(wanted: Sequence[Wanted], pace: Pace) -> list[Endpoint]:
 
     staying = costs(own, set(range(len(wanted))) - set(movable))[-1]
     by_equal, by_own = costs(equals, movable), costs(own, reversed(movable))[::-1]
-    seconds = [(staying + moved + kept).seconds(pace) for moved, kept in zip(by_equal, by_own, strict=True)]
+    seconds = [(staying + some + rest).seconds(pace) for some, rest in zip(by_equal, by_own, strict=True)]
     best = min(range(len(seconds)), key=seconds.__getitem__)
     moved = set(movable[:best] if seconds[best] * WORTH < seconds[0] else ())
     return [equals[number] if number in moved else own[number] for number in range(len(wanted))]

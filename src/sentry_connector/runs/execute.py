@@ -126,9 +126,8 @@ class _Attempt:
         """
         work, run, now = self.work, self.work.run, self.work.house.now()
         await work.holding.aside(work.table.mend)
-        if (
-            run.epoch is None
-        ):  # it is new, or the store was restored to before it began: then the table knows it by its id
+        if run.epoch is None:
+            # It is new, or the store was restored to before it began: then the table knows it by its id.
             epoch, began = work.table.epoch_of(run.id), run.started_at or now
             run = work.run = msgspec.structs.replace(run, epoch=epoch, started_at=began)
         edited = run.started_at is not None and work.dataset.updated_at > run.started_at

@@ -30,10 +30,11 @@ format: setup  ## put the code into the project's form
 	$(RUN) ruff check --fix src tests tools bench
 
 test: setup  ## the tests; of the expensive families a fixed, counted sample
-	$(RUN) pytest -m "not long"
+	$(RUN) pytest -m "not long" --numprocesses auto
 
 test-long: setup  ## all tests, with the expensive families whole, and what they took
-	$(RUN) pytest --durations=25
+	$(RUN) pytest -m "not long" --numprocesses auto
+	$(RUN) pytest -m long --durations=25
 
 bench: setup bench/.venv/.ready  ## speed and memory beside other readers, into bench/results.json and a table (GROUPS="W1 W3")
 	$(RUN) python -m bench $(GROUPS)

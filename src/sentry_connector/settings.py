@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -44,6 +45,11 @@ class Settings:
     run_minutes: int = 30
     run_mib: int = 2048
     no_color: bool = False
+
+    @property
+    def retention(self) -> dt.timedelta | None:
+        """How long Sentry keeps events, where somebody has said it."""
+        return None if self.retention_days is None else dt.timedelta(days=self.retention_days)
 
     def masked(self) -> dict[str, str | None]:
         """The values as text by the names of their variables; secrets are hidden, passwords in addresses too."""
@@ -245,7 +251,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="retention_days",
         variable="SENTRY_CONNECTOR_RETENTION_DAYS",
-        about="How many days Sentry keeps events; Partition never empties older days, since Sentry shows none.",
+        about="How many days Sentry keeps events; a run takes no rows of older days out of a table, since Sentry shows none.",
         default="30, and more, up to 90, as far back as a run reads rows",
         parse=_whole(1, 3650),
     ),

@@ -17,6 +17,7 @@ from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.read import Extraction, Reader
 from sentry_connector.extraction.reading import Session
+from sentry_connector.extraction.retention import forgotten_before
 from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.extraction.spool import Spool
 from sentry_connector.extraction.ways import Choose, Pace, Wanted, cheapest
@@ -72,6 +73,7 @@ async def read(
             run_id="r",
             clock=lambda: NOW,
             progress=Progress(),
+            forgotten_before=forgotten_before(NOW, None),
             surveys=prepared.surveys,
         )
         extraction = await Reader(session=session, choose=choose).read(prepared.slices)

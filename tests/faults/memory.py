@@ -155,12 +155,18 @@ def _counts(**rows: int) -> Committed:
 def _replace(commit: Commit, staged: list[Row], stored: Sequence[Row]) -> tuple[list[Row], Committed]:
     if not staged and commit.keep_when_empty:
         return list(stored), _counts()
-    kept = [row for row in stored if any(_is_forgotten(row, one) for one in commit.forgotten)]
+    read = {_key_of(row, commit.key) for row in staged}
+    kept = [
+        row
+        for row in stored
+        if any(_is_forgotten(row, one) for one in commit.forgotten) and _key_of(row, commit.key) not in read
+    ]
     return [*staged, *kept], _counts(written=len(staged), deleted=len(stored) - len(kept))
 
 
 def _is_forgotten(row: Row, one: Forgotten) -> bool:
-    return _bears(row, one.marks) and row[one.column] is not None and row[one.column] < one.before
+    time = row[one.column]
+    return _bears(row, one.marks) and time is not None and time < one.before and (not one.since or time >= one.since)
 
 
 def _bears(row: Row, mark: Mapping[str, str]) -> bool:

@@ -308,7 +308,7 @@ MUTANTS = (
     ),
     Mutant(
         "days that are half forgotten are whole",
-        ((commits, "_edge_read", always(dt.date(2000, 1, 1))),),
+        ((commits, "kept_since", always(dt.datetime(2000, 1, 1, tzinfo=dt.UTC))),),
         where=lambda scenario: scenario.aged,
     ),
 )

@@ -30,11 +30,11 @@ from sentry_connector.destinations.query import query
 from sentry_connector.errors import ConnectorError, DiskFull
 from sentry_connector.extraction import spool
 from sentry_connector.extraction.progress import Progress
+from sentry_connector.extraction.retention import RETENTION_EDGE, SHORTEST_RETENTION
 from sentry_connector.operations import datasets
 from sentry_connector.reports import catalogue
 from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastRun
 from sentry_connector.reports.model import DELETED_AT
-from sentry_connector.runs.commit import RETENTION_EDGE, SHORTEST_RETENTION
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.lease import TTL
 from sentry_connector.simulator import World
@@ -53,6 +53,8 @@ from tests.parts import NOW
 from tests.virtual_time import run as in_virtual_time
 
 HOUR = 3600.0
+INSTANT = 0.001
+"""Seconds by which times that are the same may differ, by how they are written."""
 OVERLAP = 1.9 * HOUR
 ATTEMPTS_TO_HEAL = 4
 WEEK = 8 * 24
@@ -534,6 +536,20 @@ class Simulation:
         missing = {key for key, at in known.things.items() if start <= at < end and key in still} - there
         if missing:
             self._differs(f"{name}: COMPLETE, and {len(missing)} rows are missing, such as {min(missing)}")
+        times = self._times(rows)
+        stale = {key for key, at in known.things.items() if start <= at < end and times.get(key, at) < at - INSTANT}
+        if stale:
+            self._differs(f"{name}: COMPLETE, and {len(stale)} rows are as they were before, such as {min(stale)}")
+
+    def _times(self, rows: list[Row]) -> dict[Key, float]:
+        """The latest time of each thing in the table; those without one are left out."""
+        column = catalogue.find(self.scenario.report).time_column
+        times: dict[Key, float] = {}
+        for row in rows:
+            if column is not None and row[column] is not None:
+                key = tuple(row[name] for name in self.subject.columns)
+                times[key] = max(row[column].timestamp(), times.get(key, 0.0))
+        return times
 
     def _check_counts(self, name: str, run: Run, known: Known, rows: list[Row]) -> None:
         """No bucket that was over when the run read it has fewer than there were when the run began."""
@@ -599,9 +615,9 @@ class Simulation:
         self._check_kept(name, rows)
 
     def _check_kept(self, name: str, rows: list[Row]) -> None:
-        """What a table had it has: nothing that Sentry forgets is taken out of it. Replace keeps what its last run read."""
+        """What a table had it has: nothing that Sentry forgets is taken out of it. Else Replace keeps what its last run read."""
         here = self._keys(rows)
-        if self.scenario.method is not REPLACE and self._had - here:
+        if (self.scenario.method is not REPLACE or self.scenario.aged) and self._had - here:
             self._differs(f"{name}: {len(self._had - here)} rows are gone, such as {min(self._had - here)}")
         self._had = here if self.scenario.method is REPLACE else self._had | here
 

@@ -35,7 +35,8 @@ def random_commit(rng: random.Random, table: Any, epoch: int, method: UpdateMeth
         more["read"] = rng.choice([None, [{"project_id": str(number)} for number in range(3)]])
     more |= {"skip_stored": rng.random() < 0.6} if method is UpdateMethod.APPEND else {}
     if method is UpdateMethod.REPLACE:
-        forgotten = Forgotten(marks={"project_id": "1"}, column="at", before=row(20)["at"])
+        since = rng.choice([None, row(5)["at"]])
+        forgotten = Forgotten(marks={"project_id": "1"}, column="at", since=since, before=row(20)["at"])
         more |= {"keep_when_empty": rng.random() < 0.5, "forgotten": [forgotten] if rng.random() < 0.5 else []}
     more |= {"replace_together": ("project_id",)} if method is UpdateMethod.UPSERT and rng.random() < 0.3 else {}
     return commit_of(table, epoch, method, rows, **more)

@@ -11,13 +11,9 @@ from tests.faults.mutants import MUTANTS, Mutant, found_by, is_found_by
 from tests.faults.simulation import ground
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
-KNOWN = {
-    "cursor off by one": 0,
-    "no dedupe": 4,
-    "watermark too far": 8,
-    "a full disk goes unnoticed": 14,
-}
-"""Mistake → a seed that finds it."""
+SAMPLE = ("cursor off by one", "no dedupe", "watermark too far", "a full disk goes unnoticed")
+FEW_SEEDS = range(100)
+"""A change of the connector moves what happens under a seed; these mistakes show under several of a hundred."""
 
 
 def first_seed(name: str) -> int | None:
@@ -29,11 +25,12 @@ def test_there_are_thirty_and_each_has_a_name() -> None:
     assert len(BY_NAME) == len(MUTANTS) >= 30
 
 
-@pytest.mark.parametrize("name", KNOWN)
-def test_a_known_seed_finds_the_mistake(name: str) -> None:
+@pytest.mark.parametrize("name", SAMPLE)
+def test_some_seed_finds_the_mistake(name: str) -> None:
     with ground() as place:
-        assert is_found_by(BY_NAME[name], KNOWN[name], place)
-        assert not is_found_by(Mutant("none", ()), KNOWN[name], place)
+        seed = found_by(BY_NAME[name], place, FEW_SEEDS)
+        assert seed is not None
+        assert not is_found_by(Mutant("none", ()), seed, place)
 
 
 @pytest.mark.long

@@ -177,11 +177,16 @@ class Workspace:
             return None
         return self.write(f'SELECT * EXCLUDE ("#row") FROM {self._rows(file)} WHERE "#row" IN ({kept})', file)
 
-    def forgotten(self, file: DataFile, wanted: Sequence[Forgotten]) -> DataFile | None:
-        """A file with those rows of another that Sentry does not keep any more: the same where all are, None where none is."""
+    def forgotten(self, file: DataFile, wanted: Sequence[Forgotten], key: Sequence[str]) -> DataFile | None:
+        """A file with those rows of another that Sentry may keep no more and that are not staged.
+
+        It is the same file where all rows are such, and None where none is.
+        """
         names = dict.fromkeys(name for one in wanted for name in (*one.marks, one.column))
-        condition = " OR ".join(f"(({_marked([one.marks])}) AND coalesce({_is_before(one)}, false))" for one in wanted)
-        kept = f'SELECT "#row" FROM {self._rows(file, list(names))} WHERE {condition}'
+        condition = " OR ".join(f"(({_marked([one.marks])}) AND coalesce({_is_of_time(one)}, false))" for one in wanted)
+        read = " AND ".join(f"t.{quoted(name)} = s.{quoted(name)}" for name in key) or "false"
+        rows = self._rows(file, [*names, *key])
+        kept = f'SELECT "#row" FROM {rows} s WHERE ({condition}) AND NOT EXISTS (SELECT 1 FROM staged t WHERE {read})'
         count = self._one(f"SELECT count(*) FROM ({kept})")[0]
         if count == file.rows and file.day is None:
             return file
@@ -274,8 +279,10 @@ def _marked(marks: Sequence[Mapping[str, str]]) -> str:
     return " OR ".join(f"coalesce({one}, false)" for one in each) or "false"
 
 
-def _is_before(one: Forgotten) -> str:
-    return f"{quoted(one.column)} < {literal(one.before.isoformat())}::TIMESTAMPTZ"
+def _is_of_time(one: Forgotten) -> str:
+    column = quoted(one.column)
+    before = f"{column} < {literal(one.before.isoformat())}::TIMESTAMPTZ"
+    return before if one.since is None else f"{before} AND {column} >= {literal(one.since.isoformat())}::TIMESTAMPTZ"
 
 
 def _list(names: Iterable[str]) -> str:
@@ -345,7 +352,7 @@ def _replace(commit: Commit, staged: list[DataFile], stored: Sequence[DataFile],
         return Change()
     if not commit.forgotten:
         return Change(add=staged, remove=stored, written=_count(staged), deleted=_count(stored))
-    kept = [file for one in stored if (file := space.forgotten(one, commit.forgotten))]
+    kept = [file for one in stored if (file := space.forgotten(one, commit.forgotten, commit.key))]
     return Change(
         add=[*staged, *(file for file in kept if file not in stored)],
         remove=[file for file in stored if file not in kept],

@@ -68,16 +68,17 @@ class Days:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Forgotten:
-    """Rows that Sentry does not keep any more: those that bear all values of `marks` and whose time lies before an instant.
+    """Rows that Sentry may keep no more: those that bear all values of `marks` and whose time lies in a span.
 
     Attributes:
         marks: column → value.
         column: the time column.
-        before: UTC.
+        since, before: the span, half-open, UTC; a `since` of None is the beginning.
     """
 
     marks: Mapping[str, str]
     column: str
+    since: dt.datetime | None
     before: dt.datetime
 
 
@@ -101,7 +102,7 @@ class Commit:
         days: for Partition.
         read: for Partition, values of columns that mark the rows of the scopes which were read whole: only these are replaced;
             None replaces all rows of the days.
-        forgotten: rows that Replace keeps, since nobody else has them any more.
+        forgotten: rows that Replace keeps where the run did not read them, since nobody else has them any more.
         skip_stored: Append leaves out rows whose key the table already holds.
         keep_when_empty: Replace with no rows leaves the table as it is.
         findings: what reading found, as text that means nothing to the table; it is kept with the commit as long as the

@@ -22,7 +22,7 @@ from sentry_connector.extraction.journal import Note
 from sentry_connector.extraction.lists import Listing, Page
 from sentry_connector.extraction.plan import Alternative, Slice, context_values, host, request_for_item, within
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.extraction.series import points_of
+from sentry_connector.extraction.series import points_of, without_forgotten
 from sentry_connector.extraction.spool import SliceRecord, SliceWriter, Spool, keys_of
 from sentry_connector.extraction.survey import SETTLED, Span, Survey, differs, evenly, is_checkable, tiles
 from sentry_connector.reports.details import Details
@@ -53,6 +53,7 @@ class Session:
         run_id: written into each row.
         clock: the present, UTC.
         progress: told of every page.
+        forgotten_before: before when Sentry keeps nothing any more, as a rule.
         surveys: scope id → where its rows lie in time, for scopes of which that is known.
         row_limit: stop after this many rows in all; None reads everything.
         expected_rows: of all slices, by the surveys.
@@ -66,6 +67,7 @@ class Session:
     run_id: str
     clock: Callable[[], dt.datetime]
     progress: Progress
+    forgotten_before: dt.datetime
     surveys: Mapping[str, Survey] = field(default_factory=dict)
     row_limit: int | None = None
     expected_rows: int = 0
@@ -145,11 +147,9 @@ class Reading:
                     f"Sentry counts {counted:,} events of {self.one.scope.label} from {_words(self.one.span)}, and lists "
                     f"{len(self.items):,} of them, as often as it is asked."
                 )
-        if self.forgotten is not None:
-            self.warnings.append(
-                f"Sentry keeps nothing of {self.one.scope.label} before {self.forgotten:%Y-%m-%dT%H:%MZ} any more: "
-                "nothing is read there, and a table keeps what it has."
-            )
+        beyond = self._beyond_retention()
+        if beyond is not None:
+            self.warnings.append(beyond)
         return self._writer.finish(
             pages=self.pages,
             drift=dict(self.drift),
@@ -158,6 +158,22 @@ class Reading:
             oldest=self.oldest,
             began=self.began,
             forgotten=self.forgotten,
+        )
+
+    def _beyond_retention(self) -> str | None:
+        """What is to be said of dates that lie beyond what Sentry keeps."""
+        label, edge, span = self.one.scope.label, self.session.forgotten_before, self.one.span
+        if self.forgotten is not None:
+            return (
+                f"Sentry keeps nothing of {label} before {self.forgotten:%Y-%m-%dT%H:%MZ} any more: "
+                "nothing is read there, and a table keeps what it has."
+            )
+        reaches_back = span is not None and span[0] is not None and span[0] < edge
+        if not reaches_back or self.limited or (self.oldest is not None and self.oldest < edge):
+            return None
+        return (
+            f"Nothing of {label} was found before {edge:%Y-%m-%dT%H:%MZ}, where the time ends that Sentry keeps: "
+            "a table keeps what it has of the days before."
         )
 
     async def _read(self) -> None:
@@ -344,7 +360,8 @@ class Reading:
             for moment, count in points_of(answer.body):
                 total[moment] += count
         at = max((at for _, at in answers), default=self.session.clock())
-        decoded = self.session.decoder.points(dict(sorted(total.items())), self._context(at))
+        counts = without_forgotten(dict(sorted(total.items())), self.session.forgotten_before.timestamp())
+        decoded = self.session.decoder.points(counts, self._context(at))
         await self._take(decoded, sum(len(answer.body) for answer, _ in answers))
         self.pages += len(answers) - 1
 

@@ -18,6 +18,7 @@ from sentry_connector.extraction.explain import Outlook, SlicePlan, explained, o
 from sentry_connector.extraction.incomplete import Incomplete
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.progress import Progress
+from sentry_connector.extraction.retention import forgotten_before
 from sentry_connector.extraction.ways import Choose, cheapest, pace_of
 from sentry_connector.reports import menus, windows
 from sentry_connector.reports.details import Details
@@ -255,6 +256,7 @@ def _reader(
         run_id=f"pull@{now:%Y%m%dT%H%M%SZ}",
         clock=house.now,
         progress=progress,
+        forgotten_before=forgotten_before(now, house.settings.retention),
         surveys=prepared.surveys,
         row_limit=limit,
     )

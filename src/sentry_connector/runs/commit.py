@@ -13,6 +13,7 @@ from sentry_connector.extraction.late import LATEST
 from sentry_connector.extraction.parts import SpoolFile
 from sentry_connector.extraction.prepare import Prepared
 from sentry_connector.extraction.read import Extraction
+from sentry_connector.extraction.retention import kept_since
 from sentry_connector.extraction.spool import SliceRecord
 from sentry_connector.reports import windows
 from sentry_connector.reports.details import AllAvailable, Details, SinceLastRun
@@ -22,13 +23,6 @@ from sentry_connector.store.records import DataSet
 
 ALWAYS = dt.datetime.max.replace(tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
-
-RETENTION_EDGE = dt.timedelta(hours=24)
-"""Days that begin so close to the end of Sentry's retention may be half gone already: they only gain rows."""
-
-SHORTEST_RETENTION = dt.timedelta(days=30)
-LONGEST_RETENTION = dt.timedelta(days=90)
-"""How long Sentry's plans keep errors: https://docs.sentry.io/security-legal-pii/security/data-retention-periods/."""
 
 
 def commit_of(
@@ -71,10 +65,11 @@ def commit_of(
     unread = unread_scopes(prepared, extraction)
     method = dataset.update_method
     days, whole = None, [record for record in extraction.records if record.scope_id not in unread]
+    kept = _kept_since(prepared, whole, present, retention)
     if method is UpdateMethod.PARTITION:
-        zone = dataset.details.timezone
-        edge = _edge(retention, present, zone) if retention else _edge_read(prepared, whole, present, zone)
-        days = _days(dataset, prepared, now=now, edge=max([edge, *_forgotten_days(whole, zone)]))
+        zone = windows.zone(dataset.details.timezone)
+        edges = [since.astimezone(zone).date() for since in kept.values()]
+        days = _days(dataset, prepared, now=now, edge=max([*edges, *_forgotten_days(whole, zone)]))
     files = [file for file in files if days is None or days.touches(file.day)]
     key = _with_host(dataset.key or report.key, prepared)
     ends = _ends(dataset.details, prepared, unread, latest)
@@ -94,7 +89,7 @@ def commit_of(
         | {full_name(scope, dataset.details): microseconds(ends[scope]) for scope in reconciled if scope in ends},
         days=days,
         read=[scope.rows for scope in prepared.scopes if scope.id not in unread] if incomplete else None,
-        forgotten=_forgotten(report, prepared, whole),
+        forgotten=_forgotten(report, prepared, whole, kept),
         skip_stored=method is UpdateMethod.APPEND and skip_stored,
         keep_when_empty=dataset.keep_when_empty,
         findings=findings,
@@ -163,42 +158,52 @@ def _lost(dataset: DataSet, prepared: Prepared, known: Collection[str], *, rows:
     return {}
 
 
-def _edge(retention: dt.timedelta, now: dt.datetime, timezone: str) -> dt.date:
-    """The last day of which Sentry may have forgotten a part."""
-    return (now - retention + RETENTION_EDGE).astimezone(windows.zone(timezone)).date()
+def _kept_since(
+    prepared: Prepared, records: Sequence[SliceRecord], now: dt.datetime, retention: dt.timedelta | None
+) -> dict[str, dt.datetime]:
+    """Scope id → since when Sentry keeps all that happened, for certain.
 
-
-def _edge_read(prepared: Prepared, records: Sequence[SliceRecord], now: dt.datetime, timezone: str) -> dt.date:
-    """The last day of which Sentry may have forgotten a part, where nobody has said how long it keeps events.
-
-    That depends on the plan of the organization. Every plan keeps 30 days, so that a younger day without rows is empty. What
-    lies before an organization's oldest row may just as well be forgotten as empty, and the oldest row's own day may be cut.
+    How long it does depends on the plan of the organization. What lies before an organization's oldest row may just as well be
+    forgotten as empty.
     """
     organization = {scope.id: (scope.url, scope.organization) for scope in prepared.scopes}
-    oldest = dict.fromkeys(organization.values(), _edge(SHORTEST_RETENTION, now, timezone))
+    oldest: dict[tuple[str, str | None], dt.datetime] = {}
     for record in records:
         if record.oldest is not None:
             one = organization[record.scope_id]
-            oldest[one] = min(oldest[one], record.oldest.astimezone(windows.zone(timezone)).date())
-    return max([_edge(LONGEST_RETENTION, now, timezone), *oldest.values()])
+            oldest[one] = min(record.oldest, oldest.get(one, record.oldest))
+    return {scope: kept_since(now, retention, oldest.get(one)) for scope, one in organization.items()}
 
 
-def _forgotten_days(records: Sequence[SliceRecord], timezone: str) -> list[dt.date]:
+def _forgotten_days(records: Sequence[SliceRecord], zone: dt.tzinfo) -> list[dt.date]:
     """The last days of which Sentry said that it keeps nothing any more."""
-    zone = windows.zone(timezone)
     return [(one.forgotten - _MICROSECOND).astimezone(zone).date() for one in records if one.forgotten is not None]
 
 
-def _forgotten(report: Report, prepared: Prepared, records: Sequence[SliceRecord]) -> list[Forgotten]:
-    """The rows of the scopes of which Sentry said that it keeps nothing so old any more."""
+def _forgotten(
+    report: Report, prepared: Prepared, records: Sequence[SliceRecord], kept: Mapping[str, dt.datetime]
+) -> list[Forgotten]:
+    """The rows within the dates that Sentry may keep no more: because it says so, or because they are so old."""
     if report.time_column is None:
         return []
-    marks = {scope.id: scope.rows for scope in prepared.scopes}
-    ends: dict[str, dt.datetime] = {}
+    ends = {
+        scope: min(kept[scope], window.end)
+        for scope, window in prepared.spans.items()
+        if window.start is not None and window.start < kept[scope]
+    }
     for one in records:
         if one.forgotten is not None:
             ends[one.scope_id] = max(one.forgotten, ends.get(one.scope_id, one.forgotten))
-    return [Forgotten(marks=marks[scope], column=report.time_column, before=end) for scope, end in ends.items()]
+    return [
+        Forgotten(
+            marks=scope.rows,
+            column=report.time_column,
+            since=prepared.spans[scope.id].start,
+            before=ends[scope.id],
+        )
+        for scope in prepared.scopes
+        if scope.id in ends
+    ]
 
 
 def _days(dataset: DataSet, prepared: Prepared, *, now: dt.datetime, edge: dt.date) -> Days:

@@ -207,7 +207,7 @@ class _Attempt:
             schema=spool.schema,
             now=work.instant,
             present=work.present,
-            retention=work.retention,
+            retention=work.house.settings.retention,
             skip_stored=isinstance(work.dataset.details.duration, SinceLastRun),
             known=gathering.marks.known,
             latest=self._latest(extraction),

@@ -15,6 +15,7 @@ from sentry_connector.extraction.parts import Layout
 from sentry_connector.extraction.prepare import Prepared, prepare
 from sentry_connector.extraction.read import Extraction, Reader
 from sentry_connector.extraction.reading import Session
+from sentry_connector.extraction.retention import forgotten_before
 from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.extraction.scopes import Memory
 from sentry_connector.extraction.spool import Spool
@@ -95,7 +96,7 @@ class Gathering:
             table=work.table,
             holding=work.holding,
             now=work.present,
-            retention=work.retention,
+            retention=work.house.settings.retention,
         )
         return await reconciler.reconcile(extraction, scopes)
 
@@ -195,6 +196,7 @@ class Gathering:
             run_id=self.work.run.id,
             clock=self.work.house.now,
             progress=self.work.progress,
+            forgotten_before=forgotten_before(self.work.present, self.work.house.settings.retention),
             surveys=prepared.surveys,
         )
 

@@ -19,11 +19,11 @@ from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
 from sentry_connector.extraction.parts import SpoolFile
 from sentry_connector.extraction.read import Extraction
 from sentry_connector.extraction.reading import Session
+from sentry_connector.extraction.retention import kept_since
 from sentry_connector.extraction.spool import SliceRecord
 from sentry_connector.extraction.vanished import gone
 from sentry_connector.reports.model import DELETED_AT, MOVED_TO, Vanishing
 from sentry_connector.reports.scopes import Scope
-from sentry_connector.runs.commit import LONGEST_RETENTION, RETENTION_EDGE, SHORTEST_RETENTION
 from sentry_connector.runs.lease import Holding
 
 
@@ -100,7 +100,7 @@ class Reconciler:
         """The rows of a scope that Sentry would still keep."""
         if self.session.report.time_column is None:
             raise ValueError(f"{self.session.report.slug} has no time to tell what Sentry still keeps")
-        oldest = min((record.oldest for record in records if record.oldest is not None), default=self.now)
+        oldest = min((record.oldest for record in records if record.oldest is not None), default=None)
         start = kept_since(self.now, self.retention, oldest)
         return Selection(marks=scope.rows, time=self.session.report.time_column, start=start)
 
@@ -128,13 +128,3 @@ class Reconciler:
             for field in batch.schema
         ]
         return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
-
-
-def kept_since(now: dt.datetime, retention: dt.timedelta | None, oldest: dt.datetime) -> dt.datetime:
-    """Since when Sentry keeps what happened, for certain.
-
-    Where nobody has said how long it does, every plan keeps 30 days, and what was read shows how far back this one reaches.
-    """
-    if retention is not None:
-        return now - retention + RETENTION_EDGE
-    return max(now - LONGEST_RETENTION + RETENTION_EDGE, min(now - SHORTEST_RETENTION + RETENTION_EDGE, oldest))

@@ -76,12 +76,6 @@ class Work:
         """The present, never before the run's instant."""
         return max(self.instant, self.house.now())
 
-    @property
-    def retention(self) -> dt.timedelta | None:
-        """How long Sentry keeps events, where somebody has said it."""
-        days = self.house.settings.retention_days
-        return None if days is None else dt.timedelta(days=days)
-
     def keep(self, **facts: Any) -> None:
         """Store facts of the run, unless another process has taken it over meanwhile.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sentry_connector.simulator.call import Answer, Call
+from sentry_connector.simulator.call import RETENTION, Answer, Call
 from sentry_connector.simulator.model import Project, between
 from sentry_connector.simulator.population import FILTER_REASONS
 from sentry_connector.simulator.refusals import Refusal, refuse
@@ -65,7 +65,9 @@ def project_series(project: Project, stat: str, buckets: Sequence[int], width: i
 
 
 def _series(call: Call, projects: Sequence[Project], stat: str, buckets: Sequence[int], width: int) -> Series:
-    read = buckets[-max(1, MOST_BUCKETS // max(1, len(projects))) :]
+    read = [one for one in buckets if one + width > call.now - RETENTION][
+        -max(1, MOST_BUCKETS // max(1, len(projects))) :
+    ]
     total: Counter[int] = Counter()
     for project in projects:
         total += project_series(project, stat, read, width)

@@ -93,6 +93,7 @@ class Weather:
         seed: what the choices follow from.
         rate: share of the requests that are struck.
         kinds: with what.
+        moving: share of the further pages before which rows arrive.
         refusals: part of a path → what all requests with it meet.
         drift: lets rows arrive.
     """
@@ -101,6 +102,7 @@ class Weather:
     ledger: Ledger
     rate: float = 0.0
     kinds: tuple[Fault, ...] = ()
+    moving: float = 0.0
     refusals: Mapping[str, Fault] = field(default_factory=dict)
     drift: Callable[[], None] = lambda: None
     _asked: dict[str, int] = field(default_factory=dict)
@@ -115,6 +117,8 @@ class Weather:
         random = Random(f"{self.seed}:{asked}:{target}")
         kinds = self._kinds(random, target) if self._streak.get(target, 0) < LONGEST_STREAK else ()
         self._streak[target] = self._streak.get(target, 0) + 1 if kinds else 0
+        if not kinds and "cursor=" in target and random.random() < self.moving:
+            return Fault.DRIFT
         return random.choice(kinds) if kinds else None
 
     def _kinds(self, random: Random, target: str) -> Sequence[Fault]:

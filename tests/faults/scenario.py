@@ -55,7 +55,7 @@ KINDS = (
     *(Kind(USERS, method) for method in (UPSERT, REPLACE)),
     *(Kind(TEAMS, method) for method in (REPLACE, APPEND)),
     Kind(TEAM_PROJECTS, UPSERT),
-    *(Kind(COUNTS, method, SINCE) for method in (UPSERT, PARTITION)),
+    *(Kind(COUNTS, method, SINCE) for method in (UPSERT, PARTITION, APPEND)),
     Kind(TEAM_COUNTS, UPSERT, SINCE),
     Kind(ALL_COUNTS, REPLACE, LAST_DAYS),
 )
@@ -75,6 +75,7 @@ class Round:
     Attributes:
         hours: that pass before it.
         events: that arrive before it, late by up to as many hours as the overlap reaches back.
+        moving: share of its further pages before which rows arrive.
         renamed: a project that gets another slug before it.
         restored: the store is put back afterwards to what it was before.
         flipped: a byte of what was staged is flipped afterwards.
@@ -86,6 +87,7 @@ class Round:
     changes: int
     rate: float
     kinds: tuple[Fault, ...]
+    moving: float = 0.0
     skew: float = 0.0
     strikes: tuple[Strike, ...] = ()
     refused: tuple[str, Fault] | None = None
@@ -168,6 +170,7 @@ def _round(random: Random, kind: Kind) -> Round:
         changes=random.randint(0, 4),
         rate=random.uniform(0.05, 0.35) if rough else random.choice([0.0, 0.0, 0.05]),
         kinds=tuple(random.sample(OF_ANSWERS, random.randint(3, len(OF_ANSWERS)))),
+        moving=random.choice([0.0, 0.4] if kind.report == ISSUES else [0.0, 0.0, 0.05, 0.3]),
         skew=random.choice([0.0, 0.0, 0.0, random.uniform(-MOST_SKEW, MOST_SKEW), random.uniform(0, FAR)]),
         strikes=_strikes(random),
         refused=(random.choice(PROJECTS), random.choice(OF_SCOPES))

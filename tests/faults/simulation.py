@@ -192,7 +192,7 @@ class Simulation:
             now=NOW,
             seed=scenario.seed,
             events=scenario.events,
-            issues=24,
+            issues=60 if scenario.report == ISSUES else 24,
             people=40 if scenario.report == USERS else 6,
             repositories=1,
             feedback=30,
@@ -288,7 +288,9 @@ class Simulation:
             refusals = {f"/{name}/": one.refused[1] for name in (project.slug, project.id)}
             refusals |= {f"project={project.id}": one.refused[1]}
             refusals |= {f"/acme/{team}/projects/": one.refused[1] for team in self.scenario.details.teams[:1]}
-        weather = Weather(f"{self.scenario.seed}:{number}", self.ledger, one.rate, one.kinds, refusals, self._drift)
+        weather = Weather(
+            f"{self.scenario.seed}:{number}", self.ledger, one.rate, one.kinds, one.moving, refusals, self._drift
+        )
         fate = Fate(self.ledger, one.strikes, lambda: self._overtake(number, one))
         if one.skew:
             self.ledger.note(Fault.CLOCK_AHEAD if one.skew > 0 else Fault.CLOCK_BEHIND, f"{one.skew:.0f} s")

@@ -192,6 +192,24 @@ async def test_append_of_counts_adds_only_buckets_that_are_over(app: HastyApp, w
     assert sum(truth[start] for start in starts[-2:]) == 12, "what came while runs went on is among them"  # type: ignore[index,misc]
 
 
+async def test_append_of_counts_goes_by_sentrys_clock(app: HastyApp, world: World) -> None:
+    """By a clock that is an hour ahead a bucket is over that fills up still."""
+    dataset = made(app, "append", shop(SinceLastRun(), stat="generated", resolution="1h"), "events-counts-project")
+    pass_time(app, world, HOUR / 2)
+    app.moment += HOUR
+    for _ in range(3):
+        await ran(app, dataset)
+        world.add_events("acme", "shop", 6)
+        pass_time(app, world, HOUR)
+    truth = Counter(event.time // 3600 * 3600 for event in world.project("acme", "shop").events)
+    rows = rows_of(app, dataset)
+    assert {row["timestamp_epoch"]: row["events"] for row in rows} == {
+        start: truth[start]  # type: ignore[index]
+        for start in (row["timestamp_epoch"] for row in rows)
+    }
+    assert max(row["timestamp_epoch"] for row in rows) == (world.time - 3600) // 3600 * 3600 - 3600  # type: ignore[type-var]
+
+
 async def test_an_events_entries_are_replaced_together(app: HastyApp, world: World) -> None:
     """Of an event that lost its last entries none of them stays."""
     dataset = made(app, "upsert", SHOP, "project-events-entries")

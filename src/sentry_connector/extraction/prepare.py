@@ -103,7 +103,7 @@ async def prepare(
             if one.named:
                 raise one.error
     spans = _spans(report, details, resolved.scopes, now=now, settle=settle, watermark=watermark)
-    if whole_buckets and report.shape is Shape.POINTS and isinstance(details.duration, SinceLastRun):
+    if whole_buckets and report.shape is Shape.POINTS:
         width = RESOLUTIONS[details.resolution or "1h"]
         spans = {scope: windows.whole_buckets(window, width) for scope, window in spans.items()}
     before = lookout.spans(report, details, resolved.scopes, spans) if lookout else {}

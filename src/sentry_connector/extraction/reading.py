@@ -20,9 +20,17 @@ from sentry_connector.extraction import lists, ways
 from sentry_connector.extraction.decode import Context, Decoded, Decoder
 from sentry_connector.extraction.journal import Note
 from sentry_connector.extraction.lists import Listing, Page
-from sentry_connector.extraction.plan import Alternative, Slice, context_values, host, request_for_item, within
+from sentry_connector.extraction.plan import (
+    RESOLUTIONS,
+    Alternative,
+    Slice,
+    context_values,
+    host,
+    request_for_item,
+    within,
+)
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.extraction.series import points_of, without_forgotten
+from sentry_connector.extraction.series import points_of, until, without_forgotten
 from sentry_connector.extraction.spool import SliceRecord, SliceWriter, Spool, keys_of
 from sentry_connector.extraction.survey import SETTLED, Span, Survey, differs, evenly, is_checkable, tiles
 from sentry_connector.reports.details import Details
@@ -54,6 +62,8 @@ class Session:
         clock: the present, UTC.
         progress: told of every page.
         forgotten_before: before when Sentry keeps nothing any more, as a rule.
+        settle: a bucket of counts is left out unless it was over so long before Sentry was asked, by Sentry's own clock; None
+            takes the bucket of now too.
         surveys: scope id → where its rows lie in time, for scopes of which that is known.
         row_limit: stop after this many rows in all; None reads everything.
         expected_rows: of all slices, by the surveys.
@@ -68,6 +78,7 @@ class Session:
     clock: Callable[[], dt.datetime]
     progress: Progress
     forgotten_before: dt.datetime
+    settle: dt.timedelta | None = None
     surveys: Mapping[str, Survey] = field(default_factory=dict)
     row_limit: int | None = None
     expected_rows: int = 0
@@ -361,6 +372,9 @@ class Reading:
                 total[moment] += count
         at = max((at for _, at in answers), default=self.session.clock())
         counts = without_forgotten(dict(sorted(total.items())), self.session.forgotten_before.timestamp())
+        if self.session.settle is not None and self.began is not None:
+            width = RESOLUTIONS[self.session.details.resolution or "1h"]
+            counts = until(counts, self.began - self.session.settle.total_seconds(), width)
         decoded = self.session.decoder.points(counts, self._context(at))
         await self._take(decoded, sum(len(answer.body) for answer, _ in answers))
         self.pages += len(answers) - 1

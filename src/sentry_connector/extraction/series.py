@@ -30,3 +30,8 @@ def without_forgotten(counts: Mapping[int, int], before: float) -> dict[int, int
         before: unix seconds before which nothing is kept any more.
     """
     return dict(dropwhile(lambda point: point[0] < before and not point[1], counts.items()))
+
+
+def until(counts: Mapping[int, int], end: float, width: int) -> dict[int, int]:
+    """The buckets of `width` seconds that are over at `end`, in unix seconds."""
+    return {moment: count for moment, count in counts.items() if moment + width <= end}

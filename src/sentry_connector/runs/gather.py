@@ -21,6 +21,7 @@ from sentry_connector.extraction.scopes import Memory
 from sentry_connector.extraction.spool import Spool
 from sentry_connector.extraction.ways import pace_of
 from sentry_connector.reports import windows
+from sentry_connector.reports.details import SinceLastRun
 from sentry_connector.runs import chain
 from sentry_connector.runs.commit import report_key, unread_scopes
 from sentry_connector.runs.late import LateEvents
@@ -114,11 +115,11 @@ class Gathering:
             work.details,
             self.client,
             now=work.instant,
-            settle=dt.timedelta(seconds=work.house.settings.settle),
+            settle=self._settle,
             watermark=self._watermark,
             lookout=self.late.lookout(),
             whole_days=work.dataset.update_method is UpdateMethod.PARTITION,
-            whole_buckets=work.dataset.update_method is UpdateMethod.APPEND,
+            whole_buckets=self._whole_buckets,
             surveys=self.spool.surveys or None,
             memory=memory,
         )
@@ -197,8 +198,19 @@ class Gathering:
             clock=self.work.house.now,
             progress=self.work.progress,
             forgotten_before=forgotten_before(self.work.present, self.work.house.settings.retention),
+            settle=self._settle if self._whole_buckets else None,
             surveys=prepared.surveys,
         )
+
+    @property
+    def _settle(self) -> dt.timedelta:
+        return dt.timedelta(seconds=self.work.house.settings.settle)
+
+    @property
+    def _whole_buckets(self) -> bool:
+        """Whether a bucket that is not over is left to the next run, since what Append has stored is never corrected."""
+        dataset = self.work.dataset
+        return dataset.update_method is UpdateMethod.APPEND and isinstance(dataset.details.duration, SinceLastRun)
 
     def _layout(self, prepared: Prepared) -> Layout:
         report, partitioned = self.work.report, self.work.dataset.update_method is UpdateMethod.PARTITION

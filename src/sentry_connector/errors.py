@@ -6,6 +6,7 @@ ConnectorError
 │   ├── UnknownName            usage.unknown_name     2   no such report, menu value, account, DataSet, file …
 │   ├── DetailsError           usage.details          2   a menu is missing, superfluous or holds a wrong value
 │   ├── DatesError             usage.dates            2   a date, a range or a zone is wrong
+│   ├── ScheduleError          usage.schedule         2   a schedule is none that can be kept
 │   ├── LossNotAccepted        usage.loss             2   the run would drop rows that the table holds
 │   └── SqlError               usage.sql              2   the SQL was refused
 ├── CredentialError
@@ -110,6 +111,13 @@ class DatesError(UsageError):
 
     name = "usage.dates"
     default_remedy = "Dates are YYYY-MM-DD; days back are whole numbers from 0 to 3650; the start is not after the end."
+
+
+class ScheduleError(UsageError):
+    """A schedule cannot be understood, or names no time that ever comes."""
+
+    name = "usage.schedule"
+    default_remedy = "`sentry-connector schedule show RULE` tries a schedule; `--help` lists the forms."
 
 
 class LossNotAccepted(UsageError):

@@ -24,6 +24,7 @@ COMMANDS = {
     "datasets": "Tables that stay up to date.",
     "runs": "What was run, and how it ended.",
     "query": "Read-only SQL over the DataSets.",
+    "schedule": "What a schedule means.",
     "settings": "The settings and where they come from.",
     "simulate": "Serve a simulated Sentry.",
     "demo": "All reports into DataSets, and a query over them.",

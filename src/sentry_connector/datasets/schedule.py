@@ -1,0 +1,401 @@
+"""When a DataSet runs: a rule in words becomes the instants that it means. Pure: the clock is an argument.
+
+```text
+manual                          never by itself
+every 5m                        equal steps, counted from midnight UTC: no change of clocks moves them
+every 15m 8-17                  within hours of the day; the end is exclusive, and 22-6 goes over midnight
+hourly, hourly 8-17             at each full hour
+daily 06:30,18:00               also `weekdays 06:30`, `weekly mon,thu 06:30`
+monthly 1,15 06:30              also `monthly last 06:30`, `monthly 2nd,4th sun 06:30`, `monthly last fri 06:30`
+jan,jul monthly 1 06:30         months stand in front; instead of times of day there may be `hourly 8-17` or `every 15m`
+cron: */5 * * * *               minute, hour, day of the month, month, day of the week
+```
+
+Times are of a zone. What happens at a fixed time that a change of clocks skips happens at the next minute that there is, and
+what happens at one that comes twice happens at the first; what happens every few minutes or hours goes on through both.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import heapq
+import re
+import zoneinfo
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn, TypeVar
+
+import msgspec
+from cron_descriptor import CasingTypeEnum, ExpressionDescriptor, Options
+from cronsim import CronSim, CronSimError
+
+from sentry_connector.errors import ScheduleError
+
+MANUAL = "manual"
+_HOUR, _HOURS, _LONGEST_MONTH = 60, 24, 31
+MOST_STEP = _HOURS * _HOUR
+"""The longest step in minutes: what is rarer has a day."""
+
+EXAMPLES = (
+    "`manual`, `every 15m`, `hourly 8-17`, `daily 06:30`, `weekly mon,thu 06:30`, `monthly last 06:30`, `cron: …`"
+)
+
+_MINUTE = dt.timedelta(minutes=1)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_ORDINALS = {"1st": "1", "2nd": "2", "3rd": "3", "4th": "4", "5th": "5", "last": "L"}
+_CRON_FIELDS = 5
+
+Value = TypeVar("Value")
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule means.
+
+    Attributes:
+        rule: the rule, in its one spelling.
+        words: for people, without the zone.
+        crons: it is time whenever one of these expressions matches.
+        step: minutes between two times; 0 where the expressions say when.
+    """
+
+    rule: str
+    words: str
+    crons: tuple[str, ...] = ()
+    step: int = 0
+
+    @property
+    def is_manual(self) -> bool:
+        """Whether it never is time."""
+        return not self.crons and not self.step
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """An instant at which it is time.
+
+    Attributes:
+        at: UTC.
+        note: what a change of clocks does to it; None as a rule.
+    """
+
+    at: dt.datetime
+    note: str | None = None
+
+
+class _When(msgspec.Struct, frozen=True):
+    """The times of a day: fields for minute and hour, in words."""
+
+    fields: tuple[str, ...]
+    words: str
+
+
+class _Days(msgspec.Struct, frozen=True):
+    """The days: fields for the day of the month and of the week, in words."""
+
+    words: str
+    of_month: str = "*"
+    of_week: str = "*"
+
+
+# ---- from the rule
+
+
+def parse(rule: str) -> Schedule:
+    """The schedule that a rule means.
+
+    Raises:
+        ScheduleError: it is none; the message says which part, the remedy how rules look.
+    """
+    text = " ".join(rule.split())
+    if text.casefold().startswith("cron:"):
+        return _of_cron(text[len("cron:") :].strip())
+    words = text.casefold().split()
+    if words == [MANUAL]:
+        return Schedule(rule=MANUAL, words="never by itself")
+    months, rest = _months(words)
+    if not rest:
+        raise ScheduleError("The schedule is empty.", remedy=f"Schedules look like {EXAMPLES}.")
+    step = _step_of(rest) if not months else None
+    if step is not None:
+        return Schedule(rule=" ".join(rest), words=f"every {_duration(step)}, counted from midnight UTC", step=step)
+    days, when = _days_and_times(rest)
+    crons = tuple(f"{time} {days.of_month} {months or '*'} {days.of_week}" for time in when.fields)
+    if not all(map(_ever_comes, crons)):
+        raise ScheduleError(f"No day is ever that of `{' '.join(words)}`.", remedy="Choose days that the months have.")
+    in_months = f" in {_listed([_MONTHS[int(one) - 1] for one in months.split(',')])}" if months else ""
+    return Schedule(rule=" ".join(words), words=f"{days.words}{in_months}, {when.words}", crons=crons)
+
+
+def _days_and_times(words: Sequence[str]) -> tuple[_Days, _When]:
+    kind, rest = words[0], list(words[1:])
+    if kind in {"every", "hourly"}:
+        return _Days("every day"), _when(words)
+    if kind == "daily":
+        return _Days("every day"), _when(rest, after=kind)
+    if kind == "weekdays":
+        return _Days("Monday to Friday", of_week="1-5"), _when(rest, after=kind)
+    if kind == "weekly":
+        return _weekly(_first(rest, "weekly", "days of the week, such as `weekly mon,thu 06:30`")), _when(
+            rest, after=kind
+        )
+    if kind == "monthly":
+        return _monthly(rest), _when(rest, after=kind)
+    raise ScheduleError(f"A schedule does not begin with {kind!r}.", remedy=f"Schedules look like {EXAMPLES}.")
+
+
+def _months(words: list[str]) -> tuple[str, list[str]]:
+    """The months in front, as numbers, and what follows them."""
+    if not words or any(_named(one, _MONTHS) is None for one in words[0].split(",")):
+        return "", words
+    return _numbers(words[0].split(","), lambda one: (_named(one, _MONTHS) or 0) + 1), words[1:]
+
+
+def _weekly(days: str) -> _Days:
+    numbers = sorted({_day_of_the_week(one) for one in days.split(",")})
+    names = _listed([_DAYS[one] for one in numbers])
+    return _Days(f"every {names}", of_week=",".join(str(one + 1) for one in numbers))
+
+
+def _monthly(rest: list[str]) -> _Days:
+    """Takes the days off the front of the words."""
+    given = _first(rest, "monthly", "days of the month, such as `monthly 1,15 06:30` or `monthly 2nd sun 06:30`")
+    days = given.split(",")
+    if rest and all(one in _ORDINALS for one in days) and _named(rest[0].split(",")[0], _DAYS) is not None:
+        weekdays = [_day_of_the_week(one) for one in rest.pop(0).split(",")]
+        names = _listed([_DAYS[one] for one in weekdays])
+        chosen = [f"{weekday + 1}{_nth(one)}" for weekday in weekdays for one in days]
+        return _Days(f"the {_listed(days)} {names} of the month", of_week=",".join(chosen))
+    numbers = sorted({_day_of_the_month(one) for one in days if one != "last"})
+    shown = [*map(_ordinal, numbers), *(["last"] if "last" in days else [])]
+    fields = [*map(str, numbers), *(["L"] if "last" in days else [])]
+    return _Days(f"the {_listed(shown)} day of the month", of_month=",".join(fields))
+
+
+def _nth(ordinal: str) -> str:
+    number = _ORDINALS[ordinal]
+    return number if number == "L" else f"#{number}"
+
+
+def _when(words: Sequence[str], *, after: str = "") -> _When:
+    """The times of a day."""
+    if not words:
+        raise ScheduleError(f"`{after}` lacks a time of day.", remedy="End it with one, or several: 06:30,18:00.")
+    if words[0] == "hourly":
+        hours, within = _hours(words[1:])
+        return _When((f"0 {hours}",), f"at each full hour{within}")
+    if words[0] == "every":
+        return _repeated(words)
+    if len(words) > 1:
+        _superfluous(words[1:])
+    times = sorted({_time_of_day(one) for one in words[0].split(",")})
+    return _When(
+        tuple(f"{minute} {hour}" for hour, minute in times),
+        f"at {_listed([f'{hour:02}:{minute:02}' for hour, minute in times])}",
+    )
+
+
+def _repeated(words: Sequence[str]) -> _When:
+    """`every 15m 8-17`: within an hour, or from hour to hour, so that each day has the same times."""
+    step = _minutes(words)
+    hours, within = _hours(words[2:])
+    text = f"every {_duration(step)}{within}"
+    if step < _HOUR and _HOUR % step == 0:
+        return _When((f"*/{step} {hours}",), text)
+    chosen = _hours_of(hours)
+    if step % _HOUR == 0 and (_HOURS % (step // _HOUR) == 0 or len(chosen) < _HOURS):
+        return _When((f"0 {','.join(map(str, chosen[:: step // _HOUR]))}",), text)
+    raise ScheduleError(
+        f"`every {words[1]}` does not divide the hour or the day into equal parts.",
+        remedy="On certain days or hours choose a step such as 5m, 15m, 20m, 30m, 1h, 2h or 6h; alone, `every` takes any.",
+    )
+
+
+def _step_of(words: Sequence[str]) -> int | None:
+    """Minutes between two times, for `every` alone."""
+    kind, *rest = words
+    return _minutes(words) if kind == "every" and len(rest) <= 1 else None
+
+
+def _minutes(words: Sequence[str]) -> int:
+    match = re.fullmatch(r"(\d{1,5})(m|h)", words[1]) if len(words) > 1 else None
+    minutes = int(match[1]) * (_HOUR if match[2] == "h" else 1) if match else 0
+    if not 1 <= minutes <= MOST_STEP:
+        raise ScheduleError(
+            f"`{' '.join(words[:2])}` names no step.",
+            remedy="Write `every 1m` up to `every 24h`; what is rarer has a day.",
+        )
+    return minutes
+
+
+def _hours(words: Sequence[str]) -> tuple[str, str]:
+    """The hours of a window such as 8-17, as a field, and in words. Its end is exclusive."""
+    if not words:
+        return "*", ""
+    match = re.fullmatch(r"(\d{1,2})-(\d{1,2})", words[0])
+    if len(words) > 1 or not match or int(match[1]) >= _HOURS or int(match[2]) > _HOURS:
+        _superfluous(words)
+    first, end = int(match[1]), int(match[2]) % _HOURS
+    hours = [(first + number) % _HOURS for number in range((end - first) % _HOURS or _HOURS)]
+    return ",".join(map(str, hours)), f" from {first:02}:00 to before {end:02}:00"
+
+
+def _hours_of(field: str) -> list[int]:
+    return list(range(_HOURS)) if field == "*" else [int(one) for one in field.split(",")]
+
+
+def _time_of_day(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,2}):([0-5]\d)", text)
+    if not match or int(match[1]) >= _HOURS:
+        raise ScheduleError(f"{text!r} is no time of day.", remedy="Times are written from 00:00 to 23:59.")
+    return int(match[1]), int(match[2])
+
+
+def _day_of_the_month(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _LONGEST_MONTH:
+        raise ScheduleError(
+            f"{text!r} is no day of the month.",
+            remedy="Days are 1 to 31 or `last`, or `1st` to `5th` or `last` with a day of the week: `monthly 2nd sun 06:30`.",
+        )
+    return int(text)
+
+
+def _day_of_the_week(text: str) -> int:
+    number = _named(text, _DAYS)
+    if number is None:
+        raise ScheduleError(f"{text!r} is no day of the week.", remedy="Days are mon, tue, wed, thu, fri, sat and sun.")
+    return number
+
+
+def _named(text: str, names: Sequence[str]) -> int | None:
+    """Which of the names is meant, by three letters of it or all."""
+    spellings = ((name[:3].casefold(), name.casefold()) for name in names)
+    return next((number for number, both in enumerate(spellings) if text in both), None)
+
+
+def _first(rest: list[str], kind: str, what: str) -> str:
+    if not rest:
+        raise ScheduleError(f"`{kind}` lacks {what}.")
+    return rest.pop(0)
+
+
+def _superfluous(words: Sequence[str]) -> NoReturn:
+    raise ScheduleError(
+        f"A schedule has no place for {' '.join(words)!r}.",
+        remedy="Hours are a window such as 8-17, the end exclusive; times of day are joined by commas: 06:30,18:00.",
+    )
+
+
+def _numbers(values: Sequence[str], number: Callable[[str], int]) -> str:
+    return ",".join(map(str, sorted({number(one) for one in values})))
+
+
+def _of_cron(expression: str) -> Schedule:
+    fields = expression.upper().split()
+    if len(fields) != _CRON_FIELDS:
+        raise ScheduleError(
+            f"A cron expression has five fields, and {expression!r} has {len(fields)}.",
+            remedy="Write minute, hour, day of the month, month, day of the week: `cron: 30 6 * * MON-FRI`.",
+        )
+    cron = " ".join(fields)
+    try:
+        CronSim(cron, _EPOCH)
+    except CronSimError as error:
+        raise ScheduleError(
+            f"{expression!r} is no cron expression: {error}.", remedy="For instance `cron: 30 6 * * MON-FRI`."
+        ) from None
+    if not _ever_comes(cron):
+        raise ScheduleError(f"The time of {expression!r} never comes.")
+    options = Options()
+    options.casing_type, options.use_24hour_time_format = CasingTypeEnum.Sentence, True
+    return Schedule(rule=f"cron: {cron}", words=ExpressionDescriptor(cron, options).get_description(), crons=(cron,))
+
+
+def _ever_comes(cron: str) -> bool:
+    """Whether there is such a day: there is no 30 February."""
+    try:
+        return next(CronSim(cron, _EPOCH), None) is not None
+    except CronSimError:
+        return False
+
+
+# ---- to the instants
+
+
+def slots(schedule: Schedule, zone: zoneinfo.ZoneInfo, after: dt.datetime) -> Iterator[Slot]:
+    """The instants after another at which it is time, in order, without end as a rule; none for a manual schedule."""
+    instants = _steps(schedule.step, after) if schedule.step else _matches(schedule.crons, zone, after)
+    for at in instants:
+        yield Slot(at, _note(schedule, zone, at))
+
+
+def between(schedule: Schedule, zone: zoneinfo.ZoneInfo, after: dt.datetime, until: dt.datetime) -> list[dt.datetime]:
+    """The instants after one and up to another at which it is time: all that are to be accounted for."""
+    found = []
+    for at in _steps(schedule.step, after) if schedule.step else _matches(schedule.crons, zone, after):
+        if at > until:
+            break
+        found.append(at)
+    return found
+
+
+def _steps(minutes: int, after: dt.datetime) -> Iterator[dt.datetime]:
+    step = dt.timedelta(minutes=minutes)
+    at = after.astimezone(dt.UTC)
+    at -= (at - _EPOCH) % step
+    while True:
+        at += step
+        yield at
+
+
+def _matches(crons: Sequence[str], zone: zoneinfo.ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
+    """The instants of all expressions, each once."""
+    local = after.astimezone(zone)
+    last = None
+    for at in heapq.merge(*(_in_utc(CronSim(cron, local)) for cron in crons)):
+        if at != last:
+            yield at
+        last = at
+
+
+def _in_utc(matches: Iterator[dt.datetime]) -> Iterator[dt.datetime]:
+    for match in matches:
+        yield match.astimezone(dt.UTC)
+
+
+def _note(schedule: Schedule, zone: zoneinfo.ZoneInfo, at: dt.datetime) -> str | None:
+    """What a change of clocks does to the slot."""
+    local = at.astimezone(zone)
+    naive = local.replace(tzinfo=None, fold=0)
+    if local.fold:
+        return f"{naive:%H:%M} comes twice; this is the second"
+    if local.utcoffset() != local.replace(fold=1).utcoffset():
+        return f"{naive:%H:%M} comes twice; this is the first"
+    if schedule.step or any(_is_match(cron, naive) for cron in schedule.crons):
+        return None
+    skipped = (at - _MINUTE).astimezone(zone).replace(tzinfo=None, fold=0)
+    wanted = min(next(CronSim(cron, skipped)) for cron in schedule.crons)
+    return f"the clocks skip {wanted:%H:%M}; this is the next minute that there is"
+
+
+def _is_match(cron: str, naive: dt.datetime) -> bool:
+    return next(CronSim(cron, naive - _MINUTE)) == naive
+
+
+# ---- in words
+
+
+def _duration(minutes: int) -> str:
+    number, unit = (minutes // 60, "hour") if minutes % 60 == 0 else (minutes, "minute")
+    return unit if number == 1 else f"{number} {unit}s"
+
+
+def _listed(items: Sequence[str]) -> str:
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

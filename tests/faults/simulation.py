@@ -178,6 +178,8 @@ class Simulation:
         self._began_with = Known(self.world.time)
         self._known: dict[str, Known] = {}
         self._ever: set[Key] = set()
+        self._absent: dict[Key, float] = {}
+        """Thing → when it was last seen to be gone; it may have come back."""
         self._had: set[Key] = set()
         if scenario.report in {TEAMS, TEAM_PROJECTS}:
             for _ in range(4):
@@ -363,8 +365,13 @@ class Simulation:
 
     def _turn_over(self) -> None:
         """Teams and their projects come and go, where they are what is read."""
-        if self.scenario.report not in {TEAMS, TEAM_PROJECTS}:
-            return
+        if self.scenario.report in {TEAMS, TEAM_PROJECTS}:
+            before = self._known_now().things
+            self._found_and_dissolve()
+            gone = before.keys() - self._known_now().things.keys()
+            self._absent |= dict.fromkeys(gone, self.world.time)
+
+    def _found_and_dissolve(self) -> None:
         organization = self.world.organization("acme")
         young = [team for team in organization.teams if "-young-" in team.slug]
         if len(young) > 2 and self.random.random() < 0.6:
@@ -535,7 +542,8 @@ class Simulation:
             return
         start, end = self._bounds(run)
         there, still = self._keys(rows), self._known_now().things
-        missing = {key for key, at in known.things.items() if start <= at < end and key in still} - there
+        gone = {key for key, at in self._absent.items() if at >= known.time} | (known.things.keys() - still.keys())
+        missing = {key for key, at in known.things.items() if start <= at < end} - gone - there
         if missing:
             self._differs(f"{name}: COMPLETE, and {len(missing)} rows are missing, such as {min(missing)}")
         times = self._times(rows)

@@ -23,6 +23,8 @@ from sentry_connector.store.turns import lease_name
 from tests.cli.shell import Shell
 
 ENTRIES = ("pull", "project-events-entries", "--organization", "acme", "--project", "*", "--output")
+PATIENCE = 80.0
+"""Seconds within which a pull ends that takes ten at most."""
 
 
 @pytest.fixture
@@ -42,13 +44,19 @@ def person(shell: Shell, limited: Simulation) -> Shell:
 
 
 def summary(process: subprocess.Popen[bytes]) -> Any:
-    output, said = process.communicate()
-    assert process.returncode == 0, said
+    """What a pull said at its end; where it does not end, what it was doing."""
+    try:
+        output, said = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        output, said = process.communicate()
+    assert process.returncode == 0, said.decode()
     return json.loads(output)
 
 
 def begun(person: Shell, name: str) -> subprocess.Popen[bytes]:
-    return person.process(*ENTRIES, f"{person.home}/{name}.jsonl", "--json", stdout=PIPE, stderr=PIPE)
+    shell = person.with_env(PYTHONFAULTHANDLER="1")
+    return shell.process(*ENTRIES, f"{person.home}/{name}.jsonl", "--json", stdout=PIPE, stderr=PIPE)
 
 
 def who_asks(person: Shell) -> str:

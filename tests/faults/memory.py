@@ -63,6 +63,9 @@ class MemoryTable:
     def epoch(self) -> int:
         return self.state.epoch
 
+    def highest_epoch(self) -> int:
+        return max([self.epoch(), *(epoch for epoch, _ in self._staged())])
+
     def watermarks(self) -> dict[str, int]:
         return {scope: mark for scope, mark in self.state.watermarks.items() if mark != NO_WATERMARK}
 
@@ -119,11 +122,14 @@ class MemoryTable:
 
     def sweep(self, epoch_now: int) -> None:
         """Rows were taken at the commit, so that no staged file of an earlier run is needed."""
-        root = Path(self.root)
-        for path in [path for path in root.rglob("*") if path.is_file()]:
-            match = _EPOCH_OF_FILE.fullmatch(str(path.relative_to(root)))
-            if match and int(match[1] or match[2]) < epoch_now:
+        for epoch, path in self._staged():
+            if epoch < epoch_now:
                 path.unlink()
+
+    def _staged(self) -> list[tuple[int, Path]]:
+        root = Path(self.root)
+        found = [(_EPOCH_OF_FILE.fullmatch(str(path.relative_to(root))), path) for path in root.rglob("*")]
+        return [(int(match[1] or match[2]), path) for match, path in found if match and path.is_file()]
 
     def maintain(self, *, now: dt.datetime, keep_versions: int = 10) -> None:
         self.sweep(self.state.epoch + 1)

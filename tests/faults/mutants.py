@@ -288,6 +288,12 @@ MUTANTS = (
     Mutant("a loop is the end", ((Walk, "next", _loop_is_the_end),)),
     Mutant("epochs of the store alone", ((DataSets, "next_epoch", _of_the_store_alone),)),
     Mutant(
+        "a forgotten run's answers are a new one's",
+        ((Delta, "highest_epoch", lambda _: Delta.epoch),),
+        delta=True,
+        where=lambda scenario: any(one.restored for one in scenario.rounds),
+    ),
+    Mutant(
         "lease not looked at before the commit", ((Holding, "aside", _without_a_look_at_the_lease),), where=_overtaken
     ),
     Mutant("a lost lease is kept", ((Leases, "renew", _lost_and_kept),), where=_overtaken),

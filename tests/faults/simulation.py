@@ -48,7 +48,18 @@ from tests.faults.line import Line, Weather, server_of
 from tests.faults.memory import MemoryTable
 from tests.faults.process import Fate, Killed, Process, ProcessClock, Time, passing_journals
 from tests.faults.scenario import PROJECTS, REPLACE, Round, Scenario, scenario_of
-from tests.faults.subjects import BUCKET, FEEDBACK, ISSUES, SUBJECTS, TEAM_PROJECTS, TEAMS, USERS, Key, by_bucket
+from tests.faults.subjects import (
+    BUCKET,
+    COUNTS,
+    FEEDBACK,
+    ISSUES,
+    SUBJECTS,
+    TEAM_PROJECTS,
+    TEAMS,
+    USERS,
+    Key,
+    by_bucket,
+)
 from tests.parts import NOW
 from tests.virtual_time import run as in_virtual_time
 
@@ -350,7 +361,11 @@ class Simulation:
     # ---- what changes
 
     def _arrive(self, count: int, late: float) -> None:
-        """Events, late by up to so many seconds, some of people who were never seen before."""
+        """Events, late by up to so many seconds, some of people who were never seen before.
+
+        A count that is appended is never corrected: there nothing is late.
+        """
+        late = 0.0 if self.scenario.report == COUNTS and self.scenario.method is UpdateMethod.APPEND else late
         for _ in range(count):
             project = subjects.project(self.world, self.random.choice(PROJECTS))
             start = self.world.time - 59 - late * self.random.random()

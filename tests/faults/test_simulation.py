@@ -14,9 +14,9 @@ from tests.faults.__main__ import played, report
 from tests.faults.kinds import Fault
 from tests.faults.mutants import MUTANTS, made
 from tests.faults.process import Strike
-from tests.faults.scenario import UPSERT, Round, scenario_of
+from tests.faults.scenario import REPLACE, UPSERT, Round, scenario_of
 from tests.faults.simulation import Ground, Result, ground, play
-from tests.faults.subjects import EVENTS
+from tests.faults.subjects import EVENTS, TEAMS
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 INCREMENTAL = Details(organizations=("acme",), projects=(ALL,), duration=SinceLastRun())
@@ -67,6 +67,21 @@ def test_a_run_that_is_gone_on_with_saw_no_more_than_its_first_attempt(place: Gr
     assert play(0, place, scenario=scenario).differences == []
     with made(BY_NAME["watermark by a clock that is ahead"]):
         assert play(0, place, scenario=scenario).differences
+
+
+def test_a_new_run_does_not_go_on_with_what_a_forgotten_one_read(place: Ground) -> None:
+    """The store was restored to before that run: what it had read is old, and the next run has its number."""
+    forgotten = Strike(Fault.KILLED_AFTER_MANIFEST, "manifest written", 2)
+    rounds = (
+        Round(hours=1.6, events=14, changes=4, rate=0.0, kinds=(), strikes=(forgotten,), restored=True),
+        Round(hours=3.6, events=23, changes=8, rate=0.0, kinds=()),
+    )
+    details = Details(organizations=("acme",))
+    # the names of attempts are drawn by lot: under this seed the new run's comes after the old one's
+    scenario = dataclasses.replace(scenario_of(1), report=TEAMS, method=REPLACE, details=details, rounds=rounds)
+    assert play(1, place, delta=True, scenario=scenario).differences == []
+    with made(BY_NAME["a forgotten run's answers are a new one's"]):
+        assert play(1, place, delta=True, scenario=scenario).differences
 
 
 @pytest.mark.parametrize("seed", [9, 10, 27])

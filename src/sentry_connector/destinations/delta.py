@@ -76,6 +76,14 @@ class Delta:
         """The highest epoch that was committed; 0 for none."""
         return self.log.epoch(self.log.open())
 
+    def highest_epoch(self) -> int:
+        """The highest epoch that was committed, or that anything is staged for; 0 for none.
+
+        A store that was restored to before a run began may not know of it: no other run must go on with what it staged.
+        """
+        staged = map(delta_maintenance.epoch_of, self.log.folder.listing(delta_maintenance.SPOOL))
+        return max([self.epoch(), *(epoch for epoch in staged if epoch is not None)])
+
     def watermarks(self) -> dict[str, int]:
         """Scope id → end of its last committed window, in microseconds since 1970 UTC, for the scopes that have one."""
         table = self.log.open()

@@ -26,6 +26,9 @@ LONGEST_LOG = 20
 
 COMPACT = "compact"
 
+SPOOL = "_spool"
+"""The folder of what runs keep until they commit, below the table's root."""
+
 _STAGED = re.compile(r"(?:_day=[^/]+/)?e(\d{8,})[/-][^/]+\.parquet|_spool/(\d{8,})/[^/]+")
 
 

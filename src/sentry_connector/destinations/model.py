@@ -163,6 +163,9 @@ class Table(Protocol):
     def epoch(self) -> int:
         """The highest epoch that was committed; 0 for none."""
 
+    def highest_epoch(self) -> int:
+        """The highest epoch that was committed or staged for; 0 for none. What is staged belongs to the run that staged it."""
+
     def watermarks(self) -> dict[str, int]:
         """Scope id → end of its last committed window, in microseconds since 1970 UTC, for the scopes that have one."""
 

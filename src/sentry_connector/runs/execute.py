@@ -133,7 +133,8 @@ class _Attempt:
         edited = run.started_at is not None and work.dataset.updated_at > run.started_at
         fresh = run.epoch is None or (edited and work.table.committed(run.epoch) is None)
         if fresh:
-            epoch = work.house.store.datasets.next_epoch(run.dataset_id, work.table.epoch())
+            highest = await work.holding.aside(work.table.highest_epoch)
+            epoch = work.house.store.datasets.next_epoch(run.dataset_id, highest)
             work.run = msgspec.structs.replace(run, epoch=epoch, started_at=now)
         work.keep(state=RunState.RUNNING)
         work.log.info("run begins", dataset=work.dataset.name, report=work.dataset.report, epoch=work.epoch)

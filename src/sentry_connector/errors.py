@@ -39,6 +39,7 @@ ConnectorError
 │   └── LeaseLost              store.locked          50   retry; another process has taken over what this one was doing
 ├── StoreUnusable              store.unusable        51
 │   └── VaultUnusable          vault.unusable        51
+├── OutOfResources             system.exhausted       1   retry; the process may open no more files, or have no more memory
 └── Cancelled                  run.cancelled         60
 ```
 
@@ -355,6 +356,29 @@ class VaultUnusable(StoreUnusable):
 
     name = "vault.unusable"
     default_remedy = "Give the key that the tokens were stored with, or replace the account's token."
+
+
+class OutOfResources(ConnectorError):
+    """The system gives this process no more memory, or lets it open no more files."""
+
+    name = "system.exhausted"
+    retryable = True
+    default_remedy = "Run fewer things at once, or raise the process's limits (`ulimit -n` for open files)."
+
+
+def of_the_system(error: BaseException) -> ConnectorError | None:
+    """An error of the system, or of a library that gave up, in our words; None where it is another.
+
+    Libraries that are written in Rust give up by a panic, which is no `Exception` and whose class cannot be imported.
+    """
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _NO_MORE):
+        return OutOfResources(f"The system gives this process no more: {str(error) or 'out of memory'}.")
+    if type(error).__module__ == "pyo3_runtime":
+        return DestinationRefused(f"The library that keeps the tables gave up: {' '.join(str(error).split())}")
+    return None
+
+
+_NO_MORE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 class Cancelled(ConnectorError):

@@ -97,6 +97,16 @@ def test_a_field_that_is_left_out_is_no_drift() -> None:
     assert rows(PLAIN | {"noise": [1, 2], "user": {"name": "x"}})[0]["_extra"] is None
 
 
+def test_of_a_key_that_comes_twice_the_last_value_counts_as_in_every_reader() -> None:
+    """In the fast way and in the lenient one, in an item and in what is kept as JSON."""
+    twice = b'{"id": "0", "id": "1", "dateCreated": "2026-03-10T11:00:00Z", "projectID": "7", "score": 1, "score": 2'
+    for rest in (b"}", b', "novel": 1, "novel": {"a": 1, "a": 2}}'):
+        decoder = Decoder(THINGS)
+        for _ in range(2):
+            (row,) = batch_of(decoder, b"[" + twice + rest + b"]", context()).to_pylist()
+            assert (row["id"], row["score"]) == ("1", 2)
+
+
 def test_rows_outside_the_window_are_dropped() -> None:
     start, end = dt.datetime(2026, 3, 10, 11, tzinfo=dt.UTC), dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
     times = ["10:59:59.999999", "11:00:00", "11:59:59.999999", "12:00:00"]

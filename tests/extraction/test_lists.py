@@ -182,6 +182,18 @@ def test_an_item_that_jumps_over_the_place_of_reading_is_read_at_the_end() -> No
     assert "i0" not in read(server, (None, at(1e6)), steady=True).members, "the list did move"
 
 
+def test_an_item_that_jumps_by_a_late_event_is_read_at_the_end() -> None:
+    """It comes to stand among those of an hour ago, which were read already."""
+
+    def between(server: Moving, number: int) -> None:
+        if number == 2:
+            server.items.remove((0.0, "i0"))
+            server.items.append((1e6 - 3600, "i0"))
+
+    server = Moving(some(30), "keys", between=between)
+    assert "i0" in read(server, (None, at(1e6)), steady=False).members
+
+
 def test_a_window_that_is_long_past_is_not_looked_at_again() -> None:
     server = Moving(some(30), "keys")
     read(server, (at(0), at(1000)), steady=False)

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from sentry_connector.cli.output import note, print_error
-from sentry_connector.errors import EXIT_UNEXPECTED, ConnectorError, UsageError
+from sentry_connector.errors import ConnectorError, UsageError, of_the_system
 
 INTERRUPTED = 128 + 2
 TERMINATED = 128 + 15
@@ -48,9 +48,13 @@ def reporting(work: Callable[[], Any], *, as_json: bool) -> int:
             return UsageError.exit_code
         except (typer.Abort, KeyboardInterrupt):
             code = INTERRUPTED
-        except Exception as error:  # noqa: BLE001  # a defect of ours; the traceback goes to the log
-            print_error(_unexpected(error).as_dict(), as_json=as_json)
-            return EXIT_UNEXPECTED
+        except BaseException as error:
+            known = of_the_system(error)
+            if known is None and not isinstance(error, Exception):
+                raise
+            told = known or _unexpected(error)  # a defect of ours; the traceback goes to the log
+            print_error(told.as_dict(), as_json=as_json)
+            return told.exit_code
         if code == INTERRUPTED:
             note(
                 "Stopped; what was finished is kept." if stop.by_sigterm else "Interrupted; what was finished is kept."
@@ -76,13 +80,13 @@ def _usage(error: typer.TyperException) -> UsageError:
     return UsageError(error.format_message(), remedy=remedy)
 
 
-def _unexpected(error: Exception) -> ConnectorError:
+def _unexpected(error: BaseException) -> ConnectorError:
     place = _logged(error)
     where = f"The traceback is in {place}." if place else "The traceback could not be written."
     return ConnectorError(f"{type(error).__name__}. {where}", remedy="Please report this with that file.")
 
 
-def _logged(error: Exception) -> Path | None:
+def _logged(error: BaseException) -> Path | None:
     """Where the traceback was written, without secrets; None where that failed too."""
     # Imported here, where they are needed once in a blue moon, so that the command line starts fast.
     from sentry_connector.redact import Redactor  # noqa: PLC0415

@@ -22,6 +22,7 @@ from sentry_connector.errors import (
     TableChanged,
     TokenRejected,
     UnknownName,
+    of_the_system,
 )
 from sentry_connector.extraction.prepare import Prepared
 from sentry_connector.extraction.progress import Progress
@@ -111,9 +112,11 @@ class _Attempt:
             outcome = self._failed(error)
         except OSError as error:
             outcome = self._failed(_as_disk_error(error))
-        except Exception as error:  # a defect of ours: the run must still have an end that says so
-            self.work.log.exception("unexpected")
-            outcome = Outcome(verdict=Verdict.FAILED, error=ConnectorError(f"{type(error).__name__}: {error}"))
+        except BaseException as error:
+            known = of_the_system(error)
+            if known is None and not isinstance(error, Exception):
+                raise
+            outcome = self._failed(known) if known else self._failed_unexpectedly(error)
         self._store_end(outcome)
         if outcome.committed is None and self.work.run.epoch is not None:
             await self._sweep(before=self.work.epoch + 1)
@@ -250,6 +253,11 @@ class _Attempt:
             return (f"The table was not tidied up after the commit; the next run will try again: {error}",)
         return ()
 
+    def _failed_unexpectedly(self, error: BaseException) -> Outcome:
+        """A defect of ours: the run must still have an end that says so."""
+        self.work.log.error("unexpected", exc_info=error)
+        return Outcome(verdict=Verdict.FAILED, error=ConnectorError(f"{type(error).__name__}: {error}"))
+
     def _failed(self, error: ConnectorError) -> Outcome:
         self.work.log.error("run failed", error=error.name, message=error.message, remedy=error.remedy)
         if isinstance(error, TokenRejected | AccessDenied):
@@ -296,4 +304,4 @@ def _dropped(lines: Lines) -> tuple[str, ...]:
 def _as_disk_error(error: OSError) -> ConnectorError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFull(f"No space is left where {error.filename or 'the table'} lies; the table is as it was.")
-    return ConnectorError(f"{type(error).__name__}: {error}")
+    return of_the_system(error) or ConnectorError(f"{type(error).__name__}: {error}")

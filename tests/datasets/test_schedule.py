@@ -28,6 +28,8 @@ MINUTE, DAY = dt.timedelta(minutes=1), dt.timedelta(days=1)
 FORMS = {
     "manual": ("never by itself", ()),
     "every 5m": ("every 5 minutes, counted from midnight UTC", ()),
+    "every 7m": ("every 7 minutes, day and night", ()),
+    "every 1h": ("every hour, counted from midnight UTC", ()),
     "hourly": ("every day, at each full hour", ("0 * * * *",)),
     "hourly 8-11": ("every day, at each full hour from 08:00 to before 11:00", ("0 8,9,10 * * *",)),
     "hourly 22-1": ("every day, at each full hour from 22:00 to before 01:00", ("0 22,23,0 * * *",)),

@@ -2,7 +2,7 @@
 
 ```text
 manual                          never by itself
-every 5m                        equal steps, counted from midnight UTC: no change of clocks moves them
+every 5m                        equal steps, counted from 1970-01-01T00:00Z: no change of clocks moves them
 every 15m 8-17                  within hours of the day; the end is exclusive, and 22-6 goes over midnight
 hourly, hourly 8-17             at each full hour
 daily 06:30,18:00               also `weekdays 06:30`, `weekly mon,thu 06:30`
@@ -120,7 +120,8 @@ def parse(rule: str) -> Schedule:
         raise ScheduleError("The schedule is empty.", remedy=f"Schedules look like {EXAMPLES}.")
     step = _step_of(rest) if not months else None
     if step is not None:
-        return Schedule(rule=" ".join(rest), words=f"every {_duration(step)}, counted from midnight UTC", step=step)
+        origin = ", counted from midnight UTC" if MOST_STEP % step == 0 else ", day and night"
+        return Schedule(rule=" ".join(rest), words=f"every {_duration(step)}{origin}", step=step)
     days, when = _days_and_times(rest)
     crons = tuple(f"{time} {days.of_month} {months or '*'} {days.of_week}" for time in when.fields)
     if not all(map(_ever_comes, crons)):
@@ -138,9 +139,7 @@ def _days_and_times(words: Sequence[str]) -> tuple[_Days, _When]:
     if kind == "weekdays":
         return _Days("Monday to Friday", of_week="1-5"), _when(rest, after=kind)
     if kind == "weekly":
-        return _weekly(_first(rest, "weekly", "days of the week, such as `weekly mon,thu 06:30`")), _when(
-            rest, after=kind
-        )
+        return _weekly(rest), _when(rest, after=kind)
     if kind == "monthly":
         return _monthly(rest), _when(rest, after=kind)
     raise ScheduleError(f"A schedule does not begin with {kind!r}.", remedy=f"Schedules look like {EXAMPLES}.")
@@ -153,7 +152,9 @@ def _months(words: list[str]) -> tuple[str, list[str]]:
     return _numbers(words[0].split(","), lambda one: (_named(one, _MONTHS) or 0) + 1), words[1:]
 
 
-def _weekly(days: str) -> _Days:
+def _weekly(rest: list[str]) -> _Days:
+    """Takes the days off the front of the words."""
+    days = _first(rest, "weekly", "days of the week, such as `weekly mon,thu 06:30`")
     numbers = sorted({_day_of_the_week(one) for one in days.split(",")})
     names = _listed([_DAYS[one] for one in numbers])
     return _Days(f"every {names}", of_week=",".join(str(one + 1) for one in numbers))

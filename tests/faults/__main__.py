@@ -10,8 +10,9 @@ import time
 from collections import Counter
 from functools import partial
 
+from tests.faults.ground import ground
 from tests.faults.kinds import Fault
-from tests.faults.simulation import Result, ground, play
+from tests.faults.simulation import Result, play
 
 BATCH = 25
 

@@ -33,10 +33,11 @@ from sentry_connector.sentry.client import Answer, SentryClient
 from sentry_connector.sentry.wire import Walk
 from sentry_connector.store.datasets import DataSets
 from sentry_connector.store.leases import Leases
+from tests.faults.ground import Ground
 from tests.faults.kinds import Fault
 from tests.faults.process import PassingLog
 from tests.faults.scenario import REPLACE, Scenario, scenario_of
-from tests.faults.simulation import Ground, play
+from tests.faults.simulation import play
 from tests.faults.subjects import ISSUES, TEAM_PROJECTS, TEAMS
 
 MOST_SEEDS = 1000

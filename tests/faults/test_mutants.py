@@ -7,8 +7,8 @@ from multiprocessing import Pool
 
 import pytest
 
+from tests.faults.ground import ground
 from tests.faults.mutants import MUTANTS, Mutant, found_by, is_found_by
-from tests.faults.simulation import ground
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 SAMPLE = ("cursor off by one", "no dedupe", "watermark too far", "a full disk goes unnoticed")

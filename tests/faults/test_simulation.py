@@ -11,11 +11,12 @@ import pytest
 
 from sentry_connector.reports.details import ALL, Details, SinceLastRun
 from tests.faults.__main__ import played, report
+from tests.faults.ground import Ground, ground
 from tests.faults.kinds import Fault
 from tests.faults.mutants import MUTANTS, made
 from tests.faults.process import Strike
 from tests.faults.scenario import REPLACE, UPSERT, Round, scenario_of
-from tests.faults.simulation import Ground, Result, ground, play
+from tests.faults.simulation import Result, play
 from tests.faults.subjects import EVENTS, TEAMS
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

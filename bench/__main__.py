@@ -7,7 +7,9 @@ import datetime as dt
 import json
 import os
 import platform
+import statistics
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -46,14 +48,15 @@ def main() -> int:
     groups = asked.groups or list(GROUPS)
     if not set(groups) <= set(GROUPS):
         parser.error(f"the groups are {', '.join(GROUPS)}")
-    results = []
+    machine, results = _machine(), []
     for result in (one for group in groups for one in _results(group, only_ours=asked.ours)()):
         print(f"{result.name}: {result.seconds:.2f} s", file=sys.stderr)  # how far it is
         results.append(result)
     promises = list(judged(results))
     told = {"results": [asdict(one) for one in results], "promises": [asdict(one) for one in promises]}
-    FILE.write_text(json.dumps({**_machine(), **told}, indent=2) + "\n")
-    print(_table(results), FOOT, _abouts(groups), _promises(promises), sep="\n\n")
+    FILE.write_text(json.dumps({**machine, **told}, indent=2) + "\n")
+    speed = f"A million additions of Python take {machine['loop_seconds']} s on this machine."
+    print(_table(results), f"{FOOT}\n{speed}", _abouts(groups), _promises(promises), sep="\n\n")
     return 0 if all(one.kept for one in results) and all(one.kept for one in promises) else 1
 
 
@@ -62,12 +65,22 @@ def _results(group: str, *, only_ours: bool) -> Callable[[], Iterator[Result]]:
 
 
 def _machine() -> dict[str, object]:
+    """What the figures were measured on. Machines differ by more than readers do: seconds of two of them compare by `loop`."""
     return {
         "measured_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "platform": platform.platform(),
         "python": platform.python_version(),
         "processors": os.cpu_count(),
+        "loop_seconds": round(statistics.median(_loop() for _ in range(5)), 3),
     }
+
+
+def _loop() -> float:
+    """Seconds that a million additions take."""
+    began, total = time.perf_counter(), 0
+    for number in range(1_000_000):
+        total += number
+    return time.perf_counter() - began
 
 
 def _table(results: Sequence[Result]) -> str:

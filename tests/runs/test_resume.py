@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import os
 import random
@@ -209,6 +210,28 @@ async def test_executing_a_run_that_has_ended_answers_it_as_it_is(tmp_path: Path
         before, asked = state(app, dataset), sentry.requests
         assert await execute(run.id, app, progress=Progress()) == run
         assert (state(app, dataset), sentry.requests) == (before, asked)
+
+
+@pytest.mark.parametrize("method", ["append", "upsert", "partition"])
+def test_a_late_retry_by_another_process_changes_nothing(method: str, tmp_path: Path) -> None:
+    """The store of an older backup takes a run for unfinished that committed long ago, before others did."""
+    world = small_world()
+    with watched(world) as (sentry, _):
+        app = app_in(tmp_path, sentry)
+        dataset = made(app, method)
+        first = asyncio.run(ran(app, dataset))
+        world.add_events("acme", "shop", 40)
+        pass_time(app, world)
+        asyncio.run(ran(app, dataset))
+        before = state(app, dataset)
+        late = msgspec.structs.replace(first, state=RunState.RUNNING, verdict=None, finished_at=None)
+        app.store.runs.save(late)
+        printed, _ = child.start(tmp_path, sentry.url, dataset.name, 0).communicate(timeout=PATIENCE)
+        assert printed.strip() == "COMPLETE"
+        assert state(app, dataset) == before
+        history = {run.id: run for run in app.store.runs.history(dataset.id)}
+        assert (history[first.id].epoch, history[first.id].verdict) == (first.epoch, first.verdict)
+        app.close()
 
 
 # ---- kill -9

@@ -13,7 +13,7 @@ import pytest
 from sentry_connector.errors import KeyViolated
 from sentry_connector.extraction.parts import Layout
 from sentry_connector.extraction.spool import Spool
-from sentry_connector.reports.details import AllAvailable, DateRange, Details, Duration
+from sentry_connector.reports.details import ALL, AllAvailable, DateRange, Details, Duration
 from sentry_connector.simulator import Simulation, World, running
 from tests.parts import NOW
 from tests.runs.acme import DAY, HastyApp, app_in, column, made, ran, rows_of, shop, small_world
@@ -107,3 +107,13 @@ async def test_a_row_without_a_time_has_no_day_to_lie_in(tmp_path: Path) -> None
     rows = pa.RecordBatch.from_pylist([{"event_id": "a", "date_created": NOW}, {"event_id": "b"}], schema=schema)
     with pytest.raises(KeyViolated, match="date_created"):
         await spool.writer("slice", "project:1").add(rows)
+
+
+async def test_where_nothing_is_chosen_any_more_a_run_by_days_is_empty_and_ends(app: HastyApp, world: World) -> None:
+    """All projects, and there is none."""
+    dataset = made(app, "partition", Details(projects=(ALL,), duration=AllAvailable()))
+    await ran(app, dataset)
+    for organization in world.organizations:
+        organization.projects.clear()
+    run = await ran(app, dataset)
+    assert run.rows_read == 0

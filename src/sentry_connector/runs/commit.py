@@ -68,8 +68,10 @@ def commit_of(
     kept = _kept_since(prepared, whole, present, retention)
     if method is UpdateMethod.PARTITION:
         zone = windows.zone(dataset.details.timezone)
-        edges = [since.astimezone(zone).date() for since in kept.values()]
-        days = _days(dataset, prepared, now=now, edge=max([*edges, *_forgotten_days(whole, zone)]))
+        since = max(kept.values(), default=present)  # without scopes nothing was read, and no day is whole
+        days = _days(
+            dataset, prepared, now=now, edge=max([since.astimezone(zone).date(), *_forgotten_days(whole, zone)])
+        )
     files = [file for file in files if days is None or days.touches(file.day)]
     key = _with_host(dataset.key or report.key, prepared)
     ends = _ends(dataset.details, prepared, unread, latest)

@@ -138,7 +138,7 @@ class Line:
     point: Callable[[str], None]
     page_rows: int | None = None
     seen: Callable[[str, int], None] = lambda _target, _status: None
-    _last: dict[str, Packed] = field(default_factory=dict)
+    _last: dict[tuple[str, ...], Packed] = field(default_factory=dict)
 
     async def open(self) -> None:
         """There is nothing to open."""
@@ -218,9 +218,9 @@ class Line:
         return Packed(200, b"[]", headers | {"Link": EMPTY_LINK.format(url=target)})
 
 
-def _list_of(target: URL) -> str:
+def _list_of(target: URL) -> tuple[str, ...]:
     """The request without its cursor: what all pages of a list share."""
-    return str(target.without_query_params("cursor"))
+    return (target.path, *(f"{name}={value}" for name, value in target.query.items() if name != "cursor"))
 
 
 def _instead(fault: Fault, now: float) -> Packed | None:

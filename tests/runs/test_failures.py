@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 from collections.abc import AsyncIterator
@@ -123,6 +124,26 @@ async def test_runs_that_commit_nothing_leave_no_file_and_no_folder_behind(
         pass_time(app, world)
         await ran(app, dataset, verdict)
         assert below(app, dataset) == before
+
+
+async def test_runs_that_fail_leave_no_file_open(app: HastyApp, faults: Broken) -> None:
+    """A process that runs for months would have none left to open."""
+    dataset = made(app, "append")
+    faults.path, root = EVENTS_OF_SHOP, app.destination.table(dataset.id).location()[1]
+    for _ in range(3):
+        faults.spared = 1  # so that there is an answer to be kept
+        await ran(app, dataset, Verdict.FAILED)
+    assert not [place for place in open_files() if root in place]
+
+
+def open_files() -> list[str]:
+    """What this process has open."""
+    found = []
+    for number in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.append(str(number.readlink()))
+    assert found
+    return found
 
 
 def below(app: HastyApp, dataset: DataSet) -> set[Path]:

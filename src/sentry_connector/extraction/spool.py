@@ -226,11 +226,15 @@ class Spool:
             self._parts[number] = [_without(file, meanwhile) for file in files]
             self._seal(ended)
 
+    def close(self) -> None:
+        """Leave no file open; what was kept stays for whoever goes on."""
+        if self._journal is not None:
+            self._journal.close()
+
     async def staged(self, wanted: Collection[str]) -> tuple[SpoolFile, ...]:
         """The files with the rows of these slices and no others. All slices have ended; the spool takes no more rows."""
         await self.flush()
-        if self._journal is not None:
-            self._journal.close()
+        self.close()
         kept = []
         for number, part in enumerate(list(self._parts)):
             for file in part:

@@ -171,6 +171,7 @@ class _Attempt:
                 prepared, extraction = await gathering.read()
                 reconciled = await gathering.reconciled(prepared, extraction)
             finally:
+                gathering.spool.close()
                 work.progress.used(client.usage)
         outcome = self._of_reading(prepared, reconciled, gathering.large)
         if outcome.incomplete and work.dataset.update_method is UpdateMethod.REPLACE:

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from sentry_connector.errors import TokenMissing
+from sentry_connector.errors import TokenMissing, VaultUnusable
 from sentry_connector.runs.house import House
 from sentry_connector.sentry.address import Origin
 from sentry_connector.sentry.budget import Budgets, Observer
@@ -28,6 +28,8 @@ from sentry_connector.settings import Settings, from_environment
 from sentry_connector.store.private_files import private_directory
 
 if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
     from sentry_connector.destinations.delta import DeltaDestination
     from sentry_connector.store.database import Database
     from sentry_connector.store.records import Account
@@ -80,14 +82,21 @@ class App(House):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @cached_property
+    @property
     def vault(self) -> Vault:
-        """Seals and opens tokens; its key is made when the first token is stored."""
-        from sentry_connector.store.keys import load_key, system_keyring
+        """Seals and opens tokens, with the key of now; it is made when the first token is stored."""
+        from sentry_connector.store.keys import load_keys
         from sentry_connector.store.vault import Vault
 
         private_directory(self.settings.home)
-        return Vault(load_key(self.settings, backend=system_keyring(), make=not self.store.accounts.list()))
+        return Vault(*load_keys(self.settings, backend=self.keyring, make=not self.store.accounts.list()))
+
+    @property
+    def keyring(self) -> KeyringBackend | None:
+        """The system's keyring, where it is one that works without a person."""
+        from sentry_connector.store.keys import system_keyring
+
+        return system_keyring()
 
     @cached_property
     def destination(self) -> DeltaDestination:
@@ -131,11 +140,19 @@ class App(House):
             if self.settings.auth_token is None:
                 raise TokenMissing("No account is named, and SENTRY_AUTH_TOKEN is not set.")
             return self.with_token(self.settings.url, self.settings.auth_token)
+        try:
+            token = self._token(account)
+        except VaultUnusable:
+            token = self._token(
+                account
+            )  # the key may have been changed between the look at the token and that at the key
+        return replace(self.with_token(account.url, token), identity=account.identity)
+
+    def _token(self, account: Account) -> str:
         sealed = self.store.accounts.sealed_token(account.id)
         if sealed is None:
             raise TokenMissing(f"The account {account.name!r} has no token.")
-        token = self.vault.open(sealed, account.id, account.url)
-        return replace(self.with_token(account.url, token), identity=account.identity)
+        return self.vault.open(sealed, account.id, account.url)
 
     def with_token(self, url: str, token: str) -> Connection:
         """How to reach Sentry with a token that is not stored."""

@@ -15,7 +15,7 @@ import pytest
 
 from sentry_connector.errors import VaultUnusable
 from sentry_connector.settings import Settings, from_environment
-from sentry_connector.store.keys import load_key, system_keyring
+from sentry_connector.store.keys import is_given, load_keys, next_key, promote, system_keyring
 
 KEY = bytes(range(100, 132))
 BASE64 = base64.b64encode(KEY).decode()
@@ -36,12 +36,20 @@ class MemoryKeyring(keyring.backend.KeyringBackend):
     def set_password(self, service: str, username: str, password: str) -> None:
         self.entries[service, username] = password
 
+    def delete_password(self, service: str, username: str) -> None:
+        del self.entries[service, username]
+
 
 class LockedKeyring(MemoryKeyring):
     """A keyring that does not give or take."""
 
     def get_password(self, service: str, username: str) -> str | None:
         raise keyring.errors.KeyringLocked
+
+
+def load_key_in_use(settings: Settings, *, backend: keyring.backend.KeyringBackend | None, make: bool) -> bytes:
+    (key,) = load_keys(settings, backend=backend, make=make)
+    return key
 
 
 @pytest.fixture
@@ -59,7 +67,7 @@ def settings_of(home: Path, **variables: str) -> Settings:
     "text", [BASE64, BASE64.rstrip("="), KEY.hex(), KEY.hex().upper(), base64.urlsafe_b64encode(KEY).decode()]
 )
 def test_the_environments_key_comes_first_in_base64_or_hexadecimal(tmp_path: Path, text: str) -> None:
-    assert load_key(settings_of(tmp_path, KEY=text), backend=MemoryKeyring(), make=True) == KEY
+    assert load_key_in_use(settings_of(tmp_path, KEY=text), backend=MemoryKeyring(), make=True) == KEY
     assert list(tmp_path.iterdir()) == []
 
 
@@ -69,7 +77,7 @@ def test_the_environments_key_comes_first_in_base64_or_hexadecimal(tmp_path: Pat
 )
 def test_weak_short_and_malformed_keys_are_refused_and_not_repeated(tmp_path: Path, text: str) -> None:
     with pytest.raises(VaultUnusable, match="SENTRY_CONNECTOR_KEY") as caught:
-        load_key(settings_of(tmp_path, KEY=text), backend=None, make=True)
+        load_key_in_use(settings_of(tmp_path, KEY=text), backend=None, make=True)
     assert text not in caught.value.message
 
 
@@ -77,7 +85,7 @@ def test_a_key_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "my.key"
     path.write_text(f"{BASE64}\n")
     path.chmod(0o600)
-    assert load_key(settings_of(tmp_path, KEY_FILE=str(path)), backend=MemoryKeyring(), make=True) == KEY
+    assert load_key_in_use(settings_of(tmp_path, KEY_FILE=str(path)), backend=MemoryKeyring(), make=True) == KEY
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601])
@@ -86,7 +94,7 @@ def test_a_key_file_that_others_may_use_is_refused_with_the_fix(tmp_path: Path, 
     path.write_text(BASE64)
     path.chmod(mode)
     with pytest.raises(VaultUnusable) as caught:
-        load_key(settings_of(tmp_path, KEY_FILE=str(path)), backend=None, make=True)
+        load_key_in_use(settings_of(tmp_path, KEY_FILE=str(path)), backend=None, make=True)
     assert caught.value.remedy == f"Run: chmod 600 '{path}'"
 
 
@@ -97,49 +105,76 @@ def test_a_key_file_without_a_key_is_refused_by_name(tmp_path: Path, content: by
         path.write_bytes(content)
         path.chmod(0o600)
     with pytest.raises(VaultUnusable, match=r"my\.key"):
-        load_key(settings_of(tmp_path, KEY_FILE=str(path)), backend=None, make=True)
+        load_key_in_use(settings_of(tmp_path, KEY_FILE=str(path)), backend=None, make=True)
 
 
 def test_at_first_use_a_private_key_file_is_made_and_found_again(tmp_path: Path) -> None:
     home = tmp_path / "home"
     old = os.umask(0)
     try:
-        key = load_key(settings_of(home), backend=None, make=True)
+        key = load_key_in_use(settings_of(home), backend=None, make=True)
     finally:
         os.umask(old)
-    assert load_key(settings_of(home), backend=None, make=False) == key
+    assert load_key_in_use(settings_of(home), backend=None, make=False) == key
     assert stat.S_IMODE((home / "vault.key").stat().st_mode) == 0o600
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
 def test_two_installations_share_no_key(tmp_path: Path) -> None:
-    keys = {load_key(settings_of(tmp_path / name), backend=None, make=True) for name in ("a", "b")}
+    keys = {load_key_in_use(settings_of(tmp_path / name), backend=None, make=True) for name in ("a", "b")}
     assert len(keys) == 2
 
 
 def test_a_lost_key_is_not_replaced_in_silence(settings: Settings) -> None:
     with pytest.raises(VaultUnusable, match="not there"):
-        load_key(settings, backend=None, make=False)
+        load_key_in_use(settings, backend=None, make=False)
     assert not settings.home.joinpath("vault.key").exists()
 
 
 def test_a_keyring_that_works_holds_the_key_one_for_each_home(tmp_path: Path) -> None:
     backend = MemoryKeyring()
-    one = load_key(settings_of(tmp_path / "one"), backend=backend, make=True)
-    two = load_key(settings_of(tmp_path / "two"), backend=backend, make=True)
+    one = load_key_in_use(settings_of(tmp_path / "one"), backend=backend, make=True)
+    two = load_key_in_use(settings_of(tmp_path / "two"), backend=backend, make=True)
     assert one != two
-    assert load_key(settings_of(tmp_path / "one"), backend=backend, make=False) == one
+    assert load_key_in_use(settings_of(tmp_path / "one"), backend=backend, make=False) == one
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_key_file_that_was_made_without_a_keyring_is_still_found_with_one(tmp_path: Path) -> None:
-    key = load_key(settings_of(tmp_path), backend=None, make=True)
-    assert load_key(settings_of(tmp_path), backend=MemoryKeyring(), make=True) == key
+    key = load_key_in_use(settings_of(tmp_path), backend=None, make=True)
+    assert load_key_in_use(settings_of(tmp_path), backend=MemoryKeyring(), make=True) == key
 
 
 def test_a_keyring_that_refuses_is_an_error_and_not_a_new_key(settings: Settings) -> None:
     with pytest.raises(VaultUnusable, match="keyring"):
-        load_key(settings, backend=LockedKeyring(), make=True)
+        load_key_in_use(settings, backend=LockedKeyring(), make=True)
+
+
+@pytest.mark.parametrize("backend", [None, MemoryKeyring()], ids=["file", "keyring"])
+def test_a_next_key_is_kept_beside_the_one_in_use_until_it_takes_its_place(
+    backend: MemoryKeyring | None, settings: Settings
+) -> None:
+    key = load_key_in_use(settings, backend=backend, make=True)
+    following = next_key(settings, backend=backend)
+    assert load_keys(settings, backend=backend, make=False) == [key, following]
+    assert next_key(settings, backend=backend) == following, "one that was interrupted is gone on with"
+    assert str(settings.home) in promote(settings, backend=backend)
+    assert load_keys(settings, backend=backend, make=False) == [following]
+    assert len({key, following, next_key(settings, backend=backend)}) == 3
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in settings.home.iterdir())
+
+
+def test_a_key_file_stays_the_place_where_a_keyring_comes_later(settings: Settings) -> None:
+    load_key_in_use(settings, backend=None, make=True)
+    following = next_key(settings, backend=MemoryKeyring())
+    assert promote(settings, backend=MemoryKeyring()) == f"the file {settings.home / 'vault.key'}"
+    assert load_key_in_use(settings, backend=None, make=False) == following
+
+
+def test_a_key_from_the_environment_is_not_ours_to_change(tmp_path: Path) -> None:
+    assert is_given(settings_of(tmp_path, KEY=BASE64))
+    assert is_given(settings_of(tmp_path, KEY_FILE=str(tmp_path / "key")))
+    assert not is_given(settings_of(tmp_path))
 
 
 def test_keyrings_that_are_none_or_may_ask_are_not_used() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sentry_connector.errors import VaultUnusable
 from sentry_connector.redact import token_hint
 from sentry_connector.store.store import Store
-from sentry_connector.store.vault import Vault
+from sentry_connector.store.vault import KEY_BYTES, Vault
 from tests.store.examples import account
 
 KEY = bytes(range(32))
@@ -72,6 +72,14 @@ def test_any_text_that_was_never_sealed_is_refused(text: str) -> None:
 def test_a_newer_form_is_named_as_such() -> None:
     with pytest.raises(VaultUnusable, match="newer version"):
         Vault(KEY).open("v2.AAAA", "a", URL)
+
+
+def test_while_the_key_is_changed_both_open_and_the_first_one_seals() -> None:
+    old, new = (Vault(bytes(range(start, start + KEY_BYTES))) for start in (0, 100))
+    both = Vault(bytes(range(KEY_BYTES)), bytes(range(100, 100 + KEY_BYTES)))
+    for one in (old, new):
+        assert both.open(one.seal("token", "a", URL), "a", URL) == "token"
+    assert old.open(both.seal("token", "a", URL), "a", URL) == "token"
 
 
 def test_a_key_of_another_length_is_a_mistake_of_the_program() -> None:

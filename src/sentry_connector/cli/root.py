@@ -25,6 +25,7 @@ COMMANDS = {
     "runs": "What was run, and how it ended.",
     "query": "Read-only SQL over the DataSets.",
     "schedule": "What a schedule means.",
+    "vault": "The key that stored tokens are sealed with.",
     "settings": "The settings and where they come from.",
     "simulate": "Serve a simulated Sentry.",
     "demo": "All reports into DataSets, and a query over them.",

@@ -8,8 +8,10 @@ import msgspec
 
 from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
 from sentry_connector.errors import CredentialError, NotFound, ScopeMissing, UsageError
+from sentry_connector.operations.vault import PATIENCE, VAULT
 from sentry_connector.redact import token_hint
 from sentry_connector.runs.house import House
+from sentry_connector.runs.lease import held
 from sentry_connector.sentry.address import normalise_url
 from sentry_connector.sentry.client import Connection
 from sentry_connector.sentry.directory import Directory, Identity
@@ -39,7 +41,10 @@ async def add(house: House, name: str, url: str, token: str) -> Account:
     _refuse_taken(house, account.name)
     identity = await identify(house, house.with_token(account.url, token))
     account = _checked(account, identity, house)
-    house.store.accounts.add(account, house.vault.seal(token, account.id, account.url))
+    async with held(
+        house, VAULT, wait=PATIENCE
+    ):  # a token that is sealed with a key which is changed meanwhile is lost
+        house.store.accounts.add(account, house.vault.seal(token, account.id, account.url))
     return account
 
 
@@ -113,7 +118,8 @@ async def replace_token(house: House, name: str, token: str, url: str | None = N
     )
     identity = await identify(house, house.with_token(moved.url, token))
     moved = _checked(moved, identity, house)
-    house.store.accounts.replace_token(moved, house.vault.seal(token, moved.id, moved.url))
+    async with held(house, VAULT, wait=PATIENCE):
+        house.store.accounts.replace_token(moved, house.vault.seal(token, moved.id, moved.url))
     return moved
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:  # only named here, and some of them load large libraries
+    from keyring.backend import KeyringBackend
+
     from sentry_connector.destinations.delta import DeltaDestination
     from sentry_connector.sentry.budget import Observer
     from sentry_connector.sentry.client import Connection, SentryClient
@@ -46,6 +48,10 @@ class House(Protocol):
         Raises:
             VaultUnusable: there is no key, or not a good one.
         """
+
+    @property
+    def keyring(self) -> KeyringBackend | None:
+        """The system's keyring, where it is one that works without a person; else None."""
 
     @property
     def destination(self) -> DeltaDestination:

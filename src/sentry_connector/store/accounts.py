@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -77,7 +76,7 @@ class Accounts:
         with self._database.reading() as connection:
             return connection.scalar(select(accounts.c.sealed_token).where(accounts.c.id == id))
 
-    def reseal(self, change: Callable[[str, str, str], str], now: dt.datetime) -> int:
+    def reseal(self, change: Callable[[str, str, str], str]) -> int:
         """Replace every sealed token by `change(sealed, account id, url)`: all of them or, where one fails, none.
 
         Returns:
@@ -86,8 +85,8 @@ class Accounts:
         with self._database.writing() as connection:
             rows = connection.execute(select(accounts.c.sealed_token, accounts.c.id, accounts.c.url)).all()
             for sealed, id_, url in rows:
-                changed = {"sealed_token": change(sealed, id_, url), "updated_at": now}
-                connection.execute(update(accounts).where(accounts.c.id == id_).values(**changed))
+                changed = change(sealed, id_, url)
+                connection.execute(update(accounts).where(accounts.c.id == id_).values(sealed_token=changed))
         return len(rows)
 
     def delete(self, id: str) -> None:  # noqa: A002  # the field's name

@@ -1,4 +1,8 @@
-"""Where the vault's key comes from: the environment, a file, the system's keyring; or it is made at first use."""
+"""Where the vault's key comes from: the environment, a file, the system's keyring; or it is made at first use.
+
+The key is changed in three steps, each of them whole or not at all: the new key is kept beside the old one (`next_key`), all
+tokens are sealed with it, and it takes the old one's place (`promote`). Whoever comes between them finds both keys.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from keyring.backend import KeyringBackend
 
 from sentry_connector.errors import VaultUnusable
 from sentry_connector.settings import APPLICATION, Settings
-from sentry_connector.store.private_files import is_private, private_file
+from sentry_connector.store.private_files import is_private, private_file, sync_folder
 from sentry_connector.store.vault import KEY_BYTES
 
 LEAST_DISTINCT_BYTES = 16
@@ -30,8 +34,8 @@ def system_keyring() -> KeyringBackend | None:
     return backend if type(backend).__module__.startswith(_SILENT_KEYRINGS) else None
 
 
-def load_key(settings: Settings, *, backend: KeyringBackend | None, make: bool) -> bytes:
-    """The vault's key: from the settings, else the keyring's, else the key file's under home.
+def load_keys(settings: Settings, *, backend: KeyringBackend | None, make: bool) -> list[bytes]:
+    """The vault's key: from the settings, else the keyring's, else the key file's under home; then the next one, if any.
 
     Args:
         settings: says where to look.
@@ -42,60 +46,126 @@ def load_key(settings: Settings, *, backend: KeyringBackend | None, make: bool) 
         VaultUnusable: there is no key, or it is weak, malformed, or others may read its file.
     """
     if settings.key is not None:
-        return _parsed(settings.key, "SENTRY_CONNECTOR_KEY")
+        return [_parsed(settings.key, "SENTRY_CONNECTOR_KEY")]
     if settings.key_file is not None:
-        return _read_file(settings.key_file)
-    found = _existing(settings, backend)
-    if found is not None:
-        return found
-    if not make:
+        return [read_key_file(settings.key_file)]
+    place = _place(settings, backend)
+    key, following = place.read(CURRENT), place.read(NEXT)
+    if key is None and not make:
         raise VaultUnusable("Tokens are stored, but the key that opens them is not there.")
-    return _made(settings, backend)
+    return [key or place.make(CURRENT), *([] if following is None else [following])]
 
 
-def _existing(settings: Settings, backend: KeyringBackend | None) -> bytes | None:
-    """The key that an earlier call made."""
-    if backend is not None:
-        text = _from_keyring(backend, str(settings.home))
-        if text is not None:
-            return _parsed(text, "The system keyring's key")
-    path = _key_path(settings)
-    return _read_file(path) if path.exists() else None
+def is_given(settings: Settings) -> bool:
+    """Whether the key comes from outside, so that it is not ours to change."""
+    return settings.key is not None or settings.key_file is not None
 
 
-def _made(settings: Settings, backend: KeyringBackend | None) -> bytes:
-    """A new key, stored in the keyring, else in a file."""
-    key = os.urandom(KEY_BYTES)
-    text = base64.b64encode(key).decode()
-    if backend is not None:
+def next_key(settings: Settings, *, backend: KeyringBackend | None) -> bytes:
+    """A new key, kept beside the one in use; the one that is there, where an earlier change of the key was interrupted.
+
+    Raises:
+        VaultUnusable: it cannot be kept, or what is there is no key.
+    """
+    place = _place(settings, backend)
+    return place.read(NEXT) or place.make(NEXT)
+
+
+def promote(settings: Settings, *, backend: KeyringBackend | None) -> str:
+    """Put the next key in the place of the one in use, and answer where that is, in words.
+
+    Raises:
+        VaultUnusable: the keyring or the file system refuses.
+    """
+    place = _place(settings, backend)
+    place.promote()
+    return place.about
+
+
+CURRENT, NEXT = "", "next"
+
+
+class _Files:
+    """Keys in files that only their owner may read."""
+
+    def __init__(self, path: Path) -> None:
+        self.about = f"the file {path}"
+        self._paths = {CURRENT: path, NEXT: path.with_suffix(f"{path.suffix}.{NEXT}")}
+
+    def read(self, which: str) -> bytes | None:
+        path = self._paths[which]
+        return read_key_file(path) if path.exists() else None
+
+    def make(self, which: str) -> bytes:
+        key, path = os.urandom(KEY_BYTES), self._paths[which]
         try:
-            backend.set_password(APPLICATION, str(settings.home), text)
+            private_file(path, f"{base64.b64encode(key).decode()}\n".encode())
+        except FileExistsError:
+            return read_key_file(path)  # another process was quicker
+        except OSError as error:
+            raise VaultUnusable(f"The key file {path} cannot be made: {error.strerror}.") from error
+        return key
+
+    def promote(self) -> None:
+        path = self._paths[CURRENT]
+        try:
+            self._paths[NEXT].replace(path)
+            sync_folder(path.parent)
+        except OSError as error:
+            raise VaultUnusable(f"The key file {path} cannot be replaced: {error.strerror}.") from error
+
+
+class _Entries:
+    """Keys in the system's keyring, whose entries are named by the home folder: several homes have several keys."""
+
+    def __init__(self, backend: KeyringBackend, home: str) -> None:
+        self.about = f"the system's keyring, as {home}"
+        self._backend = backend
+        self._names = {CURRENT: home, NEXT: f"{home} ({NEXT})"}
+
+    def read(self, which: str) -> bytes | None:
+        try:
+            text = self._backend.get_password(APPLICATION, self._names[which])
+        except keyring.errors.KeyringError as error:
+            raise VaultUnusable("The system keyring does not give the key.") from error
+        return None if text is None else _parsed(text, "The system keyring's key")
+
+    def make(self, which: str) -> bytes:
+        key = os.urandom(KEY_BYTES)
+        self._set(which, key)
+        return key
+
+    def promote(self) -> None:
+        key = self.read(NEXT)
+        if key is not None:
+            self._set(CURRENT, key)
+        try:
+            self._backend.delete_password(APPLICATION, self._names[NEXT])
+        except keyring.errors.KeyringError as error:
+            raise VaultUnusable("The system keyring does not give up the key that was moved.") from error
+
+    def _set(self, which: str, key: bytes) -> None:
+        try:
+            self._backend.set_password(APPLICATION, self._names[which], base64.b64encode(key).decode())
         except keyring.errors.KeyringError as error:
             raise VaultUnusable("The system keyring does not take the key.") from error
-        return key
-    try:
-        private_file(_key_path(settings), f"{text}\n".encode())
-    except FileExistsError:
-        return _read_file(_key_path(settings))  # another process was quicker
-    except OSError as error:
-        raise VaultUnusable(f"The key file {_key_path(settings)} cannot be made: {error.strerror}.") from error
-    return key
 
 
-def _from_keyring(backend: KeyringBackend, home: str) -> str | None:
-    """The keyring's entry for this home; several homes have several keys."""
-    try:
-        return backend.get_password(APPLICATION, home)
-    except keyring.errors.KeyringError as error:
-        raise VaultUnusable("The system keyring does not give the key.") from error
+def _place(settings: Settings, backend: KeyringBackend | None) -> _Files | _Entries:
+    """Where the key is: in the keyring, unless there is none, or a key file was made while there was none."""
+    path, home = settings.home / "vault.key", str(settings.home)
+    entries = None if backend is None else _Entries(backend, home)
+    if entries is None or (path.exists() and entries.read(CURRENT) is None):
+        return _Files(path)
+    return entries
 
 
-def _key_path(settings: Settings) -> Path:
-    return settings.home / "vault.key"
+def read_key_file(path: Path) -> bytes:
+    """The key in a file that only its owner may read.
 
-
-def _read_file(path: Path) -> bytes:
-    """The key in a file that only its owner may read."""
+    Raises:
+        VaultUnusable: others may read it, it cannot be read, or it holds no good key.
+    """
     try:
         if not is_private(path):
             raise VaultUnusable(f"Others may read the key file {path}.", remedy=f"Run: chmod 600 '{path}'")

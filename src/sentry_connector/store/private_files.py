@@ -41,3 +41,14 @@ def private_file(path: Path, content: bytes = b"") -> None:
 def is_private(path: Path) -> bool:
     """Whether nobody but the owner may read or write the file; on Windows its folder decides, not a mode."""
     return os.name == "nt" or not path.stat().st_mode & 0o077
+
+
+def sync_folder(path: Path) -> None:
+    """See to it that a file which was moved into the folder is there after a loss of power too; Windows has no such thing."""
+    if os.name == "nt":
+        return
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

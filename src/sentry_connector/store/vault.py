@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 from typing import NoReturn
 
@@ -27,19 +28,19 @@ _VERSION = "v1"
 
 
 class Vault:
-    """Seals and opens tokens with one key."""
+    """Seals tokens with one key, and opens them with it or, while the key is changed, with the other one too."""
 
-    def __init__(self, key: bytes) -> None:
-        """Take the key: 32 random bytes; `keys.load_key` finds it."""
-        if len(key) != KEY_BYTES:
+    def __init__(self, key: bytes, *others: bytes) -> None:
+        """Take the keys, each of 32 random bytes; `keys.load_keys` finds them."""
+        if any(len(one) != KEY_BYTES for one in (key, *others)):
             raise ValueError(f"a vault key has {KEY_BYTES} bytes")
-        self._cipher = AESGCM(key)
+        self._ciphers = [AESGCM(one) for one in (key, *others)]
 
     def seal(self, token: str, account_id: str, url: str) -> str:
         """The token as ASCII text that only this key opens, and only for this account at this URL's origin."""
         context = _context(account_id, url)
         data_key = AESGCM.generate_key(8 * KEY_BYTES)
-        sealed = _encrypt(self._cipher, data_key, context) + _encrypt(AESGCM(data_key), token.encode(), context)
+        sealed = _encrypt(self._ciphers[0], data_key, context) + _encrypt(AESGCM(data_key), token.encode(), context)
         return f"{_VERSION}.{base64.urlsafe_b64encode(sealed).decode()}"
 
     def open(self, sealed: str, account_id: str, url: str) -> str:
@@ -50,11 +51,11 @@ class Vault:
         """
         context = _context(account_id, url)
         data = _decode(sealed)
-        try:
-            data_key = _decrypt(self._cipher, data[:_WRAPPED_BYTES], context)
-            return _decrypt(AESGCM(data_key), data[_WRAPPED_BYTES:], context).decode()
-        except (InvalidTag, ValueError):
-            _refuse("The stored token does not open with this key for this account.")
+        for cipher in self._ciphers:
+            with contextlib.suppress(InvalidTag, ValueError):
+                data_key = _decrypt(cipher, data[:_WRAPPED_BYTES], context)
+                return _decrypt(AESGCM(data_key), data[_WRAPPED_BYTES:], context).decode()
+        return _refuse("The stored token does not open with this key for this account.")
 
 
 def _context(account_id: str, url: str) -> bytes:

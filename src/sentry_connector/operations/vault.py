@@ -1,0 +1,60 @@
+"""The vault's key: changed at any time, and in no step of that is a token without the key that opens it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentry_connector.errors import UsageError
+from sentry_connector.runs.house import House
+from sentry_connector.runs.lease import held
+from sentry_connector.store import keys
+from sentry_connector.store.vault import Vault
+
+VAULT = "vault"
+"""Name of the lease under which tokens are sealed."""
+
+PATIENCE = 30.0
+"""Seconds to wait for another process that seals tokens."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rotated:
+    """What a change of the key did.
+
+    Attributes:
+        tokens: how many were sealed anew.
+        place: where the new key is, in words.
+    """
+
+    tokens: int
+    place: str
+
+
+async def rotate(house: House, new_key_file: Path | None = None) -> Rotated:
+    """Seal all tokens with a new key. One that was interrupted is finished.
+
+    Args:
+        house: the parts.
+        new_key_file: holds the new key; None makes one and keeps it where the old one was.
+
+    Raises:
+        UsageError: the key comes from outside, and no file with a new one is named.
+        VaultUnusable: a token does not open, or a key cannot be read or kept; all tokens open as before.
+        Locked: another process seals tokens.
+    """
+    settings, backend = house.settings, house.keyring
+    if new_key_file is None and keys.is_given(settings):
+        raise UsageError(
+            "The vault's key comes from the environment: a new one is yours to make.",
+            remedy="`openssl rand -base64 32 > FILE`, `chmod 600 FILE`, then `vault rotate --new-key-file FILE`.",
+        )
+    async with held(house, VAULT, wait=PATIENCE):
+        known = keys.load_keys(settings, backend=backend, make=not house.store.accounts.list())
+        key = keys.read_key_file(new_key_file) if new_key_file else keys.next_key(settings, backend=backend)
+        before, after = Vault(*known, key), Vault(key)
+        tokens = house.store.accounts.reseal(
+            lambda sealed, account, url: after.seal(before.open(sealed, account, url), account, url)
+        )
+        place = f"the file {new_key_file}" if new_key_file else keys.promote(settings, backend=backend)
+    return Rotated(tokens=tokens, place=place)

@@ -49,6 +49,23 @@ def test_rows_are_a_table_or_json(projects: Shell) -> None:
     assert projects.json("query", sql) == [{"slug": "api", "one": 1}, {"slug": "blog", "one": 1}]
 
 
+def test_runs_and_datasets_are_tables_too(projects: Shell) -> None:
+    for name, project in (("Lost", "acme/nope"), ("Gone", "acme/shop")):
+        made = ("--name", name, "--report", "project-events", "--project", project, "--all-available")
+        projects.ok("datasets", "create", *made)
+        projects("datasets", "run", name)
+    projects.ok("datasets", "delete", "Gone", "--yes")
+    sql = """
+        SELECT d.name, r.verdict, r.error, r.rows_read, r.trigger, r.seconds >= 0 AS timed, r.finished_at IS NOT NULL AS ended
+        FROM connector.datasets d LEFT JOIN connector.runs r ON r.dataset = d.slug ORDER BY d.name
+    """
+    common = {"trigger": "manual", "timed": True, "ended": True}
+    assert projects.json("query", sql) == [
+        {"name": "Lost", "verdict": "FAILED", "error": "sentry.not_found", "rows_read": 0, **common},
+        {"name": "My projects", "verdict": "COMPLETE", "error": None, "rows_read": 8, **common},
+    ]
+
+
 def test_rows_go_to_files_in_every_format(projects: Shell, tmp_path: Path) -> None:
     file = tmp_path / "rows.parquet"
     summary = projects.json("query", "SELECT slug FROM my_projects", "--output", str(file))

@@ -23,7 +23,10 @@ def query(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Run one read-only SELECT over the DataSets. --format can also be `table`, the default on standard output."""
+    """Run one read-only SELECT over the DataSets. --format can also be `table`, the default on standard output.
+
+    connector.datasets and connector.runs tell what DataSets there are, and what became of each run.
+    """
     for_people = files.output == STANDARD_OUTPUT and files.format_name in (None, TABLE)
     target = None if for_people else files.checked()
     with connector() as house, run_query(house, sql) as reader:

@@ -25,6 +25,9 @@ from sentry_connector.errors import SqlError, nearest
 BATCH_ROWS = 10_000
 MEMORY_LIMIT = "1GB"
 
+RECORDS = "connector"
+"""The schema of the connector's own records."""
+
 _LOCKS = (
     "SET enable_external_access = false",
     "SET autoinstall_known_extensions = false",
@@ -53,13 +56,19 @@ class Snapshot:
 
 @contextmanager
 def query(
-    sql: str, tables: Mapping[str, Snapshot], *, memory_limit: str = MEMORY_LIMIT, temp_directory: str | None = None
+    sql: str,
+    tables: Mapping[str, Snapshot],
+    *,
+    records: Mapping[str, pa.Table] | None = None,
+    memory_limit: str = MEMORY_LIMIT,
+    temp_directory: str | None = None,
 ) -> Iterator[pa.RecordBatchReader]:
     """Run one SELECT (also DESCRIBE, SHOW, SUMMARIZE, EXPLAIN) over tables and give its rows as they come.
 
     Args:
         sql: the statement.
         tables: the view's name → the table.
+        records: name within the schema `connector` → rows.
         memory_limit: in DuckDB's words.
         temp_directory: where sorting goes beyond it; None: nowhere.
 
@@ -76,6 +85,7 @@ def query(
         connection.execute("SET TimeZone = 'UTC'")
         for name, snapshot in tables.items():
             _make_view(connection, name, snapshot)
+        _make_records(connection, records or {})
         _lock(connection, [path for one in tables.values() if one.filesystem is None for path in one.files])
         with _sql_errors(connection, sql, tables):
             _refuse_all_but_select(connection, sql)
@@ -130,6 +140,15 @@ def _make_view(connection: duckdb.DuckDBPyConnection, name: str, snapshot: Snaps
         connection.register(name, _dataset(snapshot))
         return
     connection.execute(f"CREATE VIEW {quoted(name)} AS {_select(snapshot)}")
+
+
+def _make_records(connection: duckdb.DuckDBPyConnection, records: Mapping[str, pa.Table]) -> None:
+    if records:
+        connection.execute(f"CREATE SCHEMA {RECORDS}")
+    for name, rows in records.items():
+        connection.register("#records", rows)
+        connection.execute(f'CREATE TABLE {RECORDS}.{quoted(name)} AS SELECT * FROM "#records"')
+        connection.unregister("#records")
 
 
 def _dataset(snapshot: Snapshot) -> pads.Dataset:

@@ -1,4 +1,4 @@
-"""Read-only SQL over the DataSets: each is a view under its slug."""
+"""Read-only SQL over the DataSets: each is a view under its slug. `connector.datasets` and `connector.runs` tell about them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from sentry_connector.destinations.query import Snapshot, query
+from sentry_connector.destinations.query import RECORDS, Snapshot, query
 from sentry_connector.extraction.schema import arrow_schema
+from sentry_connector.operations.records import tables_of_records
 from sentry_connector.reports import catalogue
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import DataSet
@@ -22,7 +23,8 @@ def run_query(house: House, sql: str) -> Iterator[pa.RecordBatchReader]:
         SqlError: the engine refuses it.
     """
     tables = {dataset.slug: _snapshot(house, dataset) for dataset in house.store.datasets.list()}
-    with query(sql, tables) as reader:
+    records = tables_of_records(house) if RECORDS in sql.casefold() else {}
+    with query(sql, tables, records=records) as reader:
         yield reader
 
 

@@ -48,8 +48,8 @@ class Runs:
         """The DataSet's runs, newest first; all of them without a limit."""
         return self._select(runs.c.dataset_id == dataset_id, limit=limit)
 
-    def recent(self, *, limit: int = 100) -> list[Run]:
-        """The runs of all DataSets, newest first."""
+    def recent(self, *, limit: int | None = 100) -> list[Run]:
+        """The runs of all DataSets, newest first; all of them without a limit."""
         return self._select(limit=limit)
 
     def unfinished(self) -> list[Run]:

@@ -13,6 +13,7 @@ from sentry_connector.extraction.retention import RETENTION_EDGE, SHORTEST_RETEN
 from sentry_connector.reports import catalogue
 from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastRun
 from sentry_connector.reports.model import DELETED_AT, Report
+from sentry_connector.reports.windows import SETTLE
 from sentry_connector.simulator.call import RETENTION
 from sentry_connector.store.records import Run, Verdict
 from tests.faults import subjects
@@ -175,10 +176,13 @@ class Truth:
         return times
 
     def _of_counts(self, run: Run, known: Known, rows: list[Row]) -> Differences:
-        """No bucket that was over when the run read it has fewer than there were when the run began."""
-        found = self._counted(rows)
+        """No bucket that was over when the run read it has fewer than there were when the run began.
+
+        Append leaves out what was over for less than the settle time, by Sentry's clock.
+        """
+        found, appends = self._counted(rows), self.life.scenario.method is UpdateMethod.APPEND
         start = max(window.start.timestamp() for window in run.windows if window.start is not None)
-        end = min(run.windows[0].read_end.timestamp(), known.time)
+        end = min(run.windows[0].read_end.timestamp(), known.time - (SETTLE.total_seconds() if appends else 0))
         for (scope, bucket), count in known.counts.items():
             if start <= bucket <= end - BUCKET and found.get((scope, bucket), -1) < count:
                 yield f"COMPLETE, and {found.get((scope, bucket))} of {count} in {bucket} of {scope}"

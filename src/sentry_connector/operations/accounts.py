@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
 from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
 from sentry_connector.errors import CredentialError, NotFound, ScopeMissing, UsageError
-from sentry_connector.operations.vault import PATIENCE, VAULT
 from sentry_connector.redact import token_hint
 from sentry_connector.runs.house import House
-from sentry_connector.runs.lease import held
 from sentry_connector.sentry.address import normalise_url
 from sentry_connector.sentry.client import Connection
 from sentry_connector.sentry.directory import Directory, Identity
@@ -41,9 +40,7 @@ async def add(house: House, name: str, url: str, token: str) -> Account:
     _refuse_taken(house, account.name)
     identity = await identify(house, house.with_token(account.url, token))
     account = _checked(account, identity, house)
-    async with held(
-        house, VAULT, wait=PATIENCE
-    ):  # a token that is sealed with a key which is changed meanwhile is lost
+    async with _sealing(house):
         house.store.accounts.add(account, house.vault.seal(token, account.id, account.url))
     return account
 
@@ -118,7 +115,7 @@ async def replace_token(house: House, name: str, token: str, url: str | None = N
     )
     identity = await identify(house, house.with_token(moved.url, token))
     moved = _checked(moved, identity, house)
-    async with held(house, VAULT, wait=PATIENCE):
+    async with _sealing(house):
         house.store.accounts.replace_token(moved, house.vault.seal(token, moved.id, moved.url))
     return moved
 
@@ -167,6 +164,13 @@ async def identify(house: House, connection: Connection) -> Identity:
 def scopes_beyond_reading(scopes: tuple[str, ...] | None) -> list[str]:
     """Scopes of a token that the connector never needs, since it only reads."""
     return sorted(scope for scope in scopes or () if scope not in READ_SCOPES and not scope.endswith(":read"))
+
+
+def _sealing(house: House) -> AbstractAsyncContextManager[object]:
+    """While no other process changes the key: a token that is sealed with a key which is being left would be lost."""
+    from sentry_connector.operations.vault import sealing  # noqa: PLC0415  # loads the store, which a pull does without
+
+    return sealing(house)
 
 
 def _refuse_taken(house: House, name: str) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sentry_connector.errors import UsageError
 from sentry_connector.runs.house import House
-from sentry_connector.runs.lease import held
+from sentry_connector.runs.lease import Holding, held
 from sentry_connector.store import keys
 from sentry_connector.store.vault import Vault
-
-VAULT = "vault"
-"""Name of the lease under which tokens are sealed."""
 
 PATIENCE = 30.0
 """Seconds to wait for another process that seals tokens."""
@@ -29,6 +27,15 @@ class Rotated:
 
     tokens: int
     place: str
+
+
+def sealing(house: House) -> AbstractAsyncContextManager[Holding]:
+    """The right to seal tokens, which one process has at a time.
+
+    Raises:
+        Locked: another process has it.
+    """
+    return held(house, "vault", wait=PATIENCE)
 
 
 async def rotate(house: House, new_key_file: Path | None = None) -> Rotated:
@@ -49,7 +56,7 @@ async def rotate(house: House, new_key_file: Path | None = None) -> Rotated:
             "The vault's key comes from the environment: a new one is yours to make.",
             remedy="`openssl rand -base64 32 > FILE`, `chmod 600 FILE`, then `vault rotate --new-key-file FILE`.",
         )
-    async with held(house, VAULT, wait=PATIENCE):
+    async with sealing(house):
         known = keys.load_keys(settings, backend=backend, make=not house.store.accounts.list())
         key = keys.read_key_file(new_key_file) if new_key_file else keys.next_key(settings, backend=backend)
         before, after = Vault(*known, key), Vault(key)

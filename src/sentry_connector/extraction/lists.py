@@ -202,7 +202,8 @@ async def _agreed(listing: Listing, ask: Ask, first: Page) -> AsyncGenerator[Pag
     """The list as two readings in a row showed it, or all that was seen where no two agree.
 
     Readings agree where they have the same rows, each of them once; and where they have equally many and all readings together
-    showed just so many different ones: then only their order changed. A row that a reading has twice took another one's place.
+    showed just so many different ones: then only their order changed. A row that a reading has twice took another one's place:
+    where rows come and go, that place may be one that nobody saw, so there the last reading has each of them once.
     """
     readings = [[page async for page in _onwards(listing, ask, first)]]
     before = _keys(listing, readings[0])
@@ -211,10 +212,11 @@ async def _agreed(listing: Listing, ask: Ask, first: Page) -> AsyncGenerator[Pag
         readings.append(await _reading(listing, ask, readings[-1]))
         last = _keys(listing, readings[-1])
         seen.update(last)
-        if set(last) == set(before) and len(set(last)) == len(last):
+        is_whole = len(set(last)) == len(last)
+        if set(last) == set(before) and is_whole:
             readings = readings[-1:]
             break
-        if len(seen) == len(last) == len(before):
+        if len(seen) == len(last) == len(before) and (is_whole or listing.steady):
             break
         before = last
     else:

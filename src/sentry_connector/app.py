@@ -143,9 +143,8 @@ class App(House):
         try:
             token = self._token(account)
         except VaultUnusable:
-            token = self._token(
-                account
-            )  # the key may have been changed between the look at the token and that at the key
+            # The key may have been changed between the look at the token and that at the key.
+            token = self._token(account)
         return replace(self.with_token(account.url, token), identity=account.identity)
 
     def _token(self, account: Account) -> str:

@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import datetime as dt
 import heapq
+import itertools
 import re
 import zoneinfo
-from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 import msgspec
 from cron_descriptor import CasingTypeEnum, ExpressionDescriptor, Options
@@ -48,8 +49,6 @@ _MONTHS = (
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _ORDINALS = {"1st": "1", "2nd": "2", "3rd": "3", "4th": "4", "5th": "5", "last": "L"}
 _CRON_FIELDS = 5
-
-Value = TypeVar("Value")
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,9 +146,9 @@ def _days_and_times(words: Sequence[str]) -> tuple[_Days, _When]:
 
 def _months(words: list[str]) -> tuple[str, list[str]]:
     """The months in front, as numbers, and what follows them."""
-    if not words or any(_named(one, _MONTHS) is None for one in words[0].split(",")):
-        return "", words
-    return _numbers(words[0].split(","), lambda one: (_named(one, _MONTHS) or 0) + 1), words[1:]
+    found = [_named(one, _MONTHS) for one in words[0].split(",")] if words else []
+    months = sorted({number + 1 for number in found if number is not None})
+    return (",".join(map(str, months)), words[1:]) if found and None not in found else ("", words)
 
 
 def _weekly(rest: list[str]) -> _Days:
@@ -289,10 +288,6 @@ def _superfluous(words: Sequence[str]) -> NoReturn:
     )
 
 
-def _numbers(values: Sequence[str], number: Callable[[str], int]) -> str:
-    return ",".join(map(str, sorted({number(one) for one in values})))
-
-
 def _of_cron(expression: str) -> Schedule:
     fields = expression.upper().split()
     if len(fields) != _CRON_FIELDS:
@@ -327,19 +322,17 @@ def _ever_comes(cron: str) -> bool:
 
 def slots(schedule: Schedule, zone: zoneinfo.ZoneInfo, after: dt.datetime) -> Iterator[Slot]:
     """The instants after another at which it is time, in order, without end as a rule; none for a manual schedule."""
-    instants = _steps(schedule.step, after) if schedule.step else _matches(schedule.crons, zone, after)
-    for at in instants:
+    for at in _instants(schedule, zone, after):
         yield Slot(at, _note(schedule, zone, at))
 
 
 def between(schedule: Schedule, zone: zoneinfo.ZoneInfo, after: dt.datetime, until: dt.datetime) -> list[dt.datetime]:
     """The instants after one and up to another at which it is time: all that are to be accounted for."""
-    found = []
-    for at in _steps(schedule.step, after) if schedule.step else _matches(schedule.crons, zone, after):
-        if at > until:
-            break
-        found.append(at)
-    return found
+    return list(itertools.takewhile(lambda at: at <= until, _instants(schedule, zone, after)))
+
+
+def _instants(schedule: Schedule, zone: zoneinfo.ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
+    return _steps(schedule.step, after) if schedule.step else _matches(schedule.crons, zone, after)
 
 
 def _steps(minutes: int, after: dt.datetime) -> Iterator[dt.datetime]:

@@ -65,9 +65,8 @@ def project_series(project: Project, stat: str, buckets: Sequence[int], width: i
 
 
 def _series(call: Call, projects: Sequence[Project], stat: str, buckets: Sequence[int], width: int) -> Series:
-    read = [one for one in buckets if one + width > call.now - RETENTION][
-        -max(1, MOST_BUCKETS // max(1, len(projects))) :
-    ]
+    most = max(1, MOST_BUCKETS // max(1, len(projects)))
+    read = [one for one in buckets if one + width > call.now - RETENTION][-most:]
     total: Counter[int] = Counter()
     for project in projects:
         total += project_series(project, stat, read, width)

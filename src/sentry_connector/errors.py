@@ -39,6 +39,7 @@ ConnectorError
 │   └── LeaseLost              store.locked          50   retry; another process has taken over what this one was doing
 ├── StoreUnusable              store.unusable        51
 │   └── VaultUnusable          vault.unusable        51
+├── RunCrashed                 run.crashed            1   each process that worked on it died
 ├── OutOfResources             system.exhausted       1   retry; the process may open no more files, or have no more memory
 └── Cancelled                  run.cancelled         60
 ```
@@ -356,6 +357,15 @@ class VaultUnusable(StoreUnusable):
 
     name = "vault.unusable"
     default_remedy = "Give the key that the tokens were stored with, or replace the account's token."
+
+
+class RunCrashed(ConnectorError):
+    """One process after another died while it was at work on the run, and none got any further; the table is as it was."""
+
+    name = "run.crashed"
+    default_remedy = (
+        "Look into the system's log for what ended the processes, as a rule too little memory; then run again."
+    )
 
 
 class OutOfResources(ConnectorError):

@@ -16,6 +16,7 @@ from sentry_connector.destinations.delta import DeltaDestination
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import backfill, datasets
 from sentry_connector.reports.details import DateRange
+from sentry_connector.runs import queue
 from sentry_connector.sentry.budget import Observer
 from sentry_connector.sentry.client import Connection, SentryClient
 from sentry_connector.sentry.transport import HttpTransport, Reply
@@ -123,7 +124,7 @@ async def gone_through(app: HastyApp, name: str, days: DateRange | None) -> list
     if days is None:
         runs.append(await datasets.run(app, name, progress=Progress()))
     else:
-        backfill.queue(app, name, days)
-    while left := backfill.pending(app, app.store.datasets.find(name)):
-        runs.append(await backfill.step(app, left[0], progress=Progress()))
+        backfill.begin(app, name, days)
+    while left := queue.pending(app, app.store.datasets.find(name)):
+        runs.append(await queue.step(app, left[0].id, progress=Progress()))
     return runs

@@ -12,6 +12,7 @@ from sentry_connector.errors import DatesError, UsageError
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import backfill
 from sentry_connector.reports.details import AllAvailable, DateRange, Details, SinceLastRun
+from sentry_connector.runs import queue
 from sentry_connector.simulator import Simulation, World, start_in_thread
 from sentry_connector.store.records import DataSet, Run, RunState, Trigger, Verdict
 from tests.parts import NOW
@@ -39,13 +40,13 @@ LAST_TWENTY = DateRange(start=19, end=0)
 
 
 async def next_of(app: HastyApp, dataset: DataSet) -> Run:
-    return await backfill.step(app, backfill.pending(app, dataset)[0], progress=Progress())
+    return await queue.step(app, queue.pending(app, dataset)[0].id, progress=Progress())
 
 
 async def gone_through(app: HastyApp, dataset: DataSet) -> list[Run]:
     """The runs of the DataSet's chains to their end."""
     runs = []
-    while backfill.pending(app, dataset):
+    while queue.pending(app, dataset):
         runs.append(await next_of(app, dataset))
         assert runs[-1].verdict is Verdict.COMPLETE, runs[-1]
     return runs
@@ -69,7 +70,7 @@ async def test_a_chain_reads_the_newest_days_first_and_moves_no_watermark(
     method: str, app: HastyApp, world: World
 ) -> None:
     dataset = made(app, method)
-    chain = backfill.queue(app, dataset.name, LAST_TWENTY)
+    chain = backfill.begin(app, dataset.name, LAST_TWENTY)
     runs = await gone_through(app, dataset)
     assert days_of(runs) == days_of(list(chain.runs)) == [(6, 0), (13, 7), (19, 14)]
     assert {run.trigger for run in runs} == {Trigger.BACKFILL}
@@ -84,18 +85,18 @@ async def test_a_chain_that_failed_goes_on_where_it_stopped(
     method: str, app: HastyApp, world: World, faults: Broken
 ) -> None:
     dataset = made(app, method)
-    backfill.queue(app, dataset.name, LAST_TWENTY)
+    backfill.begin(app, dataset.name, LAST_TWENTY)
     first = await next_of(app, dataset)
     before = column(app, dataset)
     faults.path = "/projects/acme/shop/events/"
     failed = await next_of(app, dataset)
     assert (first.verdict, failed.verdict, column(app, dataset)) == (Verdict.COMPLETE, Verdict.FAILED, before)
     faults.path = None
-    again = backfill.queue(app, dataset.name, LAST_TWENTY)
+    again = backfill.begin(app, dataset.name, LAST_TWENTY)
     assert (again.goes_on, days_of(list(again.runs))) == (True, [(13, 7), (19, 14)])
     await gone_through(app, dataset)
     assert column(app, dataset) == events_of(world, 20)
-    assert backfill.queue(app, dataset.name, LAST_TWENTY).goes_on is False, "it was whole: the same days once more"
+    assert backfill.begin(app, dataset.name, LAST_TWENTY).goes_on is False, "it was whole: the same days once more"
 
 
 async def test_a_chain_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path, world: World) -> None:
@@ -104,7 +105,7 @@ async def test_a_chain_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path,
     with start_in_thread(world, clock=lambda: world.time, faults=watch) as sentry:
         app = app_in(tmp_path, sentry)
         dataset = made(app, "append")
-        backfill.queue(app, dataset.name, LAST_TWENTY)
+        backfill.begin(app, dataset.name, LAST_TWENTY)
         await next_of(app, dataset)
         asked = set(watch.seen)
         loop, second = asyncio.get_running_loop(), asyncio.ensure_future(next_of(app, dataset))
@@ -116,7 +117,7 @@ async def test_a_chain_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path,
         with pytest.raises(asyncio.CancelledError):
             await second
         watch.seen.clear()
-        again = backfill.queue(app, dataset.name, LAST_TWENTY)
+        again = backfill.begin(app, dataset.name, LAST_TWENTY)
         assert (again.goes_on, days_of(list(again.runs))) == (True, [(13, 7), (19, 14)])
         await gone_through(app, dataset)
         assert not asked & {target for target in watch.seen if "/events/" in target}
@@ -125,18 +126,18 @@ async def test_a_chain_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path,
 
 async def test_a_run_of_a_chain_that_was_interrupted_comes_first(app: HastyApp, world: World) -> None:
     dataset = made(app, "upsert")
-    chain = backfill.queue(app, dataset.name, LAST_TWENTY)
+    chain = backfill.begin(app, dataset.name, LAST_TWENTY)
     begun = chain.runs[1]
     epoch = app.store.datasets.next_epoch(dataset.id, 0)
     app.store.runs.save(msgspec.structs.replace(begun, epoch=epoch, state=RunState.RUNNING, started_at=app.moment))
     assert (await ran(app, dataset)).id == begun.id
-    assert days_of(backfill.pending(app, dataset)) == [(6, 0), (19, 14)]
+    assert days_of(queue.pending(app, dataset)) == [(6, 0), (19, 14)]
 
 
 async def test_other_runs_take_turns_with_a_chain(app: HastyApp, world: World) -> None:
     dataset = made(app, "upsert", SHOP)
     await ran(app, dataset)
-    backfill.queue(app, dataset.name, LAST_TWENTY)
+    backfill.begin(app, dataset.name, LAST_TWENTY)
     await next_of(app, dataset)
     began = watermarks(app, dataset)
     pass_time(app, world)
@@ -149,7 +150,7 @@ async def test_other_runs_take_turns_with_a_chain(app: HastyApp, world: World) -
 
 async def test_replace_reads_all_days_in_one_run(app: HastyApp, world: World) -> None:
     dataset = made(app, "replace", shop(DateRange(start=1, end=0)))
-    chain = backfill.queue(app, dataset.name, LAST_TWENTY)
+    chain = backfill.begin(app, dataset.name, LAST_TWENTY)
     assert (chain.in_one, days_of(list(chain.runs))) == (True, [(19, 0)])
     await gone_through(app, dataset)
     assert column(app, dataset) == events_of(world, 20)
@@ -158,11 +159,11 @@ async def test_replace_reads_all_days_in_one_run(app: HastyApp, world: World) ->
 async def test_what_has_no_days_cannot_be_backfilled(app: HastyApp) -> None:
     dataset = made(app, "replace", Details(), "organizations")
     with pytest.raises(UsageError, match="no dates"):
-        backfill.queue(app, dataset.name, LAST_TWENTY)
+        backfill.begin(app, dataset.name, LAST_TWENTY)
     dataset = made(app, "upsert")
     with pytest.raises(DatesError, match="future"):
-        backfill.queue(app, dataset.name, DateRange(start=1, end=(NOW + DAY).date()))
-    assert backfill.pending(app, dataset) == []
+        backfill.begin(app, dataset.name, DateRange(start=1, end=(NOW + DAY).date()))
+    assert queue.pending(app, dataset) == []
 
 
 async def test_days_that_sentry_forgot_while_a_chain_rested_are_not_emptied(
@@ -173,7 +174,7 @@ async def test_days_that_sentry_forgot_while_a_chain_rested_are_not_emptied(
     dataset = made(app, "partition")
     await ran(app, dataset)
     before = column(app, dataset)
-    backfill.queue(app, dataset.name, DateRange(start=20, end=14))
+    backfill.begin(app, dataset.name, DateRange(start=20, end=14))
     pass_time(app, world, 20 * DAY)
     project = world.project("acme", "shop")
     project.events = [event for event in project.events if event.time > world.time - 30 * 86400]
@@ -221,7 +222,7 @@ async def test_a_chain_whose_first_run_failed_is_given_up(tmp_path: Path) -> Non
         app = app_in(tmp_path, sentry, SENTRY_CONNECTOR_RUN_MIB="1")
         dataset = made(app, "append", ALL_OF_SHOP)
         await ran(app, dataset, Verdict.FAILED)
-        assert backfill.pending(app, dataset) == []
+        assert queue.pending(app, dataset) == []
         faults.path = None
         await ran(app, dataset)
         await gone_through(app, dataset)

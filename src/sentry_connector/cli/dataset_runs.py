@@ -15,11 +15,12 @@ from sentry_connector.cli.tables import print_table
 from sentry_connector.errors import ConnectorError, RunIncomplete, UsageError
 from sentry_connector.extraction.lists import together
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.operations import backfill
 from sentry_connector.operations import datasets as operations
 from sentry_connector.operations.backfill import Chain
+from sentry_connector.operations.running import to_its_end
 from sentry_connector.operations.views import run_view
 from sentry_connector.reports import windows
+from sentry_connector.runs import queue
 from sentry_connector.store.records import DataSet, Run, Verdict
 
 RUNS_AT_ONCE = 4
@@ -99,10 +100,10 @@ def run_chain(house: App, chain: Chain, wait_lock: float) -> list[End]:
 async def _go_through(house: App, dataset: DataSet, begin: Callable[[str], Progress], wait_lock: float) -> list[End]:
     """The runs of the DataSet's chains that are left; one that fails ends it, since the next would as a rule too."""
     ends: list[End] = []
-    while not (ends and ends[-1].failed) and (left := backfill.pending(house, dataset)):
+    while not (ends and ends[-1].failed) and (left := queue.pending(house, dataset)):
         part = left[0].part
         name = dataset.name if part is None else f"{dataset.name} {part.start} to {part.end}"
-        step = backfill.step(house, left[0], progress=begin(name), wait_lock=wait_lock)
+        step = to_its_end(house, left[0], progress=begin(name), wait_lock=wait_lock)
         ends.append(await _end(house, dataset, step))
     return ends
 
@@ -157,7 +158,7 @@ def _row(end: End) -> list[object]:
     counts = [end.view.get(column) for column in COLUMNS]
     return [
         end.dataset,
-        end.view["verdict"] or "not run",
+        end.view["verdict"] or end.view.get("state", "not run"),
         *counts,
         round(end.seconds, 2),
         end.view.get("table_version"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import zoneinfo
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -14,17 +17,27 @@ from sentry_connector.cli.definition import DefinitionOptions
 from sentry_connector.cli.details import DetailsOptions, filled_from_environment
 from sentry_connector.cli.files import FileOptions, print_json_of, print_table_of
 from sentry_connector.cli.options import AccountName, AsJson, WaitLock, Yes, confirm, seconds, typer_app, with_options
-from sentry_connector.cli.output import note, note_days, print_json
+from sentry_connector.cli.output import note, note_days, print_json, print_line
 from sentry_connector.cli.progress import shown_progress
+from sentry_connector.cli.schedule import MOST_SLOTS, in_words, print_slots, slot_view
 from sentry_connector.cli.tables import print_fields, print_table
 from sentry_connector.datasets.definition import Definition
+from sentry_connector.datasets.schedule import slots
 from sentry_connector.errors import DatesError, UsageError
 from sentry_connector.operations import backfill
 from sentry_connector.operations import datasets as operations
-from sentry_connector.operations.views import dataset_view, schema_view, stats_view, version_view
+from sentry_connector.operations.running import is_served
+from sentry_connector.operations.views import (
+    dataset_view,
+    passed_view,
+    run_view,
+    schema_view,
+    stats_view,
+    version_view,
+)
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.details import DateRange, Details
-from sentry_connector.store.records import DataSet
+from sentry_connector.store.records import DataSet, Passed
 
 app = typer_app()
 
@@ -94,7 +107,7 @@ def edit(
     """Change a DataSet: what is given changes, the rest stays. A filled table keeps its report."""
     with connector() as house:
         dataset = operations.find(house, name)
-        changes = definition.changes() | {"details": options.applied_to(dataset.details)}
+        changes = definition.changes(dataset.retry) | {"details": options.applied_to(dataset.details)}
         if new_name is not None:
             changes["name"] = new_name
         if report is not None:
@@ -107,22 +120,90 @@ def run(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="DataSets' names or slugs.")] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="All DataSets.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait for their end, or leave them to the server.")
+    ] = True,
     wait_lock: WaitLock = "0s",
     as_json: AsJson = False,
 ) -> None:
     """Run DataSets now, several at a time, and wait for their end; a run that was interrupted goes on.
 
-    The exit code is that of the most severe end: a failure, then INCOMPLETE (40), then COMPLETE (0).
+    A living server does the runs; without one they are done here. The exit code is that of the most severe end: a failure,
+    then INCOMPLETE (40), then COMPLETE (0).
     """
     patience = seconds("--wait-lock", wait_lock)
     with connector() as house:
         chosen = dataset_runs.choose(house, names or [], every=every)
+        if not wait:
+            _ask(house, chosen, as_json=as_json)
+            return
         ends = dataset_runs.run_all(house, chosen, patience)
     if as_json:
         print_json([end.view for end in ends])
     else:
         dataset_runs.tell(ends)
     raise typer.Exit(dataset_runs.most_severe(ends))
+
+
+def _ask(house: App, chosen: Sequence[DataSet], *, as_json: bool) -> None:
+    """Leave runs to a living server."""
+    if not is_served(house):
+        raise UsageError(
+            "No server lives that would do the runs.",
+            remedy="Start one with `sentry-connector serve`, or leave --no-wait out.",
+        )
+    asked = [(operations.ask(house, dataset.slug)[0], dataset) for dataset in chosen]
+    if as_json:
+        print_json([run_view(run, dataset) for run, dataset in asked])
+        return
+    print_table(["DataSet", "run", "state"], [[dataset.name, run.id, run.state] for run, dataset in asked])
+
+
+@app.command()
+def pause(name: Name, *, as_json: AsJson = False) -> None:
+    """Put a DataSet's schedule at rest, and drop what waits for its slot or its next attempt; `run` still runs it."""
+    with connector() as house:
+        _print(house, operations.pause(house, name), as_json=as_json)
+
+
+@app.command()
+def resume(name: Name, *, as_json: AsJson = False) -> None:
+    """Let a DataSet's schedule go on, from its next slot."""
+    with connector() as house:
+        _print(house, operations.resume(house, name), as_json=as_json)
+
+
+@app.command("next")
+def next_(
+    name: Name,
+    count: Annotated[int, typer.Option(min=1, max=MOST_SLOTS, help="How many slots.")] = 5,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say when a DataSet runs next by itself, and which slots had no run of their own."""
+    with connector() as house:
+        dataset, now = operations.find(house, name), house.now()
+        schedule, zone = operations.schedule_of(dataset)
+        found = [] if dataset.paused else list(itertools.islice(slots(schedule, zone, now), count))
+        passed = operations.passed(house, dataset, limit=count)
+    if as_json:
+        view = {"rule": schedule.rule, "words": schedule.words, "timezone": zone.key, "paused": dataset.paused}
+        coming = [slot_view(slot, zone) for slot in found]
+        print_json({**view, "slots": coming, "passed": [passed_view(one) for one in passed]})
+        return
+    print_line(in_words(schedule, zone))
+    if dataset.paused:
+        note("The schedule is paused: `datasets resume` lets it go on.")
+    if found:
+        print_slots(found, zone)
+    if passed:
+        note("Slots without a run of their own, newest first:")
+        print_table(["first", "last", "slots", "reason", "run"], [_passed_row(one, zone) for one in passed])
+
+
+def _passed_row(one: Passed, zone: zoneinfo.ZoneInfo) -> list[object]:
+    first, last = (at.astimezone(zone).strftime("%Y-%m-%d %H:%M") for at in (one.first, one.last))
+    return [first, last, one.count, one.reason, one.run_id]
 
 
 @app.command("backfill")
@@ -143,7 +224,7 @@ def backfill_(
     if not isinstance(days, DateRange):
         raise UsageError("A backfill is of a range of days.", remedy="Give --start and --end.")
     with connector() as house:
-        chain = backfill.queue(house, name, days)
+        chain = backfill.begin(house, name, days)
         if chain.in_one:
             note(f"{chain.dataset.name}: Replace keeps the rows of its last run alone, so that one run reads all days.")
         elif chain.goes_on:

@@ -7,8 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from sentry_connector.cli.options import seconds
+from sentry_connector.datasets.schedule import EXAMPLES
 from sentry_connector.destinations.model import UpdateMethod
-from sentry_connector.errors import UnknownName
+from sentry_connector.errors import UnknownName, UsageError
+from sentry_connector.store.records import CatchUp, Retry
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,11 +38,29 @@ class DefinitionOptions:
         typer.Option("--accept-loss/--no-accept-loss", help="Replace: a run may drop rows outside its days."),
     ] = None
 
-    def changes(self) -> dict[str, Any]:
+    schedule: Annotated[
+        str | None, typer.Option(metavar="RULE", help=f"When it runs by itself, such as {EXAMPLES}; default manual.")
+    ] = None
+    retry_every: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="A failed run of the schedule is tried again after 5m to 60m; 15m."),
+    ] = None
+    retry_times: Annotated[int | None, typer.Option(metavar="N", help="So often at most, 1 to 10; default 3.")] = None
+    no_retry: Annotated[bool, typer.Option("--no-retry", help="A failed run is not tried again.")] = False
+    catch_up: Annotated[
+        str | None,
+        typer.Option(metavar="one|all|none", help="Of slots that were missed: the last one runs, all, none."),
+    ] = None
+
+    def changes(self, before: Retry | None = None) -> dict[str, Any]:
         """Fields of `Definition` with what was given.
 
+        Args:
+            before: how a failed run is tried again so far; what is given changes that.
+
         Raises:
-            UnknownName: no such update method.
+            UnknownName: no such update method, or no such way to catch up.
+            UsageError: the options of the retry contradict each other.
         """
         given = {
             "update_method": _update_method(self.update_method),
@@ -49,8 +70,29 @@ class DefinitionOptions:
             "tags": tuple(self.tag) if self.tag else None,
             "keep_when_empty": self.keep_when_empty,
             "accept_loss": self.accept_loss,
+            "schedule": self.schedule,
+            "catch_up": _catch_up(self.catch_up),
         }
-        return {name: value for name, value in given.items() if value is not None}
+        return {name: value for name, value in given.items() if value is not None} | self._retry(before or Retry())
+
+    def _retry(self, before: Retry) -> dict[str, Retry | None]:
+        given = self.retry_every is not None or self.retry_times is not None
+        if self.no_retry and given:
+            raise UsageError("--no-retry and another --retry option contradict each other.", remedy="Leave one out.")
+        if self.no_retry:
+            return {"retry": None}
+        if not given:
+            return {}
+        every = before.every if self.retry_every is None else int(seconds("--retry-every", self.retry_every))
+        return {"retry": Retry(every=every, times=before.times if self.retry_times is None else self.retry_times)}
+
+
+def _catch_up(word: str | None) -> CatchUp | None:
+    if word is None:
+        return None
+    if word not in list(CatchUp):
+        raise UnknownName("choice of --catch-up", word, list(CatchUp))
+    return CatchUp(word)
 
 
 def _update_method(name: str | None) -> UpdateMethod | None:

@@ -26,6 +26,7 @@ COMMANDS = {
     "query": "Read-only SQL over the DataSets.",
     "schedule": "What a schedule means.",
     "vault": "The key that stored tokens are sealed with.",
+    "serve": "Keep all schedules, and answer over HTTP.",
     "settings": "The settings and where they come from.",
     "simulate": "Serve a simulated Sentry.",
     "demo": "All reports into DataSets, and a query over them.",

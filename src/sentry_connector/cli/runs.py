@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 import typer
 
 from sentry_connector.app import app as connector
 from sentry_connector.cli.options import AsJson, typer_app
-from sentry_connector.cli.output import print_json, print_line
+from sentry_connector.cli.output import note, print_json, print_line
 from sentry_connector.cli.tables import cell, print_fields, print_table
 from sentry_connector.operations import runs as operations
 from sentry_connector.operations.views import run_view
 from sentry_connector.reports import windows
-from sentry_connector.store.records import DataSet, Run
+from sentry_connector.store.records import DataSet, Run, RunState
 
 app = typer_app()
 
@@ -66,6 +67,20 @@ def logs(run: IdOrName, *, as_json: AsJson = False) -> None:
         return
     for line in lines:
         print_line(_log_line(line))
+
+
+@app.command()
+def cancel(run: IdOrName, *, as_json: AsJson = False) -> None:
+    """Stop a run that is not done: its table stays as it is. Of a chain, the runs that are left are dropped too."""
+    with connector() as house:
+        ended = asyncio.run(operations.cancel(house, run))
+        _, dataset = operations.find(house, ended.id)
+    if as_json:
+        print_json(run_view(ended, dataset))
+    elif ended.state is RunState.DONE:
+        note(f"{ended.id}: {ended.verdict}.")
+    else:
+        note(f"{ended.id} has been asked to stop, and has not come to rest yet.")
 
 
 def _in_words(run: Run, dataset: DataSet | None) -> dict[str, Any]:

@@ -7,15 +7,20 @@ from collections.abc import Callable
 
 import msgspec
 
+from sentry_connector.datasets.schedule import parse
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.errors import UnknownName, UsageError
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.details import Details, SinceLastRun
 from sentry_connector.reports.model import Report
+from sentry_connector.store.records import CatchUp, Retry
+from sentry_connector.store.slots import MANUAL
 
 LONGEST_NAME = 255
 LONGEST_DESCRIPTION = 4000
 LONGEST_TAG = 64
+RETRY_MINUTES = range(5, 61)
+RETRY_TIMES = range(1, 11)
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +34,9 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         key: columns that tell rows apart; empty = the report's own.
         keep_days: for Partition: days older than this are dropped; None keeps all.
         description, tags: for people.
+        schedule: when it runs by itself, in the words of `schedule.parse`.
+        retry: how a failed run of the schedule is tried again; None = it is not.
+        catch_up: what becomes of slots that were missed.
         keep_when_empty: a Replace run with no rows leaves the table as it is.
         accept_loss: a Replace run may drop rows outside its dates.
     """
@@ -41,6 +49,9 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     keep_days: int | None = None
     description: str = ""
     tags: tuple[str, ...] = ()
+    schedule: str = MANUAL
+    retry: Retry | None = Retry()
+    catch_up: CatchUp = CatchUp.ONE
     keep_when_empty: bool = False
     accept_loss: bool = False
 
@@ -50,7 +61,7 @@ def check(definition: Definition) -> Definition:
 
     Raises:
         UsageError: a text is too long, or options do not go together; the message says which and what to do.
-        DetailsError, DatesError, UnknownName: as `menus.check` and `catalogue.find`.
+        DetailsError, DatesError, UnknownName, ScheduleError: as `menus.check`, `catalogue.find` and `schedule.parse`.
     """
     report = catalogue.find(definition.report)
     checked = msgspec.structs.replace(
@@ -60,6 +71,7 @@ def check(definition: Definition) -> Definition:
         tags=_tags(definition.tags),
         report=report.slug,
         details=menus.check(report, definition.details, storing=True),
+        schedule=parse(definition.schedule).rule,
     )
     if len(checked.description) > LONGEST_DESCRIPTION:
         raise UsageError(f"The description is longer than {LONGEST_DESCRIPTION} characters.")
@@ -141,11 +153,24 @@ def _consents_suit_the_method(definition: Definition, _report: Report) -> None:
         raise UsageError("--accept-loss has a meaning with --update-method replace only.")
 
 
+def _retry_is_offered(definition: Definition, _report: Report) -> None:
+    retry = definition.retry
+    if retry is None:
+        return
+    if retry.every % 60 or retry.every // 60 not in RETRY_MINUTES:
+        raise UsageError(
+            f"--retry-every is from {RETRY_MINUTES[0]} to {RETRY_MINUTES[-1]} minutes.", remedy="For instance 15m."
+        )
+    if retry.times not in RETRY_TIMES:
+        raise UsageError(f"--retry-times is a whole number from {RETRY_TIMES[0]} to {RETRY_TIMES[-1]}.")
+
+
 RULES: tuple[Callable[[Definition, Report], None], ...] = (
     _dates_suit_the_method,
     _days_can_be_replaced,
     _keep_days_suits_the_method,
     _key_is_of_columns,
     _consents_suit_the_method,
+    _retry_is_offered,
 )
 """Which options go together (the table of update methods and dates)."""

@@ -30,8 +30,8 @@ from cron_descriptor import CasingTypeEnum, ExpressionDescriptor, Options
 from cronsim import CronSim, CronSimError
 
 from sentry_connector.errors import ScheduleError
+from sentry_connector.store.slots import MANUAL
 
-MANUAL = "manual"
 _HOUR, _HOURS, _LONGEST_MONTH = 60, 24, 31
 MOST_STEP = _HOURS * _HOUR
 """The longest step in minutes: what is rarer has a day."""

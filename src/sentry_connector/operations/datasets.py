@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import zoneinfo
 from collections.abc import Iterator, Sequence
 
 import msgspec
 import pyarrow as pa
 
+from sentry_connector.datasets import schedule as schedules
 from sentry_connector.datasets.definition import Definition, check
+from sentry_connector.datasets.schedule import Schedule
 from sentry_connector.destinations.delta import Delta
 from sentry_connector.destinations.model import Committed, UpdateMethod, Version
 from sentry_connector.destinations.query import Snapshot, query
@@ -17,16 +20,18 @@ from sentry_connector.errors import Locked, UnknownName, UsageError
 from sentry_connector.extraction.prepare import window_of
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.schema import arrow_schema
-from sentry_connector.operations import backfill
 from sentry_connector.operations.pull import OnWindows, pull
+from sentry_connector.operations.running import to_its_end
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastRun, SingleDate
+from sentry_connector.runs import queue
+from sentry_connector.runs.engine import tick
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
 from sentry_connector.runs.work import account_of
 from sentry_connector.sentry.address import Origin, origin
 from sentry_connector.store.ids import new_id
-from sentry_connector.store.records import Account, DataSet, Problem, Run, RunState, Trigger, Verdict
+from sentry_connector.store.records import Account, DataSet, Passed, Problem, Run, RunState, Trigger, Verdict
 
 PREVIEW_ROWS = 100
 
@@ -88,6 +93,7 @@ def edit(house: House, name: str, changes: Changes, account: str | None = None) 
         **{name: getattr(definition, name) for name in Definition.__struct_fields__},
     )
     house.store.datasets.save(changed)
+    queue.drop_waiting(house, dataset.id, {RunState.RETRYING}, "The DataSet was changed.")
     return changed
 
 
@@ -213,6 +219,7 @@ def delete(house: House, name: str) -> DataSet:
     """
     dataset = house.store.datasets.find(name)
     house.store.datasets.delete(dataset.id, house.now())
+    queue.drop_waiting(house, dataset.id, {RunState.QUEUED, RunState.RETRYING}, "The DataSet was deleted.")
     for old in house.store.datasets.purge(house.now()):
         house.destination.table(old.id).drop()
     return dataset
@@ -229,24 +236,73 @@ def restore(house: House, name: str) -> DataSet:
 
 
 async def run(house: House, name: str, *, progress: Progress, wait_lock: float = 0.0) -> Run:
-    """Run a DataSet now and wait for its end; a run that was interrupted is gone on with instead.
+    """Run a DataSet now and wait for its end; a run that was interrupted, or waits, is gone on with instead.
 
     Raises:
         UnknownName: there is no such DataSet.
         Locked: another process works on it (for longer than `wait_lock` seconds).
     """
+    asked, _ = ask(house, name)
+    patience = wait_lock if asked.state is RunState.RUNNING else None
+    try:
+        return await to_its_end(house, asked, progress=progress, wait_lock=wait_lock, patience=patience)
+    except Locked as error:
+        _refused(house, asked.id, error)
+        raise
+
+
+def ask(house: House, name: str) -> tuple[Run, bool]:
+    """Store that a DataSet is to be run.
+
+    Returns:
+        The run, and whether it is new: where one is not done, or waits, it is that one.
+
+    Raises:
+        UnknownName: there is no such DataSet.
+    """
     dataset = house.store.datasets.find(name)
-    before = backfill.interrupted(house, dataset)
+    before = queue.interrupted(house, dataset)
     if before is not None:
-        return await backfill.step(house, before, progress=progress, wait_lock=wait_lock)
+        return before, False
     now = house.now()
     fresh = Run(id=new_id(now, house.rng), dataset_id=dataset.id, trigger=Trigger.MANUAL, queued_at=now)
     house.store.runs.add(fresh)
-    try:
-        return await backfill.step(house, fresh, progress=progress, wait_lock=wait_lock)
-    except Locked as error:
-        _refused(house, fresh.id, error)
-        raise
+    return fresh, True
+
+
+def pause(house: House, name: str) -> DataSet:
+    """Put a DataSet's schedule at rest; a run that waits for its slot or its next attempt is over.
+
+    Raises:
+        UnknownName: there is no such DataSet.
+    """
+    dataset = msgspec.structs.replace(house.store.datasets.find(name), paused=True)
+    house.store.datasets.save(dataset)
+    queue.drop_waiting(house, dataset.id, {RunState.QUEUED, RunState.RETRYING}, "The DataSet was paused.")
+    return dataset
+
+
+def resume(house: House, name: str) -> DataSet:
+    """Let a DataSet's schedule go on; the slots of the pause are passed over.
+
+    Raises:
+        UnknownName: there is no such DataSet.
+    """
+    dataset = house.store.datasets.find(name)
+    tick(house, house.now(), dataset.id)
+    resumed = msgspec.structs.replace(dataset, paused=False)
+    house.store.datasets.save(resumed)
+    return resumed
+
+
+def schedule_of(dataset: DataSet) -> tuple[Schedule, zoneinfo.ZoneInfo]:
+    """What a DataSet's schedule means, and the zone of its times."""
+    return schedules.parse(dataset.schedule), windows.zone(dataset.details.timezone)
+
+
+def passed(house: House, dataset: DataSet, *, limit: int = 100) -> list[Passed]:
+    """The slots of a DataSet that have no run of their own, newest first."""
+    return house.store.slots.passed(dataset.id, limit=limit)
 
 
 def _refused(house: House, run_id: str, error: Locked) -> None:

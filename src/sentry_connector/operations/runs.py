@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
-from sentry_connector.errors import UnknownName
+from sentry_connector.errors import Locked, UnknownName, UsageError
+from sentry_connector.extraction.progress import Progress
+from sentry_connector.operations.running import POLL
+from sentry_connector.runs import queue
 from sentry_connector.runs.house import House
 from sentry_connector.runs.log import read_log
-from sentry_connector.store.records import DataSet, Run
+from sentry_connector.store.records import DataSet, Run, RunState
 
 
 def history(house: House, name: str | None = None, *, limit: int = 100) -> list[tuple[Run, DataSet | None]]:
@@ -35,6 +39,47 @@ def find(house: House, id_or_name: str) -> tuple[Run, DataSet | None]:
     if not latest:
         raise UnknownName("run of", id_or_name, remedy="The DataSet has not run yet.")
     return latest[0]
+
+
+def find_by_id(house: House, id: str) -> tuple[Run, DataSet | None]:  # noqa: A002  # the field's name
+    """The run of that id, with its DataSet.
+
+    Raises:
+        UnknownName: there is no such run.
+    """
+    run = house.store.runs.get(id)
+    if run is None:
+        raise UnknownName("run", id)
+    return run, house.store.datasets.get(run.dataset_id)
+
+
+async def cancel(house: House, id_or_name: str, *, patience: float = 30.0) -> Run:
+    """Stop a run: its table stays as it is, and it is not gone on with.
+
+    Args:
+        house: the parts.
+        id_or_name: as `find`.
+        patience: seconds that whoever is at work on it has to come to rest.
+
+    Returns:
+        The run: as a rule CANCELLED, COMPLETE where its rows were in the table already, not done where it is slow to stop.
+
+    Raises:
+        UnknownName: there is no such run.
+        UsageError: it has ended.
+    """
+    run, _ = find(house, id_or_name)
+    if run.state is RunState.DONE:
+        raise UsageError(f"The run {run.id} has ended: {run.verdict}.", remedy="`runs list` names those that go on.")
+    house.store.runs.ask_to_stop(run.id, house.now())
+    give_up = house.clock.monotonic() + patience
+    while True:
+        with contextlib.suppress(Locked):
+            return await queue.step(house, run.id, progress=Progress())  # where nobody is at work on it, it ends here
+        now = house.store.runs.get(run.id) or run
+        if now.state is RunState.DONE or house.clock.monotonic() >= give_up:
+            return now
+        await house.clock.sleep(POLL)
 
 
 def log(house: House, run: Run) -> list[dict[str, Any]]:

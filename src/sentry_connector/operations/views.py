@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from sentry_connector.datasets import schedule as schedules
 from sentry_connector.destinations.delta import Delta
 from sentry_connector.destinations.model import Version
-from sentry_connector.reports import menus
+from sentry_connector.reports import menus, windows
 from sentry_connector.reports.model import Column, Report
 from sentry_connector.runs.house import House
-from sentry_connector.store.records import Account, DataSet, Run, RunState, Verdict
+from sentry_connector.store.records import Account, DataSet, Passed, Run, RunState, Verdict
 
 ACCOUNT_MISSING = "account missing"
 """The health of a DataSet whose account was deleted: no run can succeed before it has another one."""
@@ -98,18 +99,34 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
         "schedule": dataset.schedule,
         "timezone": dataset.details.timezone,
         "retry": msgspec.to_builtins(dataset.retry),
+        "catch_up": dataset.catch_up.value,
         "paused": dataset.paused,
         "health": ACCOUNT_MISSING if dataset.account_id and account is None else health(last),
         "rows": table.rows(),
         "columns": len(schema) if schema is not None else 0,
         "version": versions[0].version if versions else None,
         "last_run": run_view(last, dataset) if last else None,
-        "next_slot": None,
+        "next_slot": next_slot(dataset, house.now()),
         "created_at": dataset.created_at,
         "updated_at": dataset.updated_at,
         "deleted_at": dataset.deleted_at,
         "owner": dataset.owner,
     }
+
+
+def next_slot(dataset: DataSet, now: dt.datetime) -> dt.datetime | None:
+    """When the DataSet runs next by itself; None where it does not."""
+    if dataset.paused or dataset.deleted_at is not None:
+        return None
+    schedule, zone = schedules.parse(dataset.schedule), windows.zone(dataset.details.timezone)
+    return next((slot.at for slot in schedules.slots(schedule, zone, now)), None)
+
+
+def passed_view(passed: Passed) -> dict[str, Any]:
+    """Slots that have no run of their own."""
+    view: dict[str, Any] = msgspec.to_builtins(passed, builtin_types=(dt.datetime,))
+    del view["dataset_id"]
+    return view
 
 
 def health(last: Run | None) -> str:

@@ -6,6 +6,8 @@ store, and a commit that was already made is recognised by its epoch.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime as dt
 import errno
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ import msgspec
 
 from sentry_connector.destinations.model import Commit, Committed, UpdateMethod
 from sentry_connector.errors import (
-    AccessDenied,
+    Cancelled,
     ConnectorError,
     DestinationError,
     DiskFull,
@@ -28,6 +30,7 @@ from sentry_connector.extraction.prepare import Prepared
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.read import Extraction
 from sentry_connector.reports.details import SinceLastRun
+from sentry_connector.runs import retry
 from sentry_connector.runs.commit import commit_of, unread_scopes
 from sentry_connector.runs.gather import Gathering, spool_of
 from sentry_connector.runs.house import House
@@ -36,6 +39,7 @@ from sentry_connector.runs.log import Lines, bound_log, run_lines
 from sentry_connector.runs.marks import Marks
 from sentry_connector.runs.outcome import Outcome, drift_warnings
 from sentry_connector.runs.reconcile import Reconciled
+from sentry_connector.runs.watch import figures_of, watched
 from sentry_connector.runs.work import Work, account_of, redactor_of
 from sentry_connector.store.records import AccountStatus, DataSet, Missing, Run, RunState, Verdict
 
@@ -43,8 +47,9 @@ from sentry_connector.store.records import AccountStatus, DataSet, Missing, Run,
 async def execute(run_id: str, house: House, *, progress: Progress, wait_lock: float = 0.0) -> Run:
     """Bring a run to its end and answer its record; a run that has ended is answered as it is.
 
-    A failure is recorded in the run (verdict FAILED, `error`), not raised. Cancellation of the task is raised and leaves the
-    run as it is, to be gone on with.
+    A failure is recorded in the run (verdict FAILED, `error`), not raised; a run of a schedule may then be RETRYING, with
+    `not_before`. Cancellation of the task is raised and leaves the run as it is, to be gone on with; the run itself is
+    cancelled by `store.runs.ask_to_stop`.
 
     Args:
         run_id: the run, stored before.
@@ -105,9 +110,15 @@ class _Attempt:
         """Do it, and store how it ended."""
         try:
             await self._begin()
-            outcome = self._committed_before() or await self._outcome()
+            async with watched(self.work.house, self.work.run, self.work.progress):
+                outcome = self._committed_before() or await self._outcome()
         except Locked:
             raise  # whoever has the lease, or gets through to the store, goes on with the run and tells how it ends
+        except Cancelled as error:
+            outcome = self._cancelled(error)
+        except asyncio.CancelledError:
+            self._leave()
+            raise
         except ConnectorError as error:
             outcome = self._failed(error)
         except OSError as error:
@@ -118,7 +129,7 @@ class _Attempt:
                 raise
             outcome = self._failed(known) if known else self._failed_unexpectedly(error)
         self._store_end(outcome)
-        if outcome.committed is None and self.work.run.epoch is not None:
+        if outcome.committed is None and self.work.run.epoch is not None and self.work.run.state is RunState.DONE:
             await self._sweep(before=self.work.epoch + 1)
         return self.work.run
 
@@ -128,6 +139,8 @@ class _Attempt:
         Where the DataSet was edited since, the spool holds slices of something else: the run begins anew, at its old instant.
         """
         work, run, now = self.work, self.work.run, self.work.house.now()
+        if work.house.store.runs.is_to_stop(run.id):
+            raise Cancelled("The run was cancelled before it began.")
         await work.holding.aside(work.table.mend)
         if run.epoch is None:
             # It is new, or the store was restored to before it began: then the table knows it by its id.
@@ -139,8 +152,10 @@ class _Attempt:
             highest = await work.holding.aside(work.table.highest_epoch)
             epoch = work.house.store.datasets.next_epoch(run.dataset_id, highest)
             work.run = msgspec.structs.replace(run, epoch=epoch, started_at=now)
+        work.run = retry.begun(work.run, now)
         work.keep(state=RunState.RUNNING)
-        work.log.info("run begins", dataset=work.dataset.name, report=work.dataset.report, epoch=work.epoch)
+        facts = {"dataset": work.dataset.name, "report": work.dataset.report, "epoch": work.epoch}
+        work.log.info("run begins", attempt=work.run.attempt, **facts)
         if fresh:
             await self._sweep(before=work.epoch)
 
@@ -254,6 +269,21 @@ class _Attempt:
             return (f"The table was not tidied up after the commit; the next run will try again: {error}",)
         return ()
 
+    def _cancelled(self, error: Cancelled) -> Outcome:
+        """Somebody asked the run to stop; where its commit was made before that was heard, the run has ended well."""
+        committed = self._committed_before() if self.work.run.epoch is not None else None
+        if committed is not None:
+            return committed
+        self.work.log.info("run cancelled")
+        return Outcome(verdict=Verdict.CANCELLED, error=error)
+
+    def _leave(self) -> None:
+        """The process is asked to stop: the run is left to be gone on with."""
+        with contextlib.suppress(ConnectorError):
+            self.work.run = retry.left(self.work.run)
+            self.work.keep(**figures_of(self.work.run, self.work.progress))
+            self.work.log.info("run left, to be gone on with")
+
     def _failed_unexpectedly(self, error: BaseException) -> Outcome:
         """A defect of ours: the run must still have an end that says so."""
         self.work.log.error("unexpected", exc_info=error)
@@ -261,7 +291,7 @@ class _Attempt:
 
     def _failed(self, error: ConnectorError) -> Outcome:
         self.work.log.error("run failed", error=error.name, message=error.message, remedy=error.remedy)
-        if isinstance(error, TokenRejected | AccessDenied):
+        if isinstance(error, TokenRejected):
             self._mark_account_invalid(error)
         return Outcome(verdict=Verdict.FAILED, error=error)
 
@@ -277,25 +307,32 @@ class _Attempt:
             house.store.accounts.save(msgspec.structs.replace(account, **found))
 
     def _store_end(self, outcome: Outcome) -> None:
-        work, run, progress = self.work, self.work.run, self.work.progress
+        work, run, now = self.work, self.work.run, self.work.house.now()
         committed = outcome.committed or Committed(version=-1)
+        error = work.redacted(outcome.error) if outcome.error else None
+        again = retry.next_attempt(run, work.dataset.retry, outcome, now)
+        figures = figures_of(run, work.progress)
         work.keep(
-            state=RunState.DONE,
-            verdict=outcome.verdict,
-            finished_at=work.house.now(),
+            state=RunState.DONE if again is None else RunState.RETRYING,
+            verdict=outcome.verdict if again is None else None,
+            finished_at=now if again is None else None,
+            not_before=again,
+            attempts=retry.ended(run, outcome, figures, error, now),
             rows_read=outcome.rows_read,
             rows_written=committed.written,
             rows_updated=committed.updated,
             rows_deleted=committed.deleted,
-            requests=run.requests + progress.requests,
-            waited_seconds=run.waited_seconds + progress.waited_seconds,
-            bytes=run.bytes + progress.bytes,
             table_version=outcome.committed.version if outcome.committed else None,
             warnings=(*outcome.warnings, *_dropped(work.lines)),
             incomplete=outcome.incomplete,
-            error=work.redacted(outcome.error) if outcome.error else None,
+            error=error,
+            **figures,
         )
-        work.log.info("run ends", verdict=outcome.verdict, rows_read=work.run.rows_read, requests=work.run.requests)
+        facts = {"verdict": outcome.verdict, "rows_read": work.run.rows_read, "requests": work.run.requests}
+        if again is None:
+            work.log.info("run ends", **facts)
+        else:
+            work.log.info("attempt ends", attempt=run.attempt, next_attempt_at=again, **facts)
 
 
 def _dropped(lines: Lines) -> tuple[str, ...]:

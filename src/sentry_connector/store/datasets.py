@@ -65,7 +65,7 @@ class DataSets:
         return _find(self.list(), name)
 
     def save(self, dataset: DataSet) -> None:
-        """Store the DataSet's new state; its slug stays what it is.
+        """Store the DataSet's new state; its slug stays what it is. Slots of another schedule count from then on.
 
         Raises:
             UsageError: another DataSet has that name.
@@ -75,6 +75,8 @@ class DataSets:
         with self._database.writing() as connection:
             if dataset.deleted_at is None:
                 refuse_taken(connection, datasets, "a DataSet", dataset.name, but=dataset.id, among=LIVE)
+            if _when(connection, dataset.id) != (dataset.schedule, dataset.details.timezone, dataset.deleted_at):
+                values["slots_until"] = dataset.updated_at
             connection.execute(update(datasets).where(datasets.c.id == dataset.id).values(**values))
 
     def remember(self, id: str, scopes: dict[str, Scope]) -> None:  # noqa: A002  # the field's name
@@ -145,6 +147,13 @@ def _free_slug(connection: Connection, name: str) -> str:
     taken = set(connection.scalars(select(datasets.c.slug).where(datasets.c.slug.startswith(slug, autoescape=True))))
     candidates = itertools.chain([slug], (f"{slug}_{number}" for number in itertools.count(2)))
     return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _when(connection: Connection, id_: str) -> tuple[str, str, dt.datetime | None] | None:
+    """What the slots of a stored DataSet follow from."""
+    query = select(datasets.c.schedule, datasets.c.details, datasets.c.deleted_at).where(datasets.c.id == id_)
+    row = connection.execute(query).first()
+    return None if row is None else (row.schedule, row.details.timezone, row.deleted_at)
 
 
 def _find(among: Sequence[DataSet], name: str) -> DataSet:

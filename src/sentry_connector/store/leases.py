@@ -11,7 +11,7 @@ import os
 import socket
 
 import msgspec
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, delete, update
 
 from sentry_connector.errors import LeaseLost, Locked
 from sentry_connector.store.database import Database
@@ -82,6 +82,17 @@ class Leases:
         lease = self._read(name)
         return lease if lease is not None and lease.expires_at > now else None
 
+    def living(self, prefix: str, now: dt.datetime) -> list[Lease]:
+        """The leases that somebody holds and whose names begin so."""
+        query = select_records(leases, Lease).where(_begins(prefix), leases.c.expires_at > now)
+        with self._database.reading() as connection:
+            return [read_record(Lease, row) for row in connection.execute(query).mappings()]
+
+    def forget(self, prefix: str, before: dt.datetime) -> None:
+        """Remove the leases whose names begin so and which ended before; their names must never be used again."""
+        with self._database.writing() as connection:
+            connection.execute(delete(leases).where(_begins(prefix), leases.c.expires_at < before))
+
     def _set_end(self, lease: Lease, end: dt.datetime) -> bool:
         """Move the end of this very holding; says whether it still was the latest."""
         mine = (leases.c.name == lease.name, leases.c.holder == lease.holder, leases.c.epoch == lease.epoch)
@@ -100,3 +111,7 @@ class Leases:
         since = lease.acquired_at.isoformat(timespec="seconds")
         message = f"{name} is in use by {lease.holder} since {since}."
         return error(message, lease=name, holder=lease.holder, since=since)
+
+
+def _begins(prefix: str) -> ColumnElement[bool]:
+    return leases.c.name.startswith(prefix, autoescape=True)

@@ -28,6 +28,11 @@ class Trigger(StrEnum):
     CATCH_UP = "catch-up"
     BACKFILL = "backfill"
 
+    @property
+    def is_of_schedule(self) -> bool:
+        """Whether nobody asked for it: such a run alone is tried again by itself."""
+        return self in {Trigger.SCHEDULE, Trigger.CATCH_UP}
+
 
 class RunState(StrEnum):
     """How far a run is; what became of it is its `Verdict`."""
@@ -52,6 +57,14 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
 
     every: int = 900
     times: int = 3
+
+
+class CatchUp(StrEnum):
+    """What becomes of the slots that could not run in time: while nothing was there to run them, or one after another."""
+
+    ONE = "one"
+    ALL = "all"
+    NONE = "none"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +125,7 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
         destination: `delta`, or the name of another one.
         schedule: a rule in the words of `--schedule`; `manual` = only when asked.
         retry: None = a failed run is not tried again.
+        catch_up: of several missed slots the last one runs, all of them do, or none.
         keep_when_empty: Replace with no rows leaves the table as it is.
         accept_loss: Replace may drop rows that lie outside its window.
         paused: the schedule is at rest.
@@ -134,6 +148,7 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     destination: str = "delta"
     schedule: str = "manual"
     retry: Retry | None = Retry()
+    catch_up: CatchUp = CatchUp.ONE
     keep_when_empty: bool = False
     accept_loss: bool = False
     paused: bool = False
@@ -160,6 +175,32 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     last: dt.date
 
 
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt at a run.
+
+    Attributes:
+        number: from 1.
+        started_at, finished_at: UTC; no end while it is under way, or where its process died and nobody went on yet.
+        begun: how many processes began with it, one after another, without getting any further than the one before.
+        reached: how much had been asked of Sentry when the last one of them began.
+        verdict, error, incomplete: how it ended.
+        requests, requests_refused, bytes, waited_seconds: of this attempt alone.
+    """
+
+    number: int
+    started_at: dt.datetime
+    finished_at: dt.datetime | None = None
+    begun: int = 1
+    reached: int = 0
+    verdict: Verdict | None = None
+    error: Problem | None = None
+    incomplete: tuple[Missing, ...] = ()
+    requests: int = 0
+    requests_refused: int = 0
+    bytes: int = 0
+    waited_seconds: float = 0.0
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of a DataSet, over all its attempts.
 
@@ -167,12 +208,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         id: `<dataset>@<slot>` for a slot of the schedule, so that each slot runs once; else a new id.
         slot: the instant that the schedule named, UTC; windows are resolved from it.
         attempt: number of the current attempt, from 1.
+        attempts: all attempts that were begun, the current one last.
+        not_before: when the next attempt is due, UTC; None = at once.
         epoch: the integer that orders the DataSet's runs; None before it is taken.
         part: where it is one of a chain: its days; None = what the DataSet's dates mean.
         windows: what the dates meant, resolved once for all attempts.
         rows_read: rows that Sentry gave, each counted once.
         rows_written, rows_updated, rows_deleted: what the commit did to the table.
-        requests, bytes: asked of and answered by Sentry.
+        requests, bytes: asked of and answered by Sentry; `requests_refused` of them for their rate.
         waited_seconds: spent waiting for rate limits.
         table_version: the table's version after the commit.
         queued_at, started_at, finished_at: UTC.
@@ -183,6 +226,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     trigger: Trigger
     slot: dt.datetime | None = None
     attempt: int = 1
+    attempts: tuple[Attempt, ...] = ()
+    not_before: dt.datetime | None = None
     state: RunState = RunState.QUEUED
     verdict: Verdict | None = None
     epoch: int | None = None
@@ -196,12 +241,34 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     rows_updated: int = 0
     rows_deleted: int = 0
     requests: int = 0
+    requests_refused: int = 0
     waited_seconds: float = 0.0
     bytes: int = 0
     table_version: int | None = None
     warnings: tuple[str, ...] = ()
     error: Problem | None = None
     incomplete: tuple[Missing, ...] = ()
+
+
+class Passed(msgspec.Struct, frozen=True, kw_only=True):
+    """Slots of a schedule, one after another, that have no run of their own.
+
+    Attributes:
+        dataset_id: whose.
+        first, last: the first and the last of them, UTC.
+        count: how many there are.
+        reason: why, in words.
+        run_id: the run that stands for them, or that was in their way; None where there is none.
+        merged: whether that run stands for them.
+    """
+
+    dataset_id: str
+    first: dt.datetime
+    last: dt.datetime
+    count: int
+    reason: str
+    run_id: str | None = None
+    merged: bool = False
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Any
+
 import msgspec
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal, or_, select, update
 
 from sentry_connector.errors import UnknownName
+from sentry_connector.extraction.progress import Snapshot
 from sentry_connector.store.database import Database
-from sentry_connector.store.records import Run, RunState
+from sentry_connector.store.records import Part, Run, RunState, Trigger
 from sentry_connector.store.rows import insert_once, read_record, select_records
-from sentry_connector.store.tables import runs
+from sentry_connector.store.tables import LIVE, UtcTime, accounts, datasets, leases, runs
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that is not done and that nobody is at work on.
+
+    Attributes:
+        id, dataset_id, trigger, slot, part, epoch, queued_at, not_before: as the run says.
+        identity: whose limits at Sentry it uses.
+    """
+
+    id: str
+    dataset_id: str
+    trigger: Trigger
+    slot: dt.datetime | None
+    part: Part | None
+    epoch: int | None
+    queued_at: dt.datetime
+    not_before: dt.datetime | None
+    identity: str = ""
 
 
 class Runs:
@@ -39,6 +62,34 @@ class Runs:
         with self._database.writing() as connection:
             connection.execute(update(runs).where(runs.c.id == run.id).values(**msgspec.structs.asdict(run)))
 
+    def note(self, id: str, progress: Snapshot, **figures: float) -> bool:  # noqa: A002  # the field's name
+        """Store how far a run is, and what it has cost.
+
+        Returns:
+            Whether somebody has asked it to stop.
+        """
+        values = {"progress": progress, **figures}
+        statement = update(runs).where(runs.c.id == id).values(**values).returning(runs.c.cancel_asked_at)
+        with self._database.writing() as connection:
+            return connection.scalar(statement) is not None
+
+    def progress(self, id: str) -> Snapshot | None:  # noqa: A002  # the field's name
+        """How far a run was when it last said so; None where it has not."""
+        with self._database.reading() as connection:
+            found: Snapshot | None = connection.scalar(select(runs.c.progress).where(runs.c.id == id))
+            return found
+
+    def is_to_stop(self, id: str) -> bool:  # noqa: A002  # the field's name
+        """Whether somebody has asked the run to stop."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(runs.c.cancel_asked_at).where(runs.c.id == id)) is not None
+
+    def ask_to_stop(self, id: str, now: dt.datetime) -> None:  # noqa: A002  # the field's name
+        """Ask a run to stop; whoever is at work on it, or will be, sees that."""
+        with self._database.writing() as connection:
+            open_ = (runs.c.id == id, runs.c.state != RunState.DONE)
+            connection.execute(update(runs).where(*open_).values(cancel_asked_at=now))
+
     def get(self, id: str) -> Run | None:  # noqa: A002  # the field's name
         """The run with that id, or None."""
         found = self._select(runs.c.id == id)
@@ -52,12 +103,39 @@ class Runs:
         """The runs of all DataSets, newest first; all of them without a limit."""
         return self._select(limit=limit)
 
-    def unfinished(self) -> list[Run]:
-        """The runs that are not done, newest first."""
-        return self._select(runs.c.state != RunState.DONE)
+    def unfinished(self, dataset_id: str | None = None) -> list[Run]:
+        """The runs that are not done, of all DataSets or of one, newest first."""
+        of_one = () if dataset_id is None else (runs.c.dataset_id == dataset_id,)
+        return self._select(runs.c.state != RunState.DONE, *of_one)
+
+    def waiting(self, now: dt.datetime) -> list[Waiting]:
+        """The runs that are not done and that nobody is at work on, oldest first; those of deleted DataSets wait for ever."""
+        with self._database.reading() as connection:
+            return [read_record(Waiting, row) for row in connection.execute(_WAITING, {"now": now}).mappings()]
 
     def _select(self, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:
         newest_first = (runs.c.queued_at.desc(), runs.c.id.desc())
         query = select_records(runs, Run).where(*conditions).order_by(*newest_first).limit(limit)
         with self._database.reading() as connection:
             return [read_record(Run, row) for row in connection.execute(query).mappings()]
+
+
+def _waiting() -> Select[Any]:
+    whose = func.coalesce(accounts.c.identity, datasets.c.account_id, "").concat(func.coalesce(accounts.c.url, ""))
+    fields = [runs.c[name] for name in Waiting.__struct_fields__ if name != "identity"]
+    return (
+        select(*fields, whose.label("identity"))
+        .join(datasets, datasets.c.id == runs.c.dataset_id)
+        .outerjoin(accounts, accounts.c.id == datasets.c.account_id)
+        .outerjoin(leases, leases.c.name == literal("dataset/").concat(datasets.c.id))
+        .where(
+            runs.c.state != RunState.DONE,
+            LIVE,
+            or_(leases.c.expires_at.is_(None), leases.c.expires_at <= bindparam("now", type_=UtcTime)),
+        )
+        .order_by(runs.c.queued_at, runs.c.id)
+    )
+
+
+_WAITING = _waiting()
+"""Built once: an engine asks it every second."""

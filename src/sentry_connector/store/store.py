@@ -1,4 +1,4 @@
-"""The store: one database and the four kinds of records in it."""
+"""The store: one database and the records in it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sentry_connector.store.datasets import DataSets
 from sentry_connector.store.leases import Leases
 from sentry_connector.store.migrate import migrate
 from sentry_connector.store.runs import Runs
+from sentry_connector.store.slots import Slots
 
 
 class Store:
@@ -32,6 +33,7 @@ class Store:
         self.accounts = Accounts(self._database)
         self.datasets = DataSets(self._database)
         self.runs = Runs(self._database)
+        self.slots = Slots(self._database)
         self.leases = Leases(self._database)
 
     def close(self) -> None:

@@ -25,9 +25,21 @@ from sqlalchemy import (
 )
 
 from sentry_connector.destinations.model import UpdateMethod
+from sentry_connector.extraction.progress import Snapshot
 from sentry_connector.reports.details import Details, Window
 from sentry_connector.reports.scopes import Scope
-from sentry_connector.store.records import AccountStatus, Missing, Part, Problem, Retry, RunState, Trigger, Verdict
+from sentry_connector.store.records import (
+    AccountStatus,
+    Attempt,
+    CatchUp,
+    Missing,
+    Part,
+    Problem,
+    Retry,
+    RunState,
+    Trigger,
+    Verdict,
+)
 
 
 class UtcTime(TypeDecorator[dt.datetime]):
@@ -138,6 +150,8 @@ datasets = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Column("deleted_at", UtcTime),
+    Column("catch_up", Word(CatchUp), nullable=False, server_default=CatchUp.ONE.value),
+    Column("slots_until", UtcTime),
 )
 
 LIVE = datasets.c.deleted_at.is_(None)
@@ -171,10 +185,27 @@ runs = Table(
     Column("warnings", Json(Words), nullable=False),
     Column("error", Json(Problem)),
     Column("incomplete", Json(tuple[Missing, ...]), nullable=False),
+    Column("requests_refused", BigInteger, nullable=False, server_default=text("0")),
+    Column("attempts", Json(tuple[Attempt, ...]), nullable=False, server_default="[]"),
+    Column("not_before", UtcTime),
+    Column("cancel_asked_at", UtcTime),
+    Column("progress", Json(Snapshot)),
 )
 
 Index("runs_by_dataset", runs.c.dataset_id, runs.c.queued_at)
 Index("runs_by_state", runs.c.state)
+
+slots = Table(
+    "slots",
+    metadata,
+    Column("dataset_id", String(64), ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True),
+    Column("first", UtcTime, primary_key=True),
+    Column("last", UtcTime, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("run_id", String(128)),
+    Column("merged", Boolean, nullable=False),
+)
 
 leases = Table(
     "leases",

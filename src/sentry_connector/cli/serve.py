@@ -1,0 +1,75 @@
+"""`serve`: keep all schedules, and answer over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from typing import Annotated
+
+import typer
+
+from sentry_connector.app import app as connector
+from sentry_connector.cli.options import AsJson, typer_app
+from sentry_connector.cli.output import note, print_json, print_line
+from sentry_connector.errors import UsageError
+from sentry_connector.operations import datasets
+from sentry_connector.runs.house import House
+from sentry_connector.store.records import Run, RunState
+
+app = typer_app()
+
+PORT = 8642
+RUNS_AT_ONCE = 4
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(metavar="HOST", help="Where to listen: this machine alone.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, metavar="PORT", help="Where to listen; 0 = a free port.")
+    ] = PORT,
+    runs_at_once: Annotated[int, typer.Option(min=1, max=64, help="Runs under way at the same time.")] = RUNS_AT_ONCE,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the schedules of all DataSets, do the runs that wait, and answer over HTTP, until Ctrl-C or SIGTERM.
+
+    What is under way then comes to rest within ten seconds, and is gone on with by the next server, as after a crash.
+    """
+    if any(importlib.util.find_spec(one) is None for one in ("fastapi", "uvicorn", "prometheus_client")):
+        raise UsageError(
+            "The parts that serve HTTP are not installed.", remedy="pip install 'sentry-connector[server]'"
+        )
+    from sentry_connector.web import service  # noqa: PLC0415  # an extra, looked for above
+
+    with connector() as house:
+
+        def ready(url: str) -> None:
+            if as_json:
+                print_json({"url": url}, indent=None)  # one line, so that a program can read it while we go on
+                return
+            print_line(url)
+            scheduled = [one for one in datasets.everything(house) if one.schedule != "manual" and not one.paused]
+            note(f"Serving there; {len(scheduled)} DataSets have a schedule. Ctrl-C stops.")
+
+        asyncio.run(
+            service.serve(
+                house,
+                host=host,
+                port=port,
+                runs_at_once=runs_at_once,
+                ready=ready,
+                told=lambda run: None if as_json else note(_in_a_line(house, run)),
+            )
+        )
+
+
+def _in_a_line(house: House, run: Run) -> str:
+    """`Shop events: COMPLETE, 440 rows read, 12 requests`."""
+    dataset = house.store.datasets.get(run.dataset_id)
+    name = dataset.name if dataset else run.dataset_id
+    if run.state is RunState.RETRYING and run.not_before is not None:
+        why = run.error.message if run.error else "rows are missing"
+        return f"{name}: attempt {run.attempt} failed: {why} Again at {run.not_before:%H:%M}Z."
+    line = f"{name}: {run.verdict}, {run.rows_read:,} rows read, {run.requests:,} requests"
+    return f"{line}: {run.error.name}: {run.error.message}" if run.error else line

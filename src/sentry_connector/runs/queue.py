@@ -1,0 +1,148 @@
+"""Which run is next. Of a DataSet one at a time: one that has begun, then those that were asked for, then those of chains."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import itertools
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from sentry_connector.errors import Cancelled, Locked
+from sentry_connector.extraction.progress import Progress
+from sentry_connector.runs import chain
+from sentry_connector.runs.execute import execute
+from sentry_connector.runs.house import House
+from sentry_connector.runs.lease import briefly
+from sentry_connector.store.records import DataSet, Part, Problem, Run, RunState, Trigger, Verdict
+from sentry_connector.store.runs import Waiting
+
+FIRST_WAIT = dt.timedelta(minutes=15)
+LONGEST_WAIT = dt.timedelta(days=1)
+"""Between a chain's failed run and the next one of the same days: at first, and at most."""
+
+
+AnyRun = TypeVar("AnyRun", Run, Waiting)
+
+
+def in_order(runs: Sequence[AnyRun]) -> list[AnyRun]:
+    """The runs of one DataSet as they are to be done.
+
+    One that has begun has its epoch, so that it would be overtaken by any other. Of a chain the newest days come first.
+    """
+
+    def place(run: AnyRun) -> tuple[bool, bool, int, dt.datetime, str]:
+        of_chain = run.trigger is Trigger.BACKFILL and run.part is not None
+        newest_first = -run.part.end.toordinal() if of_chain and run.part is not None else 0
+        return run.epoch is None, of_chain, newest_first, run.slot or run.queued_at, run.id
+
+    return sorted(runs, key=place)
+
+
+def in_turn(waiting: Sequence[Waiting], now: dt.datetime, active: Mapping[str, int]) -> list[Waiting]:
+    """The runs that may begin now, in the order in which they do: round by identity, so that nobody waits for all of another's.
+
+    Args:
+        waiting: runs that nobody is at work on, oldest first.
+        now: the present; a retry that is not due yet holds its DataSet's other runs back.
+        active: identity → how many of its runs are under way.
+    """
+    by_dataset: defaultdict[str, list[Waiting]] = defaultdict(list)
+    for run in waiting:
+        by_dataset[run.dataset_id].append(run)
+    firsts = [in_order(runs)[0] for runs in by_dataset.values()]
+    taken = dict(active)
+    rounds = []
+    for run in sorted(firsts, key=lambda one: (one.epoch is None, one.queued_at, one.id)):
+        if run.not_before is None or run.not_before <= now:
+            turn = taken[run.identity] = taken.get(run.identity, 0) + 1
+            rounds.append((turn, run))
+    return [run for _, run in sorted(rounds, key=lambda one: one[0])]
+
+
+def interrupted(house: House, dataset: DataSet) -> Run | None:
+    """The run that is to be gone on with before any other; None where there is none.
+
+    Queued runs of a chain take turns with others.
+    """
+    left = in_order(house.store.runs.unfinished(dataset.id))
+    first = left[0] if left else None
+    if first is None or (first.epoch is None and first.trigger is Trigger.BACKFILL):
+        return None
+    return first
+
+
+def pending(house: House, dataset: DataSet, days: tuple[dt.date, dt.date] | None = None) -> list[Run]:
+    """The runs of chains that are left: one that was interrupted first, then those of the newest days.
+
+    Args:
+        house: the parts.
+        dataset: whose.
+        days: the first and the last of a whole chain; None: of all chains.
+    """
+    return in_order(
+        [
+            run
+            for run in house.store.runs.unfinished(dataset.id)
+            if run.trigger is Trigger.BACKFILL and run.part is not None
+            if days is None or days == (run.part.first, run.part.last)
+        ]
+    )
+
+
+async def step(house: House, run_id: str, *, progress: Progress, wait_lock: float = 0.0) -> Run:
+    """Bring a run to its end, or to its next retry.
+
+    Where one of a backfill fails, its days are queued again, so that the chain can go on there. Where it is the first of a chain
+    that a large run became, the chain is given up: the next run has the same days before it. So it is where one is cancelled.
+
+    Raises:
+        Locked: another process works on the DataSet.
+    """
+    done = await execute(run_id, house, progress=progress, wait_lock=wait_lock)
+    if done.part is not None:
+        if done.verdict is Verdict.FAILED and done.trigger is Trigger.BACKFILL:
+            _queue_again(house, done.part, done.dataset_id)
+        elif done.verdict in {Verdict.FAILED, Verdict.CANCELLED}:
+            _give_up(house, done.part.chain, done.dataset_id)
+    return done
+
+
+def _give_up(house: House, name: str, dataset_id: str) -> None:
+    """The runs of a chain that have not begun will not."""
+    for run in house.store.runs.unfinished(dataset_id):
+        if run.part is not None and run.part.chain == name:
+            _end(house, run)
+
+
+def _queue_again(house: House, part: Part, dataset_id: str) -> None:
+    """By itself the chain goes on after a while, each time after twice as long; whoever asks for it need not wait."""
+    for attempt in itertools.count(2):
+        wait = min(FIRST_WAIT * 2 ** (attempt - 2), LONGEST_WAIT)
+        again = chain.run_of(part, dataset_id, house.now(), attempt)
+        if house.store.runs.add(msgspec.structs.replace(again, not_before=house.now() + wait)):
+            return
+
+
+def drop_waiting(house: House, dataset_id: str, states: Collection[RunState], why: str) -> None:
+    """The scheduled runs of a DataSet that are in these states are over; while somebody is at work on it, none is."""
+    with contextlib.suppress(Locked), briefly(house, f"dataset/{dataset_id}"):
+        for run in house.store.runs.unfinished(dataset_id):
+            if run.trigger.is_of_schedule and run.state in states:
+                _end(house, run, error=Problem(**Cancelled(why).as_dict()))
+
+
+def hurry(house: House, run: Run) -> None:
+    """A run that waits for its next attempt waits no longer; one that somebody is at work on is left alone."""
+    with contextlib.suppress(Locked), briefly(house, f"dataset/{run.dataset_id}"):
+        now = house.store.runs.get(run.id)
+        if now is not None and now.state is not RunState.DONE:
+            house.store.runs.save(msgspec.structs.replace(now, not_before=None))
+
+
+def _end(house: House, run: Run, error: Problem | None = None) -> None:
+    ended = {"state": RunState.DONE, "verdict": Verdict.CANCELLED, "finished_at": house.now(), "not_before": None}
+    house.store.runs.save(msgspec.structs.replace(run, **ended, error=error))

@@ -1,0 +1,118 @@
+"""The slots of schedules in the store: up to when each DataSet's are accounted for, and those that have no run of their own."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import Connection, func, insert, select, update
+
+from sentry_connector.reports.details import Details
+from sentry_connector.store.database import Database
+from sentry_connector.store.records import AccountStatus, CatchUp, Passed, Run
+from sentry_connector.store.rows import insert_once, read_record, select_records
+from sentry_connector.store.tables import LIVE, accounts, datasets, runs, slots
+
+MANUAL = "manual"
+"""The schedule that has no slots."""
+
+
+class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
+    """What the schedule of a DataSet goes by.
+
+    Attributes:
+        dataset_id, schedule, paused, catch_up: as the DataSet says.
+        details: its details; times are of their zone.
+        account_id: its account; None = the environment's token.
+        account_status: what is known of the account; None where there is none (any more).
+        until: up to when its slots are accounted for, UTC.
+    """
+
+    dataset_id: str
+    schedule: str
+    details: Details
+    paused: bool
+    catch_up: CatchUp
+    account_id: str | None
+    account_status: AccountStatus | None
+    until: dt.datetime
+
+
+class Slots:
+    """The slots of one store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def scheduled(self, dataset_id: str | None = None) -> list[Scheduled]:
+        """The DataSets that have a schedule, or that one alone, if it has."""
+        until = func.coalesce(datasets.c.slots_until, datasets.c.created_at, type_=datasets.c.created_at.type)
+        query = (
+            select(
+                datasets.c.id.label("dataset_id"),
+                *(datasets.c[name] for name in ("schedule", "details", "paused", "catch_up", "account_id")),
+                accounts.c.status.label("account_status"),
+                until.label("until"),
+            )
+            .outerjoin(accounts, accounts.c.id == datasets.c.account_id)
+            .where(LIVE, datasets.c.schedule != MANUAL)
+            .order_by(datasets.c.id)
+        )
+        if dataset_id is not None:
+            query = query.where(datasets.c.id == dataset_id)
+        with self._database.reading() as connection:
+            return [read_record(Scheduled, row) for row in connection.execute(query).mappings()]
+
+    def account(
+        self, one: Scheduled, until: dt.datetime, new: Sequence[Run] = (), passed: Iterable[Passed] = ()
+    ) -> bool:
+        """Account for a DataSet's slots up to a time, in one step with the runs that they become.
+
+        Returns:
+            Whether that was done: where another process was first, or the DataSet has been changed meanwhile, nothing is.
+        """
+        unchanged = (
+            datasets.c.id == one.dataset_id,
+            LIVE,
+            datasets.c.schedule == one.schedule,
+            datasets.c.paused == one.paused,
+            func.coalesce(datasets.c.slots_until, datasets.c.created_at) == one.until,
+        )
+        with self._database.writing() as connection:
+            if connection.execute(update(datasets).where(*unchanged).values(slots_until=until)).rowcount != 1:
+                return False
+            for run in new:
+                insert_once(connection, runs, msgspec.structs.asdict(run))
+            for each in passed:
+                _add(connection, each, after=one.until)
+        return True
+
+    def passed(self, dataset_id: str, *, limit: int | None = 100) -> list[Passed]:
+        """The slots of a DataSet that have no run of their own, newest first."""
+        query = select_records(slots, Passed).where(slots.c.dataset_id == dataset_id)
+        with self._database.reading() as connection:
+            rows = connection.execute(query.order_by(slots.c.first.desc()).limit(limit)).mappings()
+            return [read_record(Passed, row) for row in rows]
+
+
+def _add(connection: Connection, passed: Passed, *, after: dt.datetime) -> None:
+    """Store them; where the slot before them, that of `after`, was of the same kind, they are counted with it."""
+    latest = (
+        select_records(slots, Passed)
+        .where(slots.c.dataset_id == passed.dataset_id)
+        .order_by(slots.c.first.desc())
+        .limit(1)
+    )
+    row = connection.execute(latest).mappings().first()
+    before = None if row is None else read_record(Passed, row)
+    if before is None or before.last != after or _kind(before) != _kind(passed):
+        connection.execute(insert(slots).values(**msgspec.structs.asdict(passed)))
+        return
+    grown = {"last": passed.last, "count": before.count + passed.count}
+    this = (slots.c.dataset_id == before.dataset_id, slots.c.first == before.first)
+    connection.execute(update(slots).where(*this).values(**grown))
+
+
+def _kind(passed: Passed) -> tuple[str, str | None, bool]:
+    return passed.reason, passed.run_id, passed.merged

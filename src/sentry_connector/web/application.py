@@ -1,0 +1,56 @@
+"""The application: which paths there are."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from sentry_connector import __version__
+from sentry_connector.errors import ConnectorError
+from sentry_connector.runs.engine import Engine
+from sentry_connector.web import problems
+from sentry_connector.web.api_runs import json_of, run_routes
+from sentry_connector.web.guard import Guard
+from sentry_connector.web.metrics import MEDIA_TYPE, Metrics
+
+
+def application(engine: Engine, metrics: Metrics) -> FastAPI:
+    """The paths over an engine and what it stands on."""
+    app = FastAPI(
+        title="Sentry Connector",
+        version=__version__,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.add_middleware(Guard)
+    app.add_exception_handler(ConnectorError, problems.answer_connector_error)
+    app.add_exception_handler(RequestValidationError, problems.answer_invalid_request)
+    app.add_exception_handler(HTTPException, problems.answer_http_error)
+    app.include_router(run_routes(engine.house))
+
+    @app.get("/livez", summary="Whether the process lives", tags=["service"])
+    async def livez() -> Response:
+        return json_of({"status": "alive"})
+
+    @app.get("/readyz", summary="Whether schedules are kept and the store can be used", tags=["service"])
+    def readyz() -> Response:
+        now = engine.house.now()
+        engine.house.store.leases.living("", now)  # raises where the store cannot be used
+        ready = engine.is_ready(now)
+        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return json_of({"status": "ready" if ready else "not ready", "ticked_at": engine.ticked_at}, status=status)
+
+    @app.get("/version", summary="The version that runs", tags=["service"])
+    async def version() -> Response:
+        return json_of({"version": __version__})
+
+    @app.get("/metrics", summary="Figures in the text form of Prometheus", tags=["service"])
+    def figures() -> Response:
+        return Response(metrics.text(), headers={"Content-Type": MEDIA_TYPE})
+
+    return app

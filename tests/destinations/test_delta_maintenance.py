@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
+import pytest
+from deltalake import DeltaTable
+
+from sentry_connector.destinations import delta_commits
 from sentry_connector.destinations.delta import Delta
 from sentry_connector.destinations.delta_maintenance import GRACE, LONGEST_LOG, binned
 from sentry_connector.destinations.model import Days, UpdateMethod
@@ -156,3 +161,37 @@ def test_files_are_merged_up_to_the_target(tmp_path: Path) -> None:
 
 def test_nothing_to_bin_is_no_bin() -> None:
     assert binned([], 100) == []
+
+
+@pytest.mark.parametrize("versions", [3, 12])
+def test_a_table_is_opened_as_often_however_many_versions_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, versions: int
+) -> None:
+    """A DataSet that runs every minute keeps the sixty versions of the last hour: to open each took longer than the run."""
+    table = table_in(tmp_path)
+    for epoch in range(1, versions + 1):
+        table.commit(commit_of(table, epoch, REPLACE, [row(epoch)]))
+    opened: list[object] = []
+
+    class Counted(DeltaTable):
+        def __init__(self, *args: Any, **more: Any) -> None:
+            opened.append(args)
+            super().__init__(*args, **more)
+
+    monkeypatch.setattr(delta_commits, "DeltaTable", Counted)
+    assert len(table.versions()) == versions
+    table.maintain(now=LATER, keep_versions=versions)
+    table.sweep(versions + 1)
+    assert len(opened) == 3, "once for each of the three"
+
+
+def test_a_version_without_a_base_in_the_log_is_not_offered(tmp_path: Path) -> None:
+    """Another tool may clean the log: what is left of the entries before a checkpoint leads nowhere."""
+    table = filled(tmp_path, 6)
+    newest = table.log.open()
+    assert newest is not None
+    newest.create_checkpoint()
+    for version in (0, 1, 2):
+        (Path(table.location()[1]) / f"_delta_log/{version:020}.json").unlink()
+    assert [one.version for one in table.versions()] == [newest.version()]
+    assert len(stored(table, newest.version())) == 6

@@ -108,7 +108,7 @@ class Town:
 
     async def lived(self) -> None:
         """Hours of a town, then an engine without faults until nothing waits, then the comparison."""
-        asyncio.get_running_loop().set_exception_handler(self._left_behind)
+        asyncio.get_running_loop().set_exception_handler(self.left_behind)
         person = self.process(Fate(self.ledger))
         for number in range(self.random.randint(2, 5)):
             datasets.create(person, self._definition(number), None)
@@ -216,7 +216,7 @@ class Town:
         await asyncio.wait([task])
         task.result()
 
-    def _left_behind(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def left_behind(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Tasks of a process that was killed end as they like; any other one was to be waited for."""
         error = context.get("exception")
         if error is not None and not isinstance(error, Killed | BaseExceptionGroup):

@@ -176,8 +176,8 @@ class Delta:
         folder = self.log.folder
         with self._undisturbed(), destination_errors(folder.root, needed=target_bytes):
             table = delta_maintenance.compacted(self.log, table, target_bytes)
-            kept = delta_maintenance.kept(list(self.log.versions(table)), now=now, count=keep_versions)
-            delta_maintenance.delete_unneeded(self.log, table, kept, before=self.log.epoch(table) + 1)
+            kept = delta_maintenance.kept(self.log.states(table), now=now, count=keep_versions)
+            delta_maintenance.delete_unneeded(self.log, table, kept)
             delta_maintenance.trim_log(self.log, table, kept)
 
     def mend(self) -> None:
@@ -190,15 +190,16 @@ class Delta:
             delta_torn.mend(self.log.folder)
 
     def sweep(self, epoch_now: int) -> None:
-        """Delete what runs before `epoch_now` staged and no version holds. To be called under the lease.
+        """Delete what runs before `epoch_now` staged and never committed. To be called under the lease.
+
+        What the last commit and those before it left is for `maintain` to delete.
 
         Raises:
             DestinationRefused: files could not be deleted.
         """
         table = self.log.open()
         with destination_errors(self.log.folder.root, needed=0):
-            offered = [] if table is None else [one.version for one in self.log.versions(table)]
-            delta_maintenance.delete_unneeded(self.log, table, offered, before=epoch_now)
+            delta_maintenance.delete_abandoned(self.log, table, before=epoch_now)
 
     def drop(self) -> None:
         """Delete the table and everything that is staged for it; nothing happens where there is none.

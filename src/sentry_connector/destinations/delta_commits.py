@@ -86,6 +86,30 @@ class Note:
             findings=self.findings,
         )
 
+    def version(self, number: int, at: dt.datetime) -> Version:
+        """The note as a version that can be gone back to."""
+        return Version(
+            version=number, at=at, operation=self.operation, run_id=self.run_id, rows=self.rows, bytes=self.bytes
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class State:
+    """A version that can be gone back to, with the paths of its files."""
+
+    version: Version
+    files: frozenset[str]
+
+
+def _ours(info: Mapping[str, Any]) -> Note | None:
+    """What a commit of ours says of itself; None for another's."""
+    ours = info.get(delta_log.OURS)
+    return None if ours is None else Note(**ours)
+
+
+def _at(info: Mapping[str, Any]) -> dt.datetime:
+    return dt.datetime.fromtimestamp(info["timestamp"] / 1000, dt.UTC)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Log:
@@ -156,29 +180,30 @@ class Log:
                 return note.committed(version, repeated=True)
         return Committed(version=table.version(), repeated=True) if self.epoch(table) == epoch else None
 
-    def versions(self, table: DeltaTable) -> Iterator[Version]:
+    def states(self, table: DeltaTable) -> Iterator[State]:
         """The versions that changed rows, whose files are all there and which are partitioned as the table is; newest first."""
         there = self.folder.listing()
-        for note, version, at in self.notes(table.version()):
-            old = self.at(version) if note.changed else None
-            if old is None or old.metadata().partition_columns != table.metadata().partition_columns:
-                continue
-            if all(file.path in there for file in files_of(old)):
-                yield Version(
-                    version=version,
-                    at=at,
-                    operation=note.operation,
-                    run_id=note.run_id,
-                    rows=note.rows,
-                    bytes=note.bytes,
-                )
+        wanted = partitions = tuple(table.metadata().partition_columns)
+        for past in delta_log.pasts(self.folder, table.version(), (file.path for file in files_of(table))):
+            note = _ours(past.info)
+            if note is not None and note.changed and partitions == wanted and past.files <= there.keys():
+                yield State(version=note.version(past.version, _at(past.info)), files=past.files)
+            if past.changes_shape:
+                before = self.at(past.version - 1) if past.version else None
+                if before is None:
+                    return
+                partitions = tuple(before.metadata().partition_columns)
+
+    def versions(self, table: DeltaTable) -> Iterator[Version]:
+        """The versions that can be gone back to, newest first."""
+        return (state.version for state in self.states(table))
 
     def notes(self, version: int) -> Iterator[tuple[Note, int, dt.datetime]]:
         """Our commits up to that version that the log still has, newest first: with their versions, and times in UTC."""
         for number, info in delta_log.infos(self.folder, version):
-            ours = info.get(delta_log.OURS)
-            if ours is not None:
-                yield Note(**ours), number, dt.datetime.fromtimestamp(info["timestamp"] / 1000, dt.UTC)
+            note = _ours(info)
+            if note is not None:
+                yield note, number, _at(info)
 
     def add_columns(self, table: DeltaTable, columns: pa.Schema) -> None:
         """Add columns, null in all rows that there are, by a commit of its own that changes no row.

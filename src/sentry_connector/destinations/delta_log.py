@@ -5,9 +5,12 @@ The log's files: https://github.com/delta-io/delta/blob/master/PROTOCOL.md#delta
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 import pyarrow.parquet as pq
@@ -28,13 +31,24 @@ class _Txn(msgspec.Struct):
     version: int
 
 
-class _Add(msgspec.Struct):
-    """Only that it is there."""
+class _File(msgspec.Struct):
+    path: str
+
+    @property
+    def plain(self) -> str:
+        """The path as it is below the table's root; the log has it as part of an address."""
+        return unquote(self.path)
+
+
+class _Metadata(msgspec.Struct):
+    partitions: tuple[str, ...] = msgspec.field(name="partitionColumns", default=())
 
 
 class _Action(msgspec.Struct):
     txn: _Txn | None = None
-    add: _Add | None = None
+    add: _File | None = None
+    remove: _File | None = None
+    metadata: _Metadata | None = msgspec.field(name="metaData", default=None)
     info: dict[str, Any] = msgspec.field(name="commitInfo", default_factory=dict)
 
 
@@ -73,6 +87,48 @@ def infos(folder: Folder, version: int) -> Iterator[tuple[int, dict[str, Any]]]:
     """
     for number in sorted((number for number in entries(folder) if number <= version), reverse=True):
         yield number, _info(_actions(folder, number))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Past:
+    """A version of a table.
+
+    Attributes:
+        version: its number.
+        info: what its entry says of itself.
+        files: paths of its files below the table's root.
+        changes_shape: whether its entry says which columns there are, so that the versions before may have had others.
+    """
+
+    version: int
+    info: dict[str, Any]
+    files: frozenset[str]
+    changes_shape: bool
+
+
+def pasts(folder: Folder, version: int, files: Iterable[str]) -> Iterator[Past]:
+    """The versions up to that one, newest first, as far back as they can be read.
+
+    From the files of the newest the entries lead back to those of each version before; to open them one by one costs
+    delta-rs a pass over the log each.
+    """
+    held = frozenset(files)
+    for number in _readable(folder, version):
+        actions = _actions(folder, number)
+        shape = any(one.metadata for one in actions)
+        yield Past(version=number, info=_info(actions), files=held, changes_shape=shape)
+        added = {one.add.plain for one in actions if one.add is not None}
+        held = (held - added) | {one.remove.plain for one in actions if one.remove is not None}
+
+
+def _readable(folder: Folder, version: int) -> list[int]:
+    """The versions up to that one, falling: as far as there is no gap, and a checkpoint or the first entry to begin from."""
+    there = set(entries(folder))
+    found = list(itertools.takewhile(there.__contains__, range(version, -1, -1)))
+    if not found or found[-1] == 0:
+        return found
+    base = min((one for one in checkpoints(folder) if one >= found[-1] - 1), default=version + 1)
+    return [one for one in found if one >= base]
 
 
 def _actions(folder: Folder, version: int) -> list[_Action]:

@@ -9,10 +9,9 @@ from collections.abc import Collection, Iterable, Sequence
 from deltalake import DeltaTable
 
 from sentry_connector.destinations import delta_log
-from sentry_connector.destinations.delta_commits import Log, Note, arrow_schema
+from sentry_connector.destinations.delta_commits import Log, Note, State, arrow_schema
 from sentry_connector.destinations.delta_files import DataFile, files_of
 from sentry_connector.destinations.delta_merge import Change, workspace
-from sentry_connector.destinations.model import Version
 
 TARGET_BYTES = 64 * 1024 * 1024
 FEWEST = 8
@@ -72,27 +71,28 @@ def binned(files: Sequence[DataFile], target_bytes: int) -> list[list[DataFile]]
     return [group for group in groups if len(group) > 1]
 
 
-def kept(versions: Sequence[Version], *, now: dt.datetime, count: int) -> list[int]:
+def kept(states: Iterable[State], *, now: dt.datetime, count: int) -> list[State]:
     """Which of the versions (newest first) stay: the last `count`, and the young ones."""
-    return [one.version for number, one in enumerate(versions) if number < count or one.at > now - GRACE]
+    return [one for number, one in enumerate(states) if number < count or one.version.at > now - GRACE]
 
 
-def delete_unneeded(log: Log, table: DeltaTable | None, versions: Collection[int], *, before: int) -> None:
-    """Delete the files of epochs before `before` that neither the table nor one of the versions holds, and their manifests.
+def delete_unneeded(log: Log, table: DeltaTable, states: Iterable[State]) -> None:
+    """Delete what was staged up to the table's epoch and is held neither by the table nor by one of these versions."""
+    needed = {file.path for file in files_of(table)}.union(*(state.files for state in states))
+    _delete(log, range(log.epoch(table) + 1), needed)
 
-    On a disk the folders that become empty go too.
-    """
-    held = [table, *map(log.at, versions)]
-    needed = {file.path for one in held if one is not None for file in files_of(one)}
-    unneeded = [path for path in log.folder.listing() if _is_before(path, before) and path not in needed]
+
+def delete_abandoned(log: Log, table: DeltaTable | None, *, before: int) -> None:
+    """Delete what runs staged after the last commit, and before that epoch. No version can hold it."""
+    _delete(log, range(log.epoch(table) + 1, before), set())
+
+
+def _delete(log: Log, epochs: range, needed: Collection[str]) -> None:
+    """Delete the files of these epochs that are not needed, their manifests, and on a disk the folders that become empty."""
+    unneeded = [path for path in log.folder.listing() if epoch_of(path) in epochs and path not in needed]
     for path in unneeded:
         log.folder.delete(path)
     log.folder.delete_emptied(unneeded)
-
-
-def _is_before(path: str, epoch: int) -> bool:
-    own = epoch_of(path)
-    return own is not None and own < epoch
 
 
 def epoch_of(path: str) -> int | None:
@@ -101,7 +101,7 @@ def epoch_of(path: str) -> int | None:
     return int(match[1] or match[2]) if match else None
 
 
-def trim_log(log: Log, table: DeltaTable, versions: Collection[int]) -> None:
+def trim_log(log: Log, table: DeltaTable, states: Iterable[State]) -> None:
     """Where the log grew long, write checkpoints and delete the entries that none of the versions needs.
 
     The oldest version gets a checkpoint of its own, or all entries before it would have to stay. The newest one comes last,
@@ -109,7 +109,7 @@ def trim_log(log: Log, table: DeltaTable, versions: Collection[int]) -> None:
     """
     if delta_log.entries_since_checkpoint(log.folder) < LONGEST_LOG:
         return
-    oldest = min(versions, default=table.version())
+    oldest = min((one.version.version for one in states), default=table.version())
     for one in (log.at(oldest), table):
         if one is not None:
             one.create_checkpoint()

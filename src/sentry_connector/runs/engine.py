@@ -158,7 +158,9 @@ class Engine:
     async def _one(self, run: Waiting) -> None:
         """Bring a run to its end. What is known of a failure stands in the run; here is told what it could not say itself."""
         try:
-            self.told(await queue.step(self.house, run.id, progress=Progress()))
+            done = await queue.turn(self.house, run.id, progress=Progress())
+            if done is not None:  # else another engine had it
+                self.told(done)
         except Locked:
             return  # another process is at work on the DataSet
         except ConnectorError as error:

@@ -62,10 +62,16 @@ async def execute(run_id: str, house: House, *, progress: Progress, wait_lock: f
         UnknownName: there is no such run.
         StoreUnusable: the store cannot be read or written.
     """
+    done = await attempt(run_id, house, progress=progress, wait_lock=wait_lock)
+    return done or _stored(run_id, house)
+
+
+async def attempt(run_id: str, house: House, *, progress: Progress, wait_lock: float = 0.0) -> Run | None:
+    """As `execute`; None where the run had ended before."""
     async with held(house, f"dataset/{_stored(run_id, house).dataset_id}", wait=wait_lock) as holding:
         run = _stored(run_id, house)
         if run.state is RunState.DONE:
-            return run
+            return None
         dataset = _dataset_of(run, house)
         with run_lines(house.logs, run_id) as lines:
             return await _Attempt(_work(house, dataset, progress, lines, holding, run)).to_its_end()

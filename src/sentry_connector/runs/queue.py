@@ -11,10 +11,10 @@ from typing import TypeVar
 
 import msgspec
 
-from sentry_connector.errors import Cancelled, Locked
+from sentry_connector.errors import Cancelled, Locked, UnknownName
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.runs import chain
-from sentry_connector.runs.execute import execute
+from sentry_connector.runs.execute import attempt
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import briefly
 from sentry_connector.store.records import DataSet, Part, Problem, Run, RunState, Trigger, Verdict
@@ -94,16 +94,26 @@ def pending(house: House, dataset: DataSet, days: tuple[dt.date, dt.date] | None
 
 
 async def step(house: House, run_id: str, *, progress: Progress, wait_lock: float = 0.0) -> Run:
-    """Bring a run to its end, or to its next retry.
-
-    Where one of a backfill fails, its days are queued again, so that the chain can go on there. Where it is the first of a chain
-    that a large run became, the chain is given up: the next run has the same days before it. So it is where one is cancelled.
+    """Bring a run to its end, or to its next retry, and answer it; one that has ended is answered as it is.
 
     Raises:
         Locked: another process works on the DataSet.
+        UnknownName: there is no such run.
     """
-    done = await execute(run_id, house, progress=progress, wait_lock=wait_lock)
-    if done.part is not None:
+    done = await turn(house, run_id, progress=progress, wait_lock=wait_lock) or house.store.runs.get(run_id)
+    if done is None:
+        raise UnknownName("run", run_id)
+    return done
+
+
+async def turn(house: House, run_id: str, *, progress: Progress, wait_lock: float = 0.0) -> Run | None:
+    """As `step`; None where the run had ended before.
+
+    Where one of a backfill fails, its days are queued again, so that the chain can go on there. Where it is the first of a chain
+    that a large run became, the chain is given up: the next run has the same days before it. So it is where one is cancelled.
+    """
+    done = await attempt(run_id, house, progress=progress, wait_lock=wait_lock)
+    if done is not None and done.part is not None:
         if done.verdict is Verdict.FAILED and done.trigger is Trigger.BACKFILL:
             _queue_again(house, done.part, done.dataset_id)
         elif done.verdict in {Verdict.FAILED, Verdict.CANCELLED}:
@@ -120,9 +130,9 @@ def _give_up(house: House, name: str, dataset_id: str) -> None:
 
 def _queue_again(house: House, part: Part, dataset_id: str) -> None:
     """By itself the chain goes on after a while, each time after twice as long; whoever asks for it need not wait."""
-    for attempt in itertools.count(2):
-        wait = min(FIRST_WAIT * 2 ** (attempt - 2), LONGEST_WAIT)
-        again = chain.run_of(part, dataset_id, house.now(), attempt)
+    for number in itertools.count(2):
+        wait = min(FIRST_WAIT * 2 ** min(number - 2, 10), LONGEST_WAIT)
+        again = chain.run_of(part, dataset_id, house.now(), number)
         if house.store.runs.add(msgspec.structs.replace(again, not_before=house.now() + wait)):
             return
 

@@ -92,27 +92,19 @@ class Slots:
         """The slots of a DataSet that have no run of their own, newest first."""
         query = select_records(slots, Passed).where(slots.c.dataset_id == dataset_id)
         with self._database.reading() as connection:
-            rows = connection.execute(query.order_by(slots.c.first.desc()).limit(limit)).mappings()
+            rows = connection.execute(query.order_by(slots.c.number.desc()).limit(limit)).mappings()
             return [read_record(Passed, row) for row in rows]
 
 
 def _add(connection: Connection, passed: Passed, *, after: dt.datetime) -> None:
     """Store them; where the slot before them, that of `after`, was of the same kind, they are counted with it."""
-    latest = (
-        select_records(slots, Passed)
-        .where(slots.c.dataset_id == passed.dataset_id)
-        .order_by(slots.c.first.desc())
-        .limit(1)
-    )
+    latest = select(slots).where(slots.c.dataset_id == passed.dataset_id).order_by(slots.c.number.desc()).limit(1)
     row = connection.execute(latest).mappings().first()
-    before = None if row is None else read_record(Passed, row)
-    if before is None or before.last != after or _kind(before) != _kind(passed):
+    if row is None or row["last"] != after or any(row[name] != getattr(passed, name) for name in _KIND):
         connection.execute(insert(slots).values(**msgspec.structs.asdict(passed)))
         return
-    grown = {"last": passed.last, "count": before.count + passed.count}
-    this = (slots.c.dataset_id == before.dataset_id, slots.c.first == before.first)
-    connection.execute(update(slots).where(*this).values(**grown))
+    grown = {"last": passed.last, "count": row["count"] + passed.count}
+    connection.execute(update(slots).where(slots.c.number == row["number"]).values(**grown))
 
 
-def _kind(passed: Passed) -> tuple[str, str | None, bool]:
-    return passed.reason, passed.run_id, passed.merged
+_KIND = ("reason", "run_id", "merged")

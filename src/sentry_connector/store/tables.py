@@ -198,14 +198,17 @@ Index("runs_by_state", runs.c.state)
 slots = Table(
     "slots",
     metadata,
-    Column("dataset_id", String(64), ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True),
-    Column("first", UtcTime, primary_key=True),
+    Column("number", Integer, primary_key=True),  # a clock that is set back tells of a slot twice
+    Column("dataset_id", String(64), ForeignKey("datasets.id", ondelete="CASCADE"), nullable=False),
+    Column("first", UtcTime, nullable=False),
     Column("last", UtcTime, nullable=False),
     Column("count", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("run_id", String(128)),
     Column("merged", Boolean, nullable=False),
 )
+
+Index("slots_by_dataset", slots.c.dataset_id, slots.c.number)
 
 leases = Table(
     "leases",

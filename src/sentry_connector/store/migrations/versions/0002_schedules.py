@@ -21,11 +21,13 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("progress", sa.Text))
     op.create_table(
         "slots",
-        sa.Column("dataset_id", sa.String(64), sa.ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True),
-        sa.Column("first", time, primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("dataset_id", sa.String(64), sa.ForeignKey("datasets.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("first", time, nullable=False),
         sa.Column("last", time, nullable=False),
         sa.Column("count", sa.BigInteger, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("run_id", sa.String(128)),
         sa.Column("merged", sa.Boolean, nullable=False),
     )
+    op.create_index("slots_by_dataset", "slots", ["dataset_id", "number"])

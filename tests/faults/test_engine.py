@@ -1,0 +1,307 @@
+"""The engine and whoever asks it for something, in virtual time: handing over, cancelling, coming to rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from typing import Any, Self
+
+import msgspec
+import pytest
+
+from sentry_connector.datasets.definition import Definition
+from sentry_connector.destinations.model import UpdateMethod
+from sentry_connector.errors import ConnectorError, Locked, UsageError
+from sentry_connector.extraction.progress import Progress
+from sentry_connector.operations import datasets, runs
+from sentry_connector.operations.running import is_served
+from sentry_connector.reports.details import Details
+from sentry_connector.runs.engine import STOP_WITHIN, Engine, tick
+from sentry_connector.runs.execute import execute
+from sentry_connector.store.records import DataSet, Run, RunState, Verdict
+from tests.faults.ground import ground
+from tests.faults.process import Fate, Process, passing_journals
+from tests.faults.town import Town, silent
+from tests.virtual_time import run as in_virtual_time
+
+
+@pytest.fixture
+def town() -> Iterator[Town]:
+    with ground() as place, passing_journals():
+        yield Town(1, place)
+
+
+def made(process: Process, name: str = "Projects", **more: object) -> DataSet:
+    definition = Definition(name=name, report="projects", details=Details(), **more)  # type: ignore[arg-type]
+    return datasets.create(process, definition, None)
+
+
+def played(town: Town, story: Coroutine[Any, Any, None]) -> None:
+    async def whole() -> None:
+        asyncio.get_running_loop().set_exception_handler(town.left_behind)
+        await story
+
+    in_virtual_time(whole())
+    assert town.differences == []
+
+
+class Living:
+    """An engine that is at work while the block lasts."""
+
+    def __init__(self, process: Process) -> None:
+        self.told: list[Run] = []
+        self.engine = Engine(house=process, log=silent(), told=self.told.append, runs_at_once=2)
+        self.stop = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self.task = asyncio.create_task(self.engine.run(self.stop))
+        await asyncio.sleep(2)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop.set()
+        await asyncio.wait([self.task])
+
+    async def die(self) -> None:
+        """As `kill -9`: nothing is put away."""
+        self.engine.house.fate.dead = True  # type: ignore[attr-defined]
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+
+def slow(town: Town) -> Process:
+    """A process to which Sentry answers after a minute of trying only."""
+    return town.process(Fate(town.ledger), down=True)
+
+
+def test_a_living_server_does_what_somebody_asks_for(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        made(person)
+        assert not is_served(person)
+        async with Living(town.process(Fate(town.ledger))) as living:
+            assert is_served(person)
+            progress = Progress()
+            done = await datasets.run(person, "Projects", progress=progress)
+            assert done.verdict is Verdict.COMPLETE
+            assert [run.id for run in living.told] == [done.id]
+        assert not is_served(person), "one that came to rest is gone at once"
+
+    played(town, story())
+
+
+def test_what_a_dead_server_had_begun_is_gone_on_with_by_whoever_waits_for_it(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        made(person)
+        async with Living(slow(town)) as living:
+            waiting = asyncio.create_task(datasets.run(person, "Projects", progress=Progress()))
+            await asyncio.sleep(5)
+            assert living.engine.active
+            await living.die()
+            done = await waiting
+            assert done.verdict is Verdict.COMPLETE
+            assert [(one.number, one.begun) for one in done.attempts] == [(1, 2)], "two processes began with it"
+
+    played(town, story())
+
+
+def test_a_run_that_is_under_way_is_stopped_within_two_seconds_and_the_table_stays(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        dataset = made(person)
+        async with Living(slow(town)) as living:
+            run, _ = datasets.ask(person, "Projects")
+            await asyncio.sleep(5)
+            assert list(living.engine.active) == [run.id]
+            began = asyncio.get_running_loop().time()
+            done = await runs.cancel(person, "Projects")
+            assert asyncio.get_running_loop().time() - began <= 2.0
+            assert (done.state, done.verdict) == (RunState.DONE, Verdict.CANCELLED)
+            assert done.error is not None
+            assert done.error.code == 60
+            assert not living.engine.active
+        assert not town.table_of(dataset.id).exists()
+        with pytest.raises(UsageError, match="has ended"):
+            await runs.cancel(person, "Projects")
+
+    played(town, story())
+
+
+def test_a_run_that_nobody_is_at_work_on_is_cancelled_at_once(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        made(person)
+        run, _ = datasets.ask(person, "Projects")
+        done = await runs.cancel(person, run.id)
+        assert (done.verdict, done.requests, done.epoch) == (Verdict.CANCELLED, 0, None)
+
+    played(town, story())
+
+
+def test_a_run_whose_commit_was_made_before_it_was_cancelled_has_ended_well(town: Town) -> None:
+    async def story() -> None:
+        dying: Any = town.process(Fate(town.ledger))
+        made(dying)
+        run, _ = datasets.ask(dying, "Projects")
+        commit = dying.destination.table
+
+        def then_die(dataset_id: str) -> Any:
+            table = commit(dataset_id)
+            inner = table.commit
+
+            def committing(wanted: Any) -> Any:
+                done = inner(wanted)
+                dying.fate.dead = True
+                return done
+
+            table.commit = committing
+            return table
+
+        dying.destination.table = then_die
+        with pytest.raises(BaseException):  # noqa: B017, PT011  # it is dead
+            await execute(run.id, dying, progress=Progress())
+        person = town.process(Fate(town.ledger))
+        person.store.runs.ask_to_stop(run.id, person.now())
+        await asyncio.sleep(120)  # until the dead process's lease is over
+        done = await runs.cancel(person, run.id)
+        assert done.verdict is Verdict.COMPLETE
+        assert done.rows_written > 0
+
+    played(town, story())
+
+
+def test_an_engine_comes_to_rest_in_time_and_the_next_one_goes_on(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        made(person)
+        run, _ = datasets.ask(person, "Projects")
+        async with Living(slow(town)):
+            await asyncio.sleep(5)
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began <= STOP_WITHIN
+        left = person.store.runs.get(run.id)
+        assert left is not None
+        assert (left.state, left.requests > 0) == (RunState.RUNNING, True)
+        assert left.attempts[-1].begun == 0, "nobody died at it"
+        async with Living(town.process(Fate(town.ledger))) as living:
+            await asyncio.sleep(10)
+            assert [one.verdict for one in living.told] == [Verdict.COMPLETE]
+            assert living.told[0].epoch == left.epoch
+
+    played(town, story())
+
+
+def test_of_two_engines_one_does_each_slot(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        for number in range(4):
+            made(person, f"Projects {number}", schedule="every 1m", update_method=UpdateMethod.UPSERT)
+        async with Living(town.process(Fate(town.ledger))) as one, Living(town.process(Fate(town.ledger))) as other:
+            await asyncio.sleep(600)
+            told = [run.id for run in [*one.told, *other.told]]
+            assert len(told) == len(set(told)) == 40
+            assert {run.verdict for run in [*one.told, *other.told]} == {Verdict.COMPLETE}
+
+    played(town, story())
+
+
+def test_a_server_that_is_at_work_on_a_dataset_refuses_a_second_run(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        made(person)
+        async with Living(slow(town)):
+            datasets.ask(person, "Projects")
+            await asyncio.sleep(5)
+            with pytest.raises(Locked):
+                await datasets.run(person, "Projects", progress=Progress())
+            assert len(runs.history(person, "Projects")) == 1
+
+    played(town, story())
+
+
+def test_the_slots_of_a_pause_are_passed_over_and_the_next_one_runs(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        dataset = made(person, schedule="every 5m")
+        datasets.pause(person, dataset.name)
+        await asyncio.sleep(3600)
+        resumed = datasets.resume(person, dataset.name)
+        assert not resumed.paused
+        assert person.store.runs.unfinished() == [], "no burst"
+        assert [(one.count, one.run_id) for one in datasets.passed(person, dataset)] == [(12, None)]
+        await asyncio.sleep(300)
+        tick(person, person.now())
+        assert [run.trigger for run in person.store.runs.unfinished()] == ["schedule"]
+
+    played(town, story())
+
+
+def test_slots_of_another_schedule_count_from_the_change_on(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        dataset = made(person)
+        await asyncio.sleep(3600)
+        datasets.edit(person, dataset.name, {"schedule": "every 5m"})
+        tick(person, person.now())
+        assert person.store.runs.unfinished() == []
+        assert datasets.passed(person, dataset) == []
+
+    played(town, story())
+
+
+def test_a_clock_that_was_set_back_does_not_silence_a_schedule(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        made(person, schedule="every 5m")
+        person.clock.skew = 30 * 24 * 3600.0  # type: ignore[attr-defined]
+        tick(person, person.now())
+        person.clock.skew = 0.0  # type: ignore[attr-defined]
+        tick(person, person.now())
+        await asyncio.sleep(300)
+        tick(person, person.now())
+        slots = sorted(run.slot for run in person.store.runs.history(person.store.datasets.list()[0].id) if run.slot)
+        assert len(slots) == 1, "the run of the wrong time is in the way until it has ended"
+        (one,) = person.store.slots.scheduled()
+        assert one.until <= person.now()
+
+    played(town, story())
+
+
+def test_a_schedule_that_this_program_does_not_know_leaves_the_others_alone(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        odd, good = made(person, "odd", schedule="every 5m"), made(person, "good", schedule="every 5m")
+        stored = person.store.datasets.get(odd.id)
+        assert stored is not None
+        person.store.datasets.save(msgspec.structs.replace(stored, schedule="whenever it suits"))
+        await asyncio.sleep(600)
+        unkept = tick(person, person.now())
+        assert [one.dataset_id for one in unkept] == [odd.id]
+        assert [run.dataset_id for run in person.store.runs.unfinished()] == [good.id]
+
+    played(town, story())
+
+
+def test_a_store_that_is_locked_for_a_while_ends_no_engine(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        made(person, schedule="every 1m")
+        process: Any = town.process(Fate(town.ledger))
+        async with Living(process) as living:
+            real = process.store.runs.waiting
+            failures = iter([Locked("busy"), ConnectorError("odd"), ValueError("a defect")])
+
+            def waiting(now: Any) -> Any:
+                error = next(failures, None)
+                if error is not None:
+                    raise error
+                return real(now)
+
+            process.store.runs.waiting = waiting
+            await asyncio.sleep(240)
+            process.store.runs.waiting = real
+            assert next(failures, None) is None
+            assert living.told, "it goes on"
+
+    played(town, story())

@@ -305,3 +305,23 @@ def test_a_store_that_is_locked_for_a_while_ends_no_engine(town: Town) -> None:
             assert living.told, "it goes on"
 
     played(town, story())
+
+
+def test_an_engine_whose_looks_at_the_schedules_fail_is_not_ready_until_they_do_not(town: Town) -> None:
+    async def story() -> None:
+        process: Any = town.process(Fate(town.ledger))
+        async with Living(process) as living:
+            assert living.engine.is_ready(process.now())
+            real = process.store.slots.scheduled
+
+            def scheduled(dataset_id: str | None = None) -> Any:
+                raise Locked("The database is locked.")
+
+            process.store.slots.scheduled = scheduled
+            await asyncio.sleep(300)
+            assert not living.engine.is_ready(process.now())
+            process.store.slots.scheduled = real
+            await asyncio.sleep(10)
+            assert living.engine.is_ready(process.now())
+
+    played(town, story())

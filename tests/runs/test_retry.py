@@ -12,13 +12,13 @@ import pytest
 from sentry_connector.errors import RunCrashed
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets
-from sentry_connector.reports.details import AllAvailable
+from sentry_connector.reports.details import AllAvailable, Details
 from sentry_connector.runs import queue, retry
 from sentry_connector.runs.slots import slot_id
 from sentry_connector.simulator import World
 from sentry_connector.store.records import DataSet, Retry, Run, RunState, Trigger, Verdict
 from tests.parts import NOW, StandingApp
-from tests.runs.acme import Broken, made, pass_time, rows_of, shop
+from tests.runs.acme import Broken, made, pass_time, rows_of
 
 MINUTE = dt.timedelta(minutes=1)
 TWICE = Retry(every=600, times=2)
@@ -100,7 +100,7 @@ async def test_what_only_a_person_can_cure_is_not_tried_again(app: StandingApp) 
 async def test_a_replace_that_is_not_whole_committed_nothing_and_is_tried_again(
     app: StandingApp, faults: Broken
 ) -> None:
-    details = shop(AllAvailable(), projects=("acme/shop", "acme/payments"))
+    details = Details(projects=("acme/shop", "acme/payments"), duration=AllAvailable())
     dataset = made(app, "replace", details, retry=TWICE)
     faults.path = "acme/payments/events"
     done = await step(app, slot(app, dataset))

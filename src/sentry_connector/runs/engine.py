@@ -59,6 +59,7 @@ class Engine:
         log: told of what is not a run's own affair.
         runs_at_once: how many runs are under way at most.
         told: called with each run that has ended, or waits for its next attempt.
+        begun: set when it is at work, and others see that it is.
         ticked_at: when the schedules were last looked at; None before the first time.
         active: the runs that are under way, by id.
     """
@@ -67,6 +68,7 @@ class Engine:
     log: Log
     runs_at_once: int
     told: Callable[[Run], None] = lambda _run: None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     ticked_at: dt.datetime | None = None
     active: dict[str, Waiting] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -83,6 +85,8 @@ class Engine:
         name = f"{WORKERS}{self.house.rng.getrandbits(48):012x}"
         self.house.store.leases.forget(WORKERS, self.house.now() - _FORGET)
         async with held(self.house, name):
+            self.begun.set()
+            self.log.info("engine begins", runs_at_once=self.runs_at_once)
             loops = [
                 asyncio.create_task(self._kept("schedules", self._tick)),
                 asyncio.create_task(self._kept("queue", self._fill)),
@@ -92,6 +96,7 @@ class Engine:
             finally:
                 await _at_rest(loops)
                 await _at_rest(list(self._tasks))
+                self.log.info("engine is at rest", left=sorted(self.active))
 
     def is_ready(self, now: dt.datetime) -> bool:
         """Whether the schedules are looked at as they should be."""

@@ -62,17 +62,26 @@ async def serve(
         server = _Server(
             uvicorn.Config(application(engine, metrics), log_config=None, lifespan="off", access_log=False)
         )
-        web = asyncio.create_task(server.serve([listener]))
-        ready("http://{}:{}".format(f"[{host}]" if ":" in host else host, listener.getsockname()[1]))
         stop = asyncio.Event()
+        web = asyncio.create_task(server.serve([listener]))
         work = asyncio.create_task(engine.run(stop))
+        begun = asyncio.create_task(engine.begun.wait())
         try:
-            await asyncio.wait([web, work], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([web, work, begun], return_when=asyncio.FIRST_COMPLETED)
+            if engine.begun.is_set():
+                ready(_url(host, listener))
+                await asyncio.wait([web, work], return_when=asyncio.FIRST_COMPLETED)
         finally:
+            begun.cancel()
             stop.set()
             server.should_exit = server.force_exit = True
             await asyncio.wait([web, work])
+        web.result()
         work.result()
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 def _listener(host: str, port: int) -> socket.socket:
@@ -86,6 +95,7 @@ def _listener(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen(128)
     except OSError as error:
         listener.close()
         raise DestinationRefused(

@@ -1,0 +1,227 @@
+"""`serve` as a real process: it keeps schedules, does what is asked for, answers over HTTP, and dies without harm."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from subprocess import PIPE
+from typing import Any
+
+import aiohttp
+import pytest
+
+from sentry_connector.simulator import Simulation, World, start_in_thread
+from sentry_connector.store.store import Store
+from tests.cli.shell import Shell
+
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass
+class Served:
+    """A server that answers."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        self.process.communicate()
+        return self.process.returncode
+
+
+@contextmanager
+def serving(shell: Shell, *options: str) -> Iterator[Served]:
+    process = shell.process("serve", "--port", "0", "--json", *options, stdout=PIPE, stderr=PIPE)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        yield Served(process, json.loads(line)["url"])
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def served(shell: Shell) -> Iterator[Served]:
+    with serving(shell) as server:
+        yield server
+
+
+@pytest.fixture
+async def http(served: Served) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(served.url) as session:
+        yield session
+
+
+@pytest.fixture
+def slow() -> Iterator[Simulation]:
+    """A Sentry whose every answer takes a second."""
+    world = World.build(now=dt.datetime.now(dt.UTC), events=2000, issues=20)
+    with start_in_thread(world, latency_ms=1000) as simulation:
+        yield simulation
+
+
+async def until_ready(http: aiohttp.ClientSession) -> None:
+    while (await http.get("/readyz")).status != 200:
+        pass
+
+
+async def told(response: aiohttp.ClientResponse) -> dict[str, Any]:
+    """A problem document."""
+    assert response.content_type == "application/problem+json"
+    problem: dict[str, Any] = await response.json()
+    assert {"type", "title", "status", "name", "code", "message", "remedy"} <= problem.keys()
+    assert problem["status"] == response.status
+    return problem
+
+
+async def test_a_run_is_asked_for_and_followed_to_its_end(shell: Shell, http: aiohttp.ClientSession) -> None:
+    shell.ok("datasets", "create", "--name", "Events", "--report", "project-events", "--project", "acme/shop")
+    asked = await http.post("/api/v1/runs", json={"dataset": "events"})
+    assert asked.status == 202
+    run = await asked.json()
+    assert (run["dataset"], run["trigger"], run["verdict"]) == ("Events", "manual", None)
+    events = (await (await http.get(f"{asked.headers['Location']}/events")).text()).strip().split("\n\n")
+    *_, (name, data) = (block.split("\n") for block in events)
+    ended = json.loads(data.removeprefix("data: "))
+    assert (name, ended["id"], ended["verdict"]) == ("event: end", run["id"], "COMPLETE")
+    assert await (await http.get(asked.headers["Location"])).json() == ended
+    log = await (await http.get(f"{asked.headers['Location']}/log")).json()
+    assert [log[0]["event"], log[-1]["event"]] == ["run begins", "run ends"]
+    listed = await (await http.get("/api/v1/runs", params={"dataset": "Events"})).json()
+    assert listed == [ended]
+
+
+async def test_a_second_run_is_refused_while_one_is_not_done_and_cancelling_ends_it(
+    shell: Shell, slow: Simulation
+) -> None:
+    there = shell.with_env(SENTRY_URL=slow.url)
+    there.ok("datasets", "create", "--name", "Events", "--report", "project-events", "--project", "acme/shop")
+    with serving(there) as server:
+        async with aiohttp.ClientSession(server.url) as http:
+            run = await (await http.post("/api/v1/runs", json={"dataset": "Events"})).json()
+            problem = await told(await http.post("/api/v1/runs", json={"dataset": "Events"}))
+            assert (problem["status"], problem["name"]) == (409, "store.locked")
+            assert run["id"] in problem["message"]
+            ended = await (await http.post(f"/api/v1/runs/{run['id']}/cancel")).json()
+            assert (ended["state"], ended["verdict"], ended["error"]["code"]) == ("done", "CANCELLED", 60)
+            assert (await told(await http.post(f"/api/v1/runs/{run['id']}/cancel")))["status"] == 422
+    assert there.json("datasets", "show", "Events")["rows"] == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status"),
+    [
+        ("GET", "/api/v1/runs/none", {}, 404),
+        ("GET", "/api/v1/runs/none/events", {}, 404),
+        ("GET", "/api/v1/runs?dataset=none", {}, 404),
+        ("GET", "/api/v1/runs?limit=0", {}, 422),
+        ("POST", "/api/v1/runs", {"json": {"dataset": "none"}}, 404),
+        ("POST", "/api/v1/runs", {"json": {"name": "none"}}, 422),
+        ("POST", "/api/v1/runs", {"data": b"{", "headers": JSON}, 422),
+        ("DELETE", "/api/v1/runs", {}, 405),
+        ("GET", "/nowhere", {}, 404),
+        ("GET", "/livez", {"headers": {"Host": "attacker.example"}}, 421),
+        ("GET", "/livez", {"headers": {"Host": "127.0.0.1.attacker.example:8642"}}, 421),
+        ("GET", "/livez", {"headers": {"Host": "[::ffff:7f00:1]"}}, 421),
+        ("POST", "/api/v1/runs", {"json": {"dataset": "x"}, "headers": {"Origin": "https://attacker.example"}}, 403),
+        ("POST", "/api/v1/runs", {"json": {"dataset": "x"}, "headers": {"Origin": "null"}}, 403),
+        ("POST", "/api/v1/runs", {"json": {"dataset": "x"}, "headers": {"Sec-Fetch-Site": "cross-site"}}, 403),
+        ("POST", "/api/v1/runs", {"json": {"dataset": "x"}, "headers": {"Sec-Fetch-Site": "same-site"}}, 403),
+    ],
+)
+async def test_what_is_wrong_is_a_problem_document(
+    http: aiohttp.ClientSession, method: str, path: str, options: dict[str, Any], status: int
+) -> None:
+    assert (await told(await http.request(method, path, **options)))["status"] == status
+
+
+async def test_monitors_see_whether_it_lives_is_ready_and_what_it_does(
+    shell: Shell, http: aiohttp.ClientSession
+) -> None:
+    shell.ok("datasets", "create", "--name", "Projects", "--report", "projects")
+    assert (await http.get("/livez")).status == 200
+    await until_ready(http)
+    assert (await (await http.get("/version")).json())["version"]
+    run = await (await http.post("/api/v1/runs", json={"dataset": "Projects"})).json()
+    await (await http.get(f"/api/v1/runs/{run['id']}/events")).text()
+    ended = shell.json("runs", "show", run["id"])
+    figures = (await (await http.get("/metrics")).text()).splitlines()
+    assert 'sentry_connector_runs_total{trigger="manual",verdict="COMPLETE"} 1.0' in figures
+    assert f"sentry_connector_requests_total {float(ended['requests'])}" in figures
+    assert f'sentry_connector_rows_total{{what="written"}} {float(ended["rows_written"])}' in figures
+    assert "sentry_connector_slots_late 0.0" in figures
+    assert any(line.startswith("sentry_connector_last_tick_timestamp_seconds 1") for line in figures)
+
+
+def test_commands_leave_runs_to_it(shell: Shell, served: Served) -> None:
+    shell.ok("datasets", "create", "--name", "Projects", "--report", "projects")
+    (done,) = shell.json("datasets", "run", "Projects")
+    assert done["verdict"] == "COMPLETE"
+    log = (shell.home / "logs" / "server.jsonl").read_text()
+    assert "engine begins" in log
+    (left,) = shell.json("datasets", "run", "Projects", "--no-wait")
+    assert left["state"] == "queued"
+
+
+def test_without_a_server_a_run_is_not_left_to_nobody(shell: Shell) -> None:
+    shell.ok("datasets", "create", "--name", "Projects", "--report", "projects")
+    refused = shell("datasets", "run", "Projects", "--no-wait")
+    assert refused.exit_code == 2
+    assert "serve" in refused.stderr
+    assert shell.json("runs", "list") == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_brings_it_to_rest_and_its_runs_go_on_elsewhere(
+    shell: Shell, slow: Simulation, number: int, code: int
+) -> None:
+    there = shell.with_env(SENTRY_URL=slow.url)
+    there.ok("datasets", "create", "--name", "Events", "--report", "project-events", "--project", "acme/shop")
+    with serving(there) as server:
+        (run,) = there.json("datasets", "run", "Events", "--no-wait")
+        while there.json("runs", "show", run["id"])["state"] == "queued":
+            pass
+        assert server.stop(number) == code
+    done = shell.json("datasets", "run", "Events", "--wait-lock", "5s")[0]
+    assert done["id"] == run["id"]
+
+
+def test_killed_at_any_moment_each_slot_is_accounted_for_once(shell: Shell) -> None:
+    """The long form, with two hundred DataSets and ten minutes, is `tests.faults.test_serve_kills`."""
+    for name in ("one", "other"):
+        shell.ok("datasets", "create", "--name", name, "--report", "projects", "--schedule", "every 1m")
+    with Store(f"sqlite:///{shell.home / 'connector.db'}") as store:
+        for dataset in store.datasets.list():
+            (one,) = store.slots.scheduled(dataset.id)
+            assert store.slots.account(one, one.until.replace(second=0, microsecond=0) - dt.timedelta(minutes=3))
+    for _ in range(3):
+        with serving(shell) as server:
+            server.stop(signal.SIGKILL)
+    with serving(shell):
+        while any(run["state"] != "done" for run in shell.json("runs", "list")) or not shell.json("runs", "list"):
+            pass
+    for run in shell.json("runs", "list"):
+        assert run["verdict"] == "COMPLETE"
+        passed = shell.json("datasets", "next", run["dataset"])["passed"]
+        assert sum(one["count"] for one in passed if one["run_id"] == run["id"]) >= 2
+
+
+def test_it_listens_on_this_machine_alone(shell: Shell) -> None:
+    refused = shell("serve", "--host", "0.0.0.0")  # noqa: S104  # that is what is refused
+    assert refused.exit_code == 2
+    assert "this machine alone" in refused.stderr
+
+
+def test_a_port_that_is_taken_is_told(shell: Shell, served: Served) -> None:
+    port = served.url.rpartition(":")[2]
+    refused = shell("serve", "--port", port)
+    assert refused.exit_code == 30
+    assert port in refused.stderr

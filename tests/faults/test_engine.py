@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator
 from typing import Any, Self
+from unittest import mock
 
 import msgspec
 import pytest
@@ -13,12 +14,13 @@ from sentry_connector.datasets.definition import Definition
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.errors import ConnectorError, Locked, UsageError
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.operations import datasets, runs
+from sentry_connector.operations import accounts, datasets, runs
 from sentry_connector.operations.running import is_served
 from sentry_connector.reports.details import Details
 from sentry_connector.runs.engine import STOP_WITHIN, Engine, tick
 from sentry_connector.runs.execute import execute
-from sentry_connector.store.records import DataSet, Run, RunState, Verdict
+from sentry_connector.simulator import TOKENS
+from sentry_connector.store.records import AccountStatus, DataSet, Run, RunState, Verdict
 from tests.faults.ground import ground
 from tests.faults.process import Fate, Process, passing_journals
 from tests.faults.town import Town, silent
@@ -323,5 +325,28 @@ def test_an_engine_whose_looks_at_the_schedules_fail_is_not_ready_until_they_do_
             process.store.slots.scheduled = real
             await asyncio.sleep(10)
             assert living.engine.is_ready(process.now())
+
+    played(town, story())
+
+
+def test_a_schedule_rests_while_its_token_is_not_good_and_goes_on_by_itself(town: Town) -> None:
+    async def story() -> None:
+        person: Any = town.process(Fate(town.ledger))
+        await accounts.add(person, "Main", person.settings.url, person.settings.auth_token)
+        definition = Definition(name="P", report="projects", details=Details(), schedule="every 30m")
+        dataset = datasets.create(person, definition, "Main")
+        other = town.process(Fate(town.ledger))
+        with mock.patch.dict(TOKENS, clear=True):  # it is revoked at Sentry
+            async with Living(other):
+                await asyncio.sleep(2 * 3600 + 60)
+        rejected = accounts.find(person, "Main")
+        assert rejected.status is AccountStatus.INVALID
+        (passed, *_) = datasets.passed(person, dataset)
+        assert "does not take" in passed.reason
+        assert passed.count == 3, "one run failed and told; then the schedule rested"
+        async with Living(town.process(Fate(town.ledger))) as living:
+            await asyncio.sleep(3600)
+            assert accounts.find(person, "Main").status is AccountStatus.VALID
+            assert [run.verdict for run in living.told][-1] is Verdict.COMPLETE
 
     played(town, story())

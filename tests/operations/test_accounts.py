@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sentry_connector.errors import (
@@ -20,6 +22,7 @@ from sentry_connector.errors import (
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import accounts, datasets
 from sentry_connector.operations.views import account_view, dataset_view
+from sentry_connector.runs import check
 from sentry_connector.simulator import (
     EXPIRED_TOKEN,
     PROJECT_TOKEN,
@@ -30,7 +33,8 @@ from sentry_connector.simulator import (
     World,
     running,
 )
-from sentry_connector.store.records import AccountStatus, DataSet, Verdict
+from sentry_connector.store.records import Account, AccountStatus, DataSet, Verdict
+from tests.parts import NOW
 from tests.runs.acme import HOUR, SHOP, HastyApp, app_in, made, ran, rows_of, small_world, state
 
 SECRET = "sntryu_" + "5ec2e7" * 10 + "beef"
@@ -292,3 +296,37 @@ def test_scopes_that_only_read_are_not_too_many() -> None:
 
 def test_scopes_that_write_are_listed() -> None:
     assert accounts.scopes_beyond_reading(("project:write", "org:admin", "org:read")) == ["org:admin", "project:write"]
+
+
+async def test_an_account_without_a_name_gets_one_that_no_other_has(app: HastyApp, sentry: Simulation) -> None:
+    names = [(await accounts.add(app, None, sentry.url, sentry.token)).name for _ in range(3)]
+    assert names == ["Sentry Account", "Sentry Account 2", "Sentry Account 3"]
+
+
+async def test_a_check_that_comes_after_a_change_leaves_the_change_alone(app: HastyApp, sentry: Simulation) -> None:
+    """The engine checks every day, whatever a person does meanwhile."""
+    read = await accounts.add(app, "Main", sentry.url, sentry.token)
+    app.moment += dt.timedelta(seconds=1)
+    accounts.rename(app, "Main", "Other")
+    await check.check(app, read)
+    kept = accounts.find(app, "Other")
+    assert (kept.name, kept.checked_at) == ("Other", read.checked_at)
+
+
+def test_a_token_is_asked_about_daily_and_a_bad_one_hourly() -> None:
+    good = Account(
+        id="a",
+        name="A",
+        url="https://sentry.io",
+        token_hint="",
+        status=AccountStatus.VALID,
+        checked_at=NOW,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    bad = msgspec.structs.replace(good, status=AccountStatus.INVALID)
+    hour = dt.timedelta(hours=1)
+    assert [check.is_due(good, NOW + hours * hour) for hours in (0, 1, 23, 24)] == [False, False, False, True]
+    assert [check.is_due(bad, NOW + hours * hour) for hours in (0, 1)] == [False, True]
+    assert check.is_due(msgspec.structs.replace(good, checked_at=None), NOW)
+    assert check.is_due(good, NOW - hour), "a clock that was set back"

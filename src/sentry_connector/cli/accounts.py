@@ -31,7 +31,9 @@ def accounts() -> None:
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call the account.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="What to call the account; by default Sentry Account.")
+    ] = None,
     url: Annotated[str | None, typer.Option(metavar="URL", help="Sentry's address; by default SENTRY_URL.")] = None,
     *,
     as_json: AsJson = False,

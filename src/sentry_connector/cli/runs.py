@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -57,16 +58,31 @@ def show(run: IdOrName, *, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def logs(run: IdOrName, *, as_json: AsJson = False) -> None:
-    """Print a run's log."""
+def logs(
+    run: IdOrName,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print a run's log; followed as JSON, it is one line each."""
     with connector() as house:
         found, _ = operations.find(house, run)
-        lines = operations.log(house, found)
-    if as_json:
-        print_json(lines)
-        return
+        if not follow:
+            lines = operations.log(house, found)
+            if as_json:
+                print_json(lines)
+            else:
+                _print_lines(lines, as_json=False)
+            return
+        asyncio.run(operations.follow(house, found.id, lambda lines: _print_lines(lines, as_json=as_json)))
+
+
+def _print_lines(lines: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     for line in lines:
-        print_line(_log_line(line))
+        if as_json:
+            print_json(line, indent=None)
+        else:
+            print_line(_log_line(line))
 
 
 @app.command()

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
 from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
-from sentry_connector.errors import CredentialError, NotFound, ScopeMissing, UsageError
+from sentry_connector.errors import UsageError
 from sentry_connector.redact import token_hint
+from sentry_connector.runs import check as runs_check
 from sentry_connector.runs.house import House
 from sentry_connector.sentry.address import normalise_url
 from sentry_connector.sentry.client import Connection
-from sentry_connector.sentry.directory import Directory, Identity
 from sentry_connector.store.ids import new_id
-from sentry_connector.store.records import Account, AccountStatus, DataSet
+from sentry_connector.store.records import Account, DataSet
+
+DEFAULT_NAME = "Sentry Account"
 
 READ_SCOPES = frozenset({"org:read", "project:read", "team:read", "event:read"})
 """All that the sixteen reports need."""
 
 
-async def add(house: House, name: str, url: str, token: str) -> Account:
+async def add(house: House, name: str | None, url: str, token: str) -> Account:
     """Connect an account: the token is tried on Sentry first, and stored sealed only if Sentry takes it.
+
+    Args:
+        house: the parts.
+        name: what to call it; None = a name that no account has.
+        url: Sentry's address.
+        token: the token.
 
     Raises:
         UsageError: the name is empty or taken, the URL is none.
@@ -31,18 +40,25 @@ async def add(house: House, name: str, url: str, token: str) -> Account:
     now = house.now()
     account = Account(
         id=new_id(now, house.rng),
-        name=plain_text("name", name, LONGEST_NAME),
+        name=_free_name(house) if name is None else plain_text("name", name, LONGEST_NAME),
         url=normalise_url(url),
         token_hint=token_hint(token),
         created_at=now,
         updated_at=now,
     )
     _refuse_taken(house, account.name)
-    identity = await identify(house, house.with_token(account.url, token))
-    account = _checked(account, identity, house)
+    identity = await runs_check.identify(house, house.with_token(account.url, token))
+    account = runs_check.found(account, identity, house)
     async with _sealing(house):
         house.store.accounts.add(account, house.vault.seal(token, account.id, account.url))
     return account
+
+
+def _free_name(house: House) -> str:
+    """`Sentry Account`, with a number where that is taken: no account ever comes in another's place."""
+    taken = {account.name.casefold() for account in house.store.accounts.list()}
+    names = itertools.chain([DEFAULT_NAME], (f"{DEFAULT_NAME} {number}" for number in itertools.count(2)))
+    return next(name for name in names if name.casefold() not in taken)
 
 
 def everything(house: House) -> Sequence[Account]:
@@ -78,16 +94,7 @@ async def check(house: House, name: str) -> Account:
         CredentialError, ConnectionFailed: what Sentry says; a rejected token makes the account invalid, a host that cannot be
             reached leaves it as it was.
     """
-    account = house.store.accounts.find(name)
-    try:
-        identity = await identify(house, house.connection(account))
-    except CredentialError as error:
-        invalid = {"status": AccountStatus.INVALID, "checked_at": house.now(), "message": error.message}
-        house.store.accounts.save(msgspec.structs.replace(account, **invalid))
-        raise
-    account = _checked(account, identity, house)
-    house.store.accounts.save(account)
-    return account
+    return await runs_check.check(house, house.store.accounts.find(name))
 
 
 def rename(house: House, name: str, new_name: str) -> Account:
@@ -113,8 +120,8 @@ async def replace_token(house: House, name: str, token: str, url: str | None = N
     moved = msgspec.structs.replace(
         account, url=normalise_url(url) if url else account.url, token_hint=token_hint(token), updated_at=house.now()
     )
-    identity = await identify(house, house.with_token(moved.url, token))
-    moved = _checked(moved, identity, house)
+    identity = await runs_check.identify(house, house.with_token(moved.url, token))
+    moved = runs_check.found(moved, identity, house)
     async with _sealing(house):
         house.store.accounts.replace_token(moved, house.vault.seal(token, moved.id, moved.url))
     return moved
@@ -140,27 +147,6 @@ def used_by(house: House, account: Account) -> list[DataSet]:
     return [dataset for dataset in house.store.datasets.list() if dataset.account_id == account.id]
 
 
-async def identify(house: House, connection: Connection) -> Identity:
-    """What Sentry says about the token.
-
-    Raises:
-        TokenRejected: Sentry does not know it.
-        ConnectionFailed, NotSentry: there is no Sentry to ask.
-    """
-    async with house.client(connection) as client:
-        directory = Directory(client)
-        identity = await directory.who_am_i()
-        # The root of the API answers anybody; only a list shows whether the token is known. A refusal for want of a scope
-        # shows that it is.
-        for probe in (directory.organizations, directory.projects_seen):
-            try:
-                await probe()
-            except (ScopeMissing, NotFound):
-                continue
-            break
-        return identity
-
-
 def scopes_beyond_reading(scopes: tuple[str, ...] | None) -> list[str]:
     """Scopes of a token that the connector never needs, since it only reads."""
     return sorted(scope for scope in scopes or () if scope not in READ_SCOPES and not scope.endswith(":read"))
@@ -179,14 +165,3 @@ def _refuse_taken(house: House, name: str) -> None:
         raise UsageError(
             f"There is an account named {name!r} already.", remedy="Choose another name, or replace its token."
         )
-
-
-def _checked(account: Account, identity: Identity, house: House) -> Account:
-    return msgspec.structs.replace(
-        account,
-        status=AccountStatus.VALID,
-        checked_at=house.now(),
-        message=None,
-        scopes=identity.scopes,
-        identity=identity.user_id,
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sentry_connector.errors import Locked, UnknownName, UsageError
@@ -85,3 +86,20 @@ async def cancel(house: House, id_or_name: str, *, patience: float = 30.0) -> Ru
 def log(house: House, run: Run) -> list[dict[str, Any]]:
     """The lines of a run's log, oldest first; empty where there is none."""
     return read_log(house.logs, run.id)
+
+
+async def follow(house: House, run_id: str, tell: Callable[[Sequence[dict[str, Any]]], None]) -> Run:
+    """Tell the lines of a run's log as they come, until it has ended.
+
+    Raises:
+        UnknownName: there is no such run (any more).
+    """
+    told = 0
+    while True:
+        run, _ = find_by_id(house, run_id)
+        lines = log(house, run)
+        tell(lines[told:])
+        told = len(lines)
+        if run.state is RunState.DONE:
+            return run
+        await house.clock.sleep(POLL)

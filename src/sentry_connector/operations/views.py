@@ -13,11 +13,9 @@ from sentry_connector.destinations.delta import Delta
 from sentry_connector.destinations.model import Version
 from sentry_connector.reports import menus, windows
 from sentry_connector.reports.model import Column, Report
+from sentry_connector.runs.health import HISTORY, attention, health
 from sentry_connector.runs.house import House
-from sentry_connector.store.records import Account, DataSet, Passed, Run, RunState, Verdict
-
-ACCOUNT_MISSING = "account missing"
-"""The health of a DataSet whose account was deleted: no run can succeed before it has another one."""
+from sentry_connector.store.records import Account, DataSet, Passed, Run
 
 
 def report_view(report: Report) -> dict[str, Any]:
@@ -77,7 +75,7 @@ def account_view(account: Account, used_by: list[DataSet]) -> dict[str, Any]:
 def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
     """A DataSet with what can be said about its table and its runs."""
     table = house.destination.table(dataset.id)
-    history = house.store.runs.history(dataset.id, limit=1)
+    history, now = house.store.runs.history(dataset.id, limit=HISTORY), house.now()
     last = history[0] if history else None
     account = house.store.accounts.get(dataset.account_id) if dataset.account_id else None
     schema, versions = table.schema(), table.versions()
@@ -101,12 +99,13 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
         "retry": msgspec.to_builtins(dataset.retry),
         "catch_up": dataset.catch_up.value,
         "paused": dataset.paused,
-        "health": ACCOUNT_MISSING if dataset.account_id and account is None else health(last),
+        "health": health(dataset, account, history, now),
+        "attention": attention(dataset, account, history, now),
         "rows": table.rows(),
         "columns": len(schema) if schema is not None else 0,
         "version": versions[0].version if versions else None,
         "last_run": run_view(last, dataset) if last else None,
-        "next_slot": next_slot(dataset, house.now()),
+        "next_slot": next_slot(dataset, now),
         "created_at": dataset.created_at,
         "updated_at": dataset.updated_at,
         "deleted_at": dataset.deleted_at,
@@ -127,17 +126,6 @@ def passed_view(passed: Passed) -> dict[str, Any]:
     view: dict[str, Any] = msgspec.to_builtins(passed, builtin_types=(dt.datetime,))
     del view["dataset_id"]
     return view
-
-
-def health(last: Run | None) -> str:
-    """How a DataSet is, in a word, by its last run."""
-    if last is None:
-        return "never run"
-    if last.state is not RunState.DONE:
-        return last.state.value
-    return {Verdict.COMPLETE: "good", Verdict.INCOMPLETE: "incomplete", Verdict.FAILED: "failing"}.get(
-        last.verdict or Verdict.FAILED, "cancelled"
-    )
 
 
 def run_view(run: Run, dataset: DataSet | None) -> dict[str, Any]:

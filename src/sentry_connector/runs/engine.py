@@ -20,7 +20,7 @@ from sentry_connector.datasets.schedule import Schedule
 from sentry_connector.errors import ConnectorError, Locked
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.reports import windows
-from sentry_connector.runs import queue
+from sentry_connector.runs import check, queue
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
 from sentry_connector.runs.log import Log
@@ -37,6 +37,9 @@ LOOK = 1.0
 
 NAP = 5.0
 """Seconds after which a sleeping engine looks at the clock: a machine that was asleep wakes up late."""
+
+CHECK = 600.0
+"""Seconds between two looks at which accounts are to be checked."""
 
 REST = 30.0
 """Seconds for which a run is left alone that could not even be begun."""
@@ -90,6 +93,7 @@ class Engine:
             loops = [
                 asyncio.create_task(self._kept("schedules", self._tick)),
                 asyncio.create_task(self._kept("queue", self._fill)),
+                asyncio.create_task(self._kept("accounts", self._check_accounts)),
             ]
             try:
                 await stop.wait()
@@ -123,6 +127,16 @@ class Engine:
         next_minute = now.replace(second=0, microsecond=0) + TICK
         while (left := (next_minute - self.house.now()).total_seconds()) > 0:
             await self.house.clock.sleep(min(NAP, left))
+
+    async def _check_accounts(self) -> None:
+        """Ask Sentry about the tokens that were not asked about for a day: schedules rest while one is not good."""
+        for account in self.house.store.accounts.list():
+            if check.is_due(account, self.house.now()):
+                try:
+                    await check.check(self.house, account)
+                except ConnectorError as error:
+                    self.log.warning("account checked", account=account.name, error=error.name)
+        await self.house.clock.sleep(CHECK)
 
     async def _fill(self) -> None:
         """Begin what may begin; come back when a run has ended, or when it is time to look again."""

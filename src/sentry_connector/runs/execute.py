@@ -310,7 +310,7 @@ class _Attempt:
                 "checked_at": house.now(),
                 "message": self.work.redacted(error).message,
             }
-            house.store.accounts.save(msgspec.structs.replace(account, **found))
+            house.store.accounts.save_check(msgspec.structs.replace(account, **found))
 
     def _store_end(self, outcome: Outcome) -> None:
         work, run, now = self.work, self.work.run, self.work.house.now()

@@ -65,6 +65,13 @@ class Accounts:
             refuse_taken(connection, accounts, "an account", account.name, but=account.id)
             connection.execute(update(accounts).where(accounts.c.id == account.id).values(**_values(account)))
 
+    def save_check(self, account: Account) -> None:
+        """Store what a check of the token found, unless somebody has changed the account since it was read."""
+        found = {name: getattr(account, name) for name in ("status", "checked_at", "message", "scopes", "identity")}
+        unchanged = (accounts.c.id == account.id, accounts.c.updated_at == account.updated_at)
+        with self._database.writing() as connection:
+            connection.execute(update(accounts).where(*unchanged).values(**found))
+
     def replace_token(self, account: Account, sealed_token: str) -> None:
         """Store another sealed token together with the account's new state (hint, URL, status), in one step."""
         with self._database.writing() as connection:

@@ -1,0 +1,76 @@
+"""Whether an account's token is good: asked when it is stored, when somebody wants to know, and by the engine every day."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+from sentry_connector.errors import CredentialError, NotFound, ScopeMissing
+from sentry_connector.runs.house import House
+from sentry_connector.sentry.client import Connection
+from sentry_connector.sentry.directory import Directory, Identity
+from sentry_connector.store.records import Account, AccountStatus
+
+EVERY = dt.timedelta(days=1)
+"""Between two checks of a token that was good."""
+
+SOON = dt.timedelta(hours=1)
+"""Between two checks of one that was not: Sentry, or whoever looks after it, may have changed its mind."""
+
+
+async def identify(house: House, connection: Connection) -> Identity:
+    """What Sentry says about the token.
+
+    Raises:
+        TokenRejected: Sentry does not know it.
+        ConnectionFailed, NotSentry: there is no Sentry to ask.
+    """
+    async with house.client(connection) as client:
+        directory = Directory(client)
+        identity = await directory.who_am_i()
+        # The root of the API answers anybody; only a list shows whether the token is known. A refusal for want of a scope
+        # shows that it is.
+        for probe in (directory.organizations, directory.projects_seen):
+            try:
+                await probe()
+            except (ScopeMissing, NotFound):
+                continue
+            break
+        return identity
+
+
+async def check(house: House, account: Account) -> Account:
+    """Ask Sentry about a stored account, and keep what it says.
+
+    Raises:
+        CredentialError: Sentry does not take the token; the account is invalid from now on.
+        ConnectionFailed, NotSentry: there is no Sentry to ask; the account stays as it was.
+    """
+    try:
+        identity = await identify(house, house.connection(account))
+    except CredentialError as error:
+        invalid = {"status": AccountStatus.INVALID, "checked_at": house.now(), "message": error.message}
+        house.store.accounts.save_check(msgspec.structs.replace(account, **invalid))
+        raise
+    checked = found(account, identity, house)
+    house.store.accounts.save_check(checked)
+    return checked
+
+
+def found(account: Account, identity: Identity, house: House) -> Account:
+    """The account as Sentry knows it."""
+    return msgspec.structs.replace(
+        account,
+        status=AccountStatus.VALID,
+        checked_at=house.now(),
+        message=None,
+        scopes=identity.scopes,
+        identity=identity.user_id,
+    )
+
+
+def is_due(account: Account, now: dt.datetime) -> bool:
+    """Whether it is time to ask again."""
+    every = SOON if account.status is AccountStatus.INVALID else EVERY
+    return account.checked_at is None or not now - every < account.checked_at <= now

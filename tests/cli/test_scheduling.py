@@ -1,0 +1,113 @@
+"""Schedules, retries and pauses from the command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.shell import Shell
+
+PROJECTS = ("--report", "projects")
+
+
+def make(shell: Shell, *options: str) -> dict[str, object]:
+    created: dict[str, object] = shell.json("datasets", "create", "--name", "P", *PROJECTS, *options)
+    return created
+
+
+def test_what_a_dataset_says_of_its_schedule(shell: Shell) -> None:
+    view = make(
+        shell, "--schedule", "WEEKDAYS  06:30", "--retry-every", "10m", "--retry-times", "5", "--catch-up", "all"
+    )
+    assert (view["schedule"], view["retry"], view["catch_up"]) == ("weekdays 06:30", {"every": 600, "times": 5}, "all")
+    assert str(view["next_slot"]).endswith("T06:30:00Z")
+    assert (view["paused"], view["health"], view["attention"]) == (False, "never run", [])
+
+
+def test_without_options_it_is_manual_and_would_be_tried_again_three_times(shell: Shell) -> None:
+    view = make(shell)
+    assert (view["schedule"], view["retry"], view["catch_up"]) == ("manual", {"every": 900, "times": 3}, "one")
+    assert view["next_slot"] is None
+
+
+def test_a_change_of_one_part_of_the_retry_leaves_the_other(shell: Shell) -> None:
+    make(shell, "--retry-every", "10m", "--retry-times", "5")
+    assert shell.json("datasets", "edit", "P", "--retry-times", "2")["retry"] == {"every": 600, "times": 2}
+    assert shell.json("datasets", "edit", "P", "--no-retry")["retry"] is None
+    assert shell.json("datasets", "edit", "P", "--retry-every", "1h")["retry"] == {"every": 3600, "times": 3}
+    assert shell.json("datasets", "edit", "P", "--description", "x")["retry"] == {"every": 3600, "times": 3}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--schedule", "sometimes"), "sometimes"),
+        (("--schedule", "monthly 31"), "lacks a time"),
+        (("--retry-every", "4m"), "5 to 60 minutes"),
+        (("--retry-every", "61m"), "5 to 60 minutes"),
+        (("--retry-every", "330s"), "5 to 60 minutes"),
+        (("--retry-every", "soon"), "not a time"),
+        (("--retry-times", "0"), "1 to 10"),
+        (("--retry-times", "11"), "1 to 10"),
+        (("--no-retry", "--retry-times", "2"), "contradict"),
+        (("--catch-up", "two"), "catch-up"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_and_nothing_is_made(shell: Shell, options: tuple[str, ...], said: str) -> None:
+    refused = shell("datasets", "create", "--name", "P", *PROJECTS, *options)
+    assert refused.exit_code == 2
+    assert said in refused.stderr
+    assert shell.json("datasets", "list") == []
+
+
+def test_pausing_keeps_the_schedule_and_resuming_goes_on_with_its_next_slot(shell: Shell) -> None:
+    make(shell, "--schedule", "hourly")
+    paused = shell.json("datasets", "pause", "P")
+    assert (paused["paused"], paused["schedule"], paused["next_slot"], paused["health"]) == (
+        True,
+        "hourly",
+        None,
+        "paused",
+    )
+    coming = shell.ok("datasets", "next", "P")
+    assert "paused" in coming.stderr
+    resumed = shell.json("datasets", "resume", "P")
+    assert resumed["paused"] is False
+    slots = shell.json("datasets", "next", "P", "--count", "3")
+    assert slots["slots"][0]["at"] == resumed["next_slot"]
+    assert len(slots["slots"]) == 3
+
+
+def test_the_coming_slots_are_shown_in_the_datasets_zone(shell: Shell) -> None:
+    shell.ok(
+        "datasets", "create", "--name", "E", "--report", "project-events", "--project", "acme/shop",
+        "--schedule", "daily 06:30", "--timezone", "Asia/Kathmandu",
+    )  # fmt: skip
+    shown = shell.ok("datasets", "next", "E").stdout
+    assert "06:30 +05:45" in shown
+    assert "00:45Z" in shown
+
+
+def test_a_log_is_followed_to_its_end(shell: Shell) -> None:
+    make(shell)
+    shell.ok("datasets", "run", "P")
+    whole = shell.ok("runs", "logs", "P").stdout
+    assert shell.ok("runs", "logs", "P", "--follow").stdout == whole
+    lines = shell.ok("runs", "logs", "P", "--follow", "--json").stdout.splitlines()
+    assert len(lines) == len(whole.splitlines())
+
+
+def test_a_run_that_has_ended_cannot_be_cancelled(shell: Shell) -> None:
+    make(shell)
+    shell.ok("datasets", "run", "P")
+    refused = shell("runs", "cancel", "P")
+    assert refused.exit_code == 2
+    assert "COMPLETE" in refused.stderr
+
+
+def test_a_run_shows_its_attempts(shell: Shell) -> None:
+    make(shell)
+    shell.ok("datasets", "run", "P")
+    run = shell.json("runs", "show", "P")
+    (attempt,) = run["attempts"]
+    assert (attempt["number"], attempt["verdict"], attempt["requests"]) == (1, "COMPLETE", run["requests"])
+    assert "attempts" in shell.ok("runs", "show", "P").stdout

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
@@ -192,6 +195,27 @@ def test_a_signal_brings_it_to_rest_and_its_runs_go_on_elsewhere(
         assert server.stop(number) == code
     done = shell.json("datasets", "run", "Events", "--wait-lock", "5s")[0]
     assert done["id"] == run["id"]
+
+
+def test_a_commit_that_does_not_end_holds_nobody_up(shell: Shell, tmp_path: Path) -> None:
+    """Without an end of its own the process would stay until the disk answers."""
+    begun = tmp_path / "begun"
+    hanging = (
+        "import pathlib, time; from sentry_connector.destinations.delta import Delta;"
+        f"Delta.commit = lambda self, commit: (pathlib.Path({str(begun)!r}).touch(), time.sleep(3600));"
+        "from sentry_connector.cli import main; main()"
+    )
+    shell.ok("datasets", "create", "--name", "Projects", "--report", "projects")
+    environment = {**os.environ, **shell.env}
+    command = [sys.executable, "-c", hanging, "serve", "--port", "0", "--json"]
+    with subprocess.Popen(command, env=environment, stdout=PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        shell.ok("datasets", "run", "Projects", "--no-wait")
+        while not begun.exists():
+            assert process.poll() is None
+        process.terminate()
+        assert process.wait(timeout=60) == 143
 
 
 def test_killed_at_any_moment_each_slot_is_accounted_for_once(shell: Shell) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
+import threading
 from typing import Annotated
 
 import typer
 
 from sentry_connector.app import app as connector
+from sentry_connector.cli.failures import TERMINATED
 from sentry_connector.cli.options import AsJson, typer_app
 from sentry_connector.cli.output import note, print_json, print_line
 from sentry_connector.errors import UsageError
@@ -20,6 +23,8 @@ app = typer_app()
 
 PORT = 8642
 RUNS_AT_ONCE = 4
+LONGEST_END = 9.5
+"""Seconds from the signal to the end of the process."""
 
 
 @app.command()
@@ -60,8 +65,16 @@ def serve(
                 runs_at_once=runs_at_once,
                 ready=ready,
                 told=lambda run: None if as_json else note(_in_a_line(house, run)),
+                stopping=_end_in_time,
             )
         )
+
+
+def _end_in_time() -> None:
+    """Whatever still holds the process then, such as a disk that does not answer: a run survives its process's death."""
+    last = threading.Timer(LONGEST_END, os._exit, [TERMINATED])
+    last.daemon = True
+    last.start()
 
 
 def _in_a_line(house: House, run: Run) -> str:

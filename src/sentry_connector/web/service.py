@@ -33,7 +33,14 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    house: House, *, host: str, port: int, runs_at_once: int, ready: Callable[[str], None], told: Callable[[Run], None]
+    house: House,
+    *,
+    host: str,
+    port: int,
+    runs_at_once: int,
+    ready: Callable[[str], None],
+    told: Callable[[Run], None],
+    stopping: Callable[[], None],
 ) -> None:
     """Keep schedules and answer requests until cancelled; then come to rest.
 
@@ -43,6 +50,7 @@ async def serve(
         runs_at_once: how many runs are under way at most.
         ready: told the address when requests are answered.
         told: told of each run that ends, and of each attempt that is followed by another.
+        stopping: called when it begins to come to rest.
 
     Raises:
         UsageError: the host is not this machine alone.
@@ -72,6 +80,7 @@ async def serve(
                 ready(_url(host, listener))
                 await asyncio.wait([web, work], return_when=asyncio.FIRST_COMPLETED)
         finally:
+            stopping()
             begun.cancel()
             stop.set()
             server.should_exit = server.force_exit = True

@@ -14,6 +14,7 @@ from sentry_connector import errors
 from sentry_connector.cli.root import app
 from sentry_connector.reports import pages
 from sentry_connector.settings import SETTINGS
+from tools import schedules
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -25,6 +26,7 @@ def generated() -> dict[Path, str]:
         DOCS / "commands.md": commands_page(),
         DOCS / "settings.md": settings_page(),
         DOCS / "errors.md": errors_page(),
+        DOCS / "schedules.md": schedules.page(),
     }
 
 

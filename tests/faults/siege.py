@@ -103,9 +103,10 @@ def serve(environment: dict[str, str]) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def sentry() -> Iterator[tuple[str, str]]:
+def sentry(latency_ms: int = 0) -> Iterator[tuple[str, str]]:
     """A simulated Sentry in a process of its own, whose world stands still."""
-    command = [sys.executable, "-m", "sentry_connector", "simulate", "--events", "300", "--json"]
+    options = ["--events", "300", "--latency-ms", str(latency_ms), "--json"]
+    command = [sys.executable, "-m", "sentry_connector", "simulate", *options]
     with subprocess.Popen(command, stdout=PIPE) as process:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())

@@ -69,9 +69,9 @@ def page() -> str:
     return f"""\
 # Schedules where clocks change
 
-The {COUNT} slots of each rule after a time of its zone, as `sentry-connector schedule show` tells them. A local time that a change
-of clocks skips runs at the next minute that there is, one that comes twice at the first; what happens every few minutes or at each
-full hour, without a window of hours, goes on through both.
+The {COUNT} slots of each rule after a time of its zone, as `sentry-connector schedule show` tells them.
+A local time that a change of clocks skips runs at the next minute that there is, one that comes twice at the first.
+What happens every few minutes, or at each full hour without a window of hours, goes on through both.
 
 """ + "\n".join(itertools.chain.from_iterable(_section(*case) for case in CASES))
 

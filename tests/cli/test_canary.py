@@ -1,0 +1,166 @@
+"""A token goes through every command; afterwards it stands nowhere, in none of the forms that a text takes on its way."""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import gzip
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pyarrow.parquet as pq
+from pyarrow import feather
+from python_calamine import CalamineWorkbook
+
+from sentry_connector.cli.root import COMMANDS
+from sentry_connector.simulator import TOKEN, Simulation
+from tests.cli.shell import Shell
+from tests.cli.test_serve import serving
+
+CANARY = TOKEN
+HALF = CANARY[len(CANARY) // 2 :]
+"""What a form of the token holds in any case, where only a part of it was cut off."""
+
+CALLS: tuple[tuple[str, ...], ...] = (
+    ("accounts", "list"),
+    ("accounts", "show", "Main"),
+    ("accounts", "check", "Main"),
+    ("accounts", "rename", "Main", "Main"),
+    ("accounts", "add", "Main"),
+    ("accounts", "replace-token", "Main", "--url", "http://127.0.0.1:9"),
+    ("doctor", "--account", "Main"),
+    ("doctor",),
+    ("choices", "projects", "--account", "Main"),
+    ("reports", "list"),
+    ("reports", "show", "projects"),
+    ("settings",),
+    ("schedule", "show", "hourly"),
+    ("datasets", "list"),
+    ("datasets", "show", "E"),
+    ("datasets", "preview", "E"),
+    ("datasets", "schema", "E"),
+    ("datasets", "stats", "E"),
+    ("datasets", "versions", "E"),
+    ("datasets", "next", "E"),
+    ("datasets", "run", "E"),
+    ("datasets", "run", "Lost"),
+    ("datasets", "backfill", "E", "--start", "today-3", "--end", "today"),
+    ("datasets", "edit", "E", "--description", "x"),
+    ("datasets", "pause", "E"),
+    ("datasets", "resume", "E"),
+    ("datasets", "revert", "E", "--to-version", "0"),
+    ("datasets", "delete", "Lost", "--yes"),
+    ("datasets", "restore", "Lost"),
+    ("runs", "list"),
+    ("runs", "show", "E"),
+    ("runs", "show", "Lost"),
+    ("runs", "logs", "E"),
+    ("runs", "logs", "Lost"),
+    ("runs", "cancel", "E"),
+    ("query", "SELECT * FROM connector.runs"),
+    ("query", "SELECT * FROM connector.datasets"),
+    ("query", "SELECT * FROM e"),
+    ("query", "SELECT nothing FROM nowhere"),
+    ("pull", "organizations", "--account", "Main"),
+    ("pull", "project-events", "--project", "acme/shop", "--account", "Main", "--explain"),
+    ("pull", "project-events", "--project", "acme/none", "--account", "Main"),
+    ("vault", "rotate"),
+    ("accounts", "delete", "Main", "--yes"),
+)
+ELSEWHERE = {"serve", "simulate", "demo"}
+"""Commands that serve until they are stopped; the demo makes a token of its own."""
+
+
+def forms(text: str) -> Mapping[str, bytes]:
+    """The text as it may stand in bytes."""
+    plain = text.encode()
+    return {
+        "plain": plain,
+        "base64": base64.b64encode(plain)[:-4],
+        "base64, a byte later": base64.b64encode(b"-" + plain)[4:-4],
+        "base64, two bytes later": base64.b64encode(b"--" + plain)[4:-4],
+        "base64 for addresses": base64.urlsafe_b64encode(plain)[:-4],
+        "base32": base64.b32encode(plain)[:-8],
+        "hexadecimal": plain.hex().encode(),
+        "HEXADECIMAL": plain.hex().upper().encode(),
+        "percent": "".join(f"%{byte:02X}" for byte in plain).encode(),
+        "UTF-16, little end first": text.encode("utf-16-le"),
+        "UTF-16, big end first": text.encode("utf-16-be"),
+        "backwards": plain[::-1],
+        "thirteen letters on": codecs.encode(text, "rot13").encode(),
+    }
+
+
+FORMS = {f"{name} ({part})": form for part in (CANARY, HALF) for name, form in forms(part).items()}
+
+
+def found_in(content: bytes) -> list[str]:
+    return [name for name, form in FORMS.items() if form in content]
+
+
+def contents(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, and what they hold where they are packed."""
+    raw = path.read_bytes()
+    yield raw
+    if path.suffix == ".parquet":
+        yield repr(pq.read_table(path, partitioning=None).to_pydict()).encode()
+    if path.suffix == ".arrow":
+        yield repr(feather.read_table(path).to_pydict()).encode()
+    if path.suffix == ".xlsx":
+        book = CalamineWorkbook.from_path(path)
+        yield repr([book.get_sheet_by_name(name).to_python() for name in book.sheet_names]).encode()
+    for unpack in (gzip.decompress, zlib.decompress):
+        try:
+            yield unpack(raw)
+        except (OSError, zlib.error, EOFError):
+            continue
+
+
+def test_every_form_is_seen() -> None:
+    """Otherwise the search below would find nothing, whatever there is."""
+    assert len(forms(CANARY)) >= 12
+    for name, form in FORMS.items():
+        assert name in found_in(b"before " + form + b" after")
+
+
+def test_every_command_is_called() -> None:
+    assert {call[0] for call in CALLS} | ELSEWHERE == set(COMMANDS)
+
+
+def test_a_token_stands_in_no_output_and_no_file(shell: Shell, sentry: Simulation, tmp_path: Path) -> None:
+    canary = shell.without("SENTRY_AUTH_TOKEN")
+    told = []
+
+    canary.ok("accounts", "add", "Main", stdin=CANARY)
+    events = ("--project", "acme/shop", "--update-method", "append", "--all-available")
+    canary.ok("datasets", "create", "--name", "E", "--report", "project-events", "--account", "Main", *events)
+    lost = ("--project", "acme/none", "--schedule", "hourly")
+    canary.ok("datasets", "create", "--name", "Lost", "--report", "project-events", "--account", "Main", *lost)
+    canary.ok("datasets", "run", "E")
+    for suffix in ("jsonl", "csv", "parquet", "arrow", "xlsx"):
+        canary.ok("datasets", "export", "E", "--output", str(tmp_path / f"rows.{suffix}"))
+    with serving(canary) as server:
+        paths = _paths(json.loads(_get(server.url + "/api/v1/openapi.json")), canary.json("runs", "list")[0]["id"])
+        assert len(paths) >= 8
+        told += [((path,), _get(server.url + path)) for path in paths]
+    for number, args in enumerate(CALLS):  # one for people, the next for programs
+        result = canary(*args, *(("--json",) if number % 2 else ()), stdin=CANARY)
+        told.append((args, result.stdout.encode() + result.stderr.encode()))
+    assert [(args, found) for args, content in told if (found := found_in(content))] == []
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {".db", ".key", ".jsonl", ".parquet", ".json", ".csv", ".arrow", ".xlsx"} <= {path.suffix for path in files}
+    assert [(path.name, found) for path in files for one in contents(path) if (found := found_in(one))] == []
+
+
+def _paths(openapi: dict[str, Any], run: str) -> list[str]:
+    return [path.replace("{run_id}", run) for path, methods in openapi["paths"].items() if "get" in methods]
+
+
+def _get(url: str) -> bytes:
+    with urlopen(url) as response:  # noqa: S310  # this machine's own server
+        content: bytes = response.read()
+        return content

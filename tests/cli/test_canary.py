@@ -31,7 +31,7 @@ CALLS: tuple[tuple[str, ...], ...] = (
     ("accounts", "check", "Main"),
     ("accounts", "rename", "Main", "Main"),
     ("accounts", "add", "Main"),
-    ("accounts", "replace-token", "Main", "--url", "http://127.0.0.1:9"),
+    ("accounts", "replace-token", "Main", "--url", "ftp://nowhere"),
     ("doctor", "--account", "Main"),
     ("doctor",),
     ("choices", "projects", "--account", "Main"),
@@ -133,7 +133,7 @@ def test_every_command_is_called() -> None:
 
 def test_a_token_stands_in_no_output_and_no_file(shell: Shell, sentry: Simulation, tmp_path: Path) -> None:
     canary = shell.without("SENTRY_AUTH_TOKEN")
-    told = []
+    told: list[tuple[tuple[str, ...], bytes]] = []
 
     canary.ok("accounts", "add", "Main", stdin=CANARY)
     events = ("--project", "acme/shop", "--update-method", "append", "--all-available")

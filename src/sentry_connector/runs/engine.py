@@ -50,6 +50,9 @@ STOP_WITHIN = 8.0
 WORKERS = "worker/"
 """Engines hold a lease each whose name begins so: others see that somebody takes up what waits."""
 
+TTL, BEAT = dt.timedelta(seconds=10), 3.0
+"""How long an engine counts as living without a heartbeat, and seconds between two; so long a dead one is waited for."""
+
 _FORGET = dt.timedelta(days=1)
 
 
@@ -87,7 +90,7 @@ class Engine:
         """
         name = f"{WORKERS}{self.house.rng.getrandbits(48):012x}"
         self.house.store.leases.forget(WORKERS, self.house.now() - _FORGET)
-        async with held(self.house, name):
+        async with held(self.house, name, ttl=TTL, beat=BEAT):
             self.begun.set()
             self.log.info("engine begins", runs_at_once=self.runs_at_once)
             loops = [

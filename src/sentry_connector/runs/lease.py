@@ -28,10 +28,11 @@ Result = TypeVar("Result")
 
 @dataclass
 class Holding:
-    """A lease that this process has, as far as it knows."""
+    """A lease that this process has, as far as it knows; without a heartbeat it holds for `ttl`."""
 
     house: House
     lease: Lease
+    ttl: dt.timedelta = TTL
 
     def renew(self) -> None:
         """Hold it for longer. Also the way to make sure, before something is stored, that nobody has taken it over.
@@ -40,7 +41,7 @@ class Holding:
             LeaseLost: somebody else has it now.
             Locked, StoreUnusable: the store cannot be asked.
         """
-        self.lease = self.house.store.leases.renew(self.lease, self.house.now(), TTL)
+        self.lease = self.house.store.leases.renew(self.lease, self.house.now(), self.ttl)
 
     async def aside(self, work: Callable[[], Result]) -> Result:
         """Do blocking work in a thread, so that the heartbeat goes on meanwhile.
@@ -60,21 +61,25 @@ class Holding:
 
 
 @contextlib.asynccontextmanager
-async def held(house: House, name: str, *, wait: float = 0.0) -> AsyncIterator[Holding]:
+async def held(
+    house: House, name: str, *, wait: float = 0.0, ttl: dt.timedelta = TTL, beat: float = BEAT
+) -> AsyncIterator[Holding]:
     """Hold the lease `name` inside the block, with a heartbeat; the block is cancelled when the lease is lost.
 
     Args:
         house: the parts.
         name: what is locked.
         wait: seconds to wait for another holder.
+        ttl: how long it holds without a heartbeat.
+        beat: seconds between two heartbeats.
 
     Raises:
         Locked: somebody else holds it (longer than `wait`); the message names the holder.
         LeaseLost: somebody else has taken it over meanwhile.
     """
-    holding = Holding(house, await _acquire(house, name, wait))
+    holding = Holding(house, await _acquire(house, name, wait, ttl), ttl)
     lost: list[LeaseLost] = []
-    beat = asyncio.create_task(_beat(holding, asyncio.current_task(), lost))
+    heart = asyncio.create_task(_beat(holding, beat, asyncio.current_task(), lost))
     try:
         yield holding
     except asyncio.CancelledError:
@@ -82,9 +87,9 @@ async def held(house: House, name: str, *, wait: float = 0.0) -> AsyncIterator[H
             raise lost[0] from None
         raise
     finally:
-        beat.cancel()
+        heart.cancel()
         try:
-            await asyncio.wait([beat])  # not `await beat`: its cancellation could not be told from the task's own
+            await asyncio.wait([heart])  # not `await heart`: its cancellation could not be told from the task's own
         finally:
             house.store.leases.release(holding.lease)
 
@@ -103,21 +108,21 @@ def briefly(house: House, name: str) -> Iterator[None]:
         house.store.leases.release(lease)
 
 
-async def _acquire(house: House, name: str, wait: float) -> Lease:
+async def _acquire(house: House, name: str, wait: float, ttl: dt.timedelta) -> Lease:
     give_up = house.clock.monotonic() + wait
     while True:
         try:
-            return house.store.leases.acquire(name, this_process(), house.now(), TTL)
+            return house.store.leases.acquire(name, this_process(), house.now(), ttl)
         except Locked:
             if house.clock.monotonic() >= give_up:
                 raise
         await house.clock.sleep(POLL)
 
 
-async def _beat(holding: Holding, work: asyncio.Task[object] | None, lost: list[LeaseLost]) -> None:
+async def _beat(holding: Holding, seconds: float, work: asyncio.Task[object] | None, lost: list[LeaseLost]) -> None:
     """Renew the lease until cancelled; when it is gone, stop the work that relied on it."""
     while True:
-        await holding.house.clock.sleep(BEAT)
+        await holding.house.clock.sleep(seconds)
         try:
             holding.renew()
         except LeaseLost as error:

@@ -17,7 +17,7 @@ from sentry_connector.cli.output import note, print_json, print_line
 from sentry_connector.errors import UsageError
 from sentry_connector.operations import datasets
 from sentry_connector.runs.house import House
-from sentry_connector.store.records import Run, RunState
+from sentry_connector.store.records import MANUAL, Run, RunState
 
 app = typer_app()
 
@@ -54,7 +54,7 @@ def serve(
                 print_json({"url": url}, indent=None)  # one line, so that a program can read it while we go on
                 return
             print_line(url)
-            scheduled = [one for one in datasets.everything(house) if one.schedule != "manual" and not one.paused]
+            scheduled = [one for one in datasets.everything(house) if one.schedule != MANUAL and not one.paused]
             note(f"Serving there; {len(scheduled)} DataSets have a schedule. Ctrl-C stops.")
 
         asyncio.run(

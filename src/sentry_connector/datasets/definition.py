@@ -13,8 +13,7 @@ from sentry_connector.errors import UnknownName, UsageError
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.details import Details, SinceLastRun
 from sentry_connector.reports.model import Report
-from sentry_connector.store.records import CatchUp, Retry
-from sentry_connector.store.slots import MANUAL
+from sentry_connector.store.records import MANUAL, CatchUp, Retry
 
 LONGEST_NAME = 255
 LONGEST_DESCRIPTION = 4000

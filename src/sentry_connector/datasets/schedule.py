@@ -30,7 +30,7 @@ from cron_descriptor import CasingTypeEnum, ExpressionDescriptor, Options
 from cronsim import CronSim, CronSimError
 
 from sentry_connector.errors import ScheduleError
-from sentry_connector.store.slots import MANUAL
+from sentry_connector.store.records import MANUAL
 
 _HOUR, _HOURS, _LONGEST_MONTH = 60, 24, 31
 MOST_STEP = _HOURS * _HOUR

@@ -11,6 +11,9 @@ from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.reports.details import Details, Window
 from sentry_connector.reports.scopes import Scope
 
+MANUAL = "manual"
+"""The schedule that has no slots."""
+
 
 class AccountStatus(StrEnum):
     """What the last check of an account's token found."""
@@ -146,7 +149,7 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     key: tuple[str, ...] = ()
     keep_days: int | None = None
     destination: str = "delta"
-    schedule: str = "manual"
+    schedule: str = MANUAL
     retry: Retry | None = Retry()
     catch_up: CatchUp = CatchUp.ONE
     keep_when_empty: bool = False

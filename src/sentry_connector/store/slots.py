@@ -10,12 +10,9 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from sentry_connector.reports.details import Details
 from sentry_connector.store.database import Database
-from sentry_connector.store.records import AccountStatus, CatchUp, Passed, Run
+from sentry_connector.store.records import MANUAL, AccountStatus, CatchUp, Passed, Run
 from sentry_connector.store.rows import insert_once, read_record, select_records
 from sentry_connector.store.tables import LIVE, accounts, datasets, runs, slots
-
-MANUAL = "manual"
-"""The schedule that has no slots."""
 
 
 class Scheduled(msgspec.Struct, frozen=True, kw_only=True):

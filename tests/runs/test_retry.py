@@ -133,6 +133,16 @@ async def test_changing_pausing_and_deleting_drop_what_waits_for_its_next_attemp
             datasets.delete(app, dataset.name)
 
 
+async def test_a_run_that_fails_after_its_dataset_was_paused_is_not_tried_again(
+    app: StandingApp, faults: Broken
+) -> None:
+    dataset = made(app, "upsert", retry=TWICE)
+    faults.path = "/api/0/"
+    run = slot(app, dataset)
+    app.store.datasets.save(msgspec.structs.replace(dataset, paused=True))
+    assert (await step(app, run)).verdict is Verdict.FAILED
+
+
 async def test_whoever_runs_the_dataset_hurries_the_attempt_that_is_due_later(app: StandingApp, faults: Broken) -> None:
     dataset = made(app, "upsert", retry=TWICE)
     faults.path = "/api/0/"

@@ -41,7 +41,7 @@ from sentry_connector.runs.outcome import Outcome, drift_warnings
 from sentry_connector.runs.reconcile import Reconciled
 from sentry_connector.runs.watch import figures_of, watched
 from sentry_connector.runs.work import Work, account_of, redactor_of
-from sentry_connector.store.records import AccountStatus, DataSet, Missing, Run, RunState, Verdict
+from sentry_connector.store.records import AccountStatus, DataSet, Missing, Retry, Run, RunState, Verdict
 
 
 async def execute(run_id: str, house: House, *, progress: Progress, wait_lock: float = 0.0) -> Run:
@@ -312,11 +312,16 @@ class _Attempt:
             }
             house.store.accounts.save_check(msgspec.structs.replace(account, **found))
 
+    def _retry(self) -> Retry | None:
+        """How the run is tried again as the DataSet is now: not where it was paused or deleted meanwhile."""
+        dataset = self.work.house.store.datasets.get(self.work.dataset.id)
+        return None if dataset is None or dataset.paused or dataset.deleted_at is not None else dataset.retry
+
     def _store_end(self, outcome: Outcome) -> None:
         work, run, now = self.work, self.work.run, self.work.house.now()
         committed = outcome.committed or Committed(version=-1)
         error = work.redacted(outcome.error) if outcome.error else None
-        again = retry.next_attempt(run, work.dataset.retry, outcome, now)
+        again = retry.next_attempt(run, self._retry(), outcome, now)
         figures = figures_of(run, work.progress)
         work.keep(
             state=RunState.DONE if again is None else RunState.RETRYING,

@@ -19,6 +19,7 @@ from sentry_connector.operations.running import is_served
 from sentry_connector.reports.details import Details
 from sentry_connector.runs.engine import STOP_WITHIN, Engine, tick
 from sentry_connector.runs.execute import execute
+from sentry_connector.runs.lease import held
 from sentry_connector.simulator import TOKENS
 from sentry_connector.store.records import AccountStatus, DataSet, Run, RunState, Verdict
 from tests.faults.ground import ground
@@ -218,6 +219,21 @@ def test_a_server_that_is_at_work_on_a_dataset_refuses_a_second_run(town: Town) 
             with pytest.raises(Locked):
                 await datasets.run(person, "Projects", progress=Progress())
             assert len(runs.history(person, "Projects")) == 1
+
+    played(town, story())
+
+
+def test_whoever_is_refused_takes_no_waiting_run_of_the_schedule_along(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        dataset = made(person, schedule="every 5m")
+        await asyncio.sleep(300)
+        tick(person, person.now())
+        (waiting,) = person.store.runs.unfinished()
+        async with held(person, f"dataset/{dataset.id}"):
+            with pytest.raises(Locked):
+                await datasets.run(person, dataset.name, progress=Progress())
+        assert person.store.runs.unfinished() == [waiting]
 
     played(town, story())
 

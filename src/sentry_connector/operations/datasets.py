@@ -31,7 +31,7 @@ from sentry_connector.runs.lease import held
 from sentry_connector.runs.work import account_of
 from sentry_connector.sentry.address import Origin, origin
 from sentry_connector.store.ids import new_id
-from sentry_connector.store.records import Account, DataSet, Passed, Problem, Run, RunState, Trigger, Verdict
+from sentry_connector.store.records import Account, DataSet, Passed, Run, RunState, Trigger
 
 PREVIEW_ROWS = 100
 
@@ -242,12 +242,13 @@ async def run(house: House, name: str, *, progress: Progress, wait_lock: float =
         UnknownName: there is no such DataSet.
         Locked: another process works on it (for longer than `wait_lock` seconds).
     """
-    asked, _ = ask(house, name)
+    asked, is_new = ask(house, name)
     patience = wait_lock if asked.state is RunState.RUNNING else None
     try:
         return await to_its_end(house, asked, progress=progress, wait_lock=wait_lock, patience=patience)
     except Locked as error:
-        _refused(house, asked.id, error)
+        if is_new:
+            _refused(house, asked.id, error)
         raise
 
 
@@ -309,9 +310,7 @@ def _refused(house: House, run_id: str, error: Locked) -> None:
     """A run that never began is over: left in the queue, it would run some other day, with the dates of this one."""
     run = house.store.runs.get(run_id)
     if run is not None and run.state is RunState.QUEUED:
-        problem = Problem(**error.as_dict())
-        ended = {"state": RunState.DONE, "verdict": Verdict.CANCELLED, "finished_at": house.now(), "error": problem}
-        house.store.runs.save(msgspec.structs.replace(run, **ended))
+        queue.end(house, run, error)
 
 
 async def preview(house: House, name: str, *, progress: Progress, on_windows: OnWindows | None = None) -> pa.Table:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from sentry_connector.errors import Cancelled, Locked, UnknownName
+from sentry_connector.errors import Cancelled, ConnectorError, Locked, UnknownName
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.runs import chain
 from sentry_connector.runs.execute import attempt
@@ -125,7 +125,7 @@ def _give_up(house: House, name: str, dataset_id: str) -> None:
     """The runs of a chain that have not begun will not."""
     for run in house.store.runs.unfinished(dataset_id):
         if run.part is not None and run.part.chain == name:
-            _end(house, run)
+            end(house, run)
 
 
 def _queue_again(house: House, part: Part, dataset_id: str) -> None:
@@ -142,7 +142,7 @@ def drop_waiting(house: House, dataset_id: str, states: Collection[RunState], wh
     with contextlib.suppress(Locked), briefly(house, f"dataset/{dataset_id}"):
         for run in house.store.runs.unfinished(dataset_id):
             if run.trigger.is_of_schedule and run.state in states:
-                _end(house, run, error=Problem(**Cancelled(why).as_dict()))
+                end(house, run, Cancelled(why))
 
 
 def hurry(house: House, run: Run) -> None:
@@ -153,6 +153,7 @@ def hurry(house: House, run: Run) -> None:
             house.store.runs.save(msgspec.structs.replace(now, not_before=None))
 
 
-def _end(house: House, run: Run, error: Problem | None = None) -> None:
+def end(house: House, run: Run, why: ConnectorError | None = None) -> None:
+    """A run that nobody is at work on is over: CANCELLED, with the reason where there is one."""
     ended = {"state": RunState.DONE, "verdict": Verdict.CANCELLED, "finished_at": house.now(), "not_before": None}
-    house.store.runs.save(msgspec.structs.replace(run, **ended, error=error))
+    house.store.runs.save(msgspec.structs.replace(run, **ended, error=why and Problem(**why.as_dict())))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -12,6 +13,8 @@ from sentry_connector.datasets.schedule import EXAMPLES
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.errors import UnknownName, UsageError
 from sentry_connector.store.records import CatchUp, Retry
+
+Word = TypeVar("Word", bound=StrEnum)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +66,7 @@ class DefinitionOptions:
             UsageError: the options of the retry contradict each other.
         """
         given = {
-            "update_method": _update_method(self.update_method),
+            "update_method": _one_of(UpdateMethod, "update method", self.update_method),
             "key": tuple(self.key) if self.key else None,
             "keep_days": self.keep_days,
             "description": self.description,
@@ -71,7 +74,7 @@ class DefinitionOptions:
             "keep_when_empty": self.keep_when_empty,
             "accept_loss": self.accept_loss,
             "schedule": self.schedule,
-            "catch_up": _catch_up(self.catch_up),
+            "catch_up": _one_of(CatchUp, "choice of --catch-up", self.catch_up),
         }
         return {name: value for name, value in given.items() if value is not None} | self._retry(before or Retry())
 
@@ -87,17 +90,10 @@ class DefinitionOptions:
         return {"retry": Retry(every=every, times=before.times if self.retry_times is None else self.retry_times)}
 
 
-def _catch_up(word: str | None) -> CatchUp | None:
-    if word is None:
+def _one_of(words: type[Word], kind: str, given: str | None) -> Word | None:
+    """The word that was given; None where none was."""
+    if given is None:
         return None
-    if word not in list(CatchUp):
-        raise UnknownName("choice of --catch-up", word, list(CatchUp))
-    return CatchUp(word)
-
-
-def _update_method(name: str | None) -> UpdateMethod | None:
-    if name is None:
-        return None
-    if name not in list(UpdateMethod):
-        raise UnknownName("update method", name, list(UpdateMethod))
-    return UpdateMethod(name)
+    if given not in list(words):
+        raise UnknownName(kind, given, list(words))
+    return words(given)

@@ -41,7 +41,7 @@ class _File(msgspec.Struct):
 
 
 class _Metadata(msgspec.Struct):
-    partitions: tuple[str, ...] = msgspec.field(name="partitionColumns", default=())
+    """Only that it is there."""
 
 
 class _Action(msgspec.Struct):

@@ -7,6 +7,7 @@ from sentry_connector.extraction.progress import Progress
 from sentry_connector.runs import queue
 from sentry_connector.runs.engine import WORKERS
 from sentry_connector.runs.house import House
+from sentry_connector.runs.lease import TTL
 from sentry_connector.store.records import Run, RunState
 
 POLL = 0.5
@@ -54,5 +55,5 @@ async def to_its_end(
         await house.clock.sleep(POLL)
 
 
-_A_LEASE = 2 * 60.0
+_A_LEASE = 2 * TTL.total_seconds()
 """Seconds, longer than any lease lasts."""

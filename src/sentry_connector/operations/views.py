@@ -11,7 +11,8 @@ import pyarrow as pa
 from sentry_connector.datasets import schedule as schedules
 from sentry_connector.destinations.delta import Delta
 from sentry_connector.destinations.model import Version
-from sentry_connector.reports import menus, windows
+from sentry_connector.operations.datasets import schedule_of
+from sentry_connector.reports import menus
 from sentry_connector.reports.model import Column, Report
 from sentry_connector.runs.health import HISTORY, attention, health
 from sentry_connector.runs.house import House
@@ -117,7 +118,7 @@ def next_slot(dataset: DataSet, now: dt.datetime) -> dt.datetime | None:
     """When the DataSet runs next by itself; None where it does not."""
     if dataset.paused or dataset.deleted_at is not None:
         return None
-    schedule, zone = schedules.parse(dataset.schedule), windows.zone(dataset.details.timezone)
+    schedule, zone = schedule_of(dataset)
     return next((slot.at for slot in schedules.slots(schedule, zone, now)), None)
 
 

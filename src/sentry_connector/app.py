@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
     from sentry_connector.destinations.delta import DeltaDestination
+    from sentry_connector.notices.channels import Address
     from sentry_connector.store.database import Database
-    from sentry_connector.store.records import Account
+    from sentry_connector.store.records import Account, Notice
     from sentry_connector.store.store import Store
     from sentry_connector.store.turns import Line
     from sentry_connector.store.vault import Vault
@@ -84,12 +85,12 @@ class App(House):
 
     @property
     def vault(self) -> Vault:
-        """Seals and opens tokens, with the key of now; it is made when the first token is stored."""
+        """Seals and opens tokens, with the key of now; it is made when the first secret is stored."""
         from sentry_connector.store.keys import load_keys
         from sentry_connector.store.vault import Vault
 
         private_directory(self.settings.home)
-        return Vault(*load_keys(self.settings, backend=self.keyring, make=not self.store.accounts.list()))
+        return Vault(*load_keys(self.settings, backend=self.keyring, make=self.store.sealed.is_empty()))
 
     @property
     def keyring(self) -> KeyringBackend | None:
@@ -164,6 +165,12 @@ class App(House):
             max_answer_bytes=settings.max_answer_mib * 2**20,
             max_wait=settings.max_wait,
         )
+
+    async def send(self, address: Address, notice: Notice) -> None:
+        """Hand a notice to the service at an address."""
+        from sentry_connector.notices.channels import send
+
+        await send(address, notice, self.aside)
 
     def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:
         """A client for that connection, to be entered with `async with`."""

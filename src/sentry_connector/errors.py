@@ -323,6 +323,15 @@ class KeyViolated(DestinationError):
     default_remedy = "Choose a key whose columns are never null, or the update method replace or append."
 
 
+class NotDelivered(ConnectorError):
+    """A channel did not take a notice."""
+
+    name = "notice.not_delivered"
+    exit_code = 30
+    retryable = True
+    default_remedy = "Look at the channel's address and its service, then `sentry-connector notices test NAME`."
+
+
 class RunIncomplete(ConnectorError):
     """A scope, a page or a permission is missing; `incomplete` lists each with its reason."""
 

@@ -11,13 +11,13 @@ from tests.cli.shell import Shell
 def test_the_key_is_changed_and_the_accounts_go_on_to_work(shell: Shell) -> None:
     shell.ok("accounts", "add", "Main", "--url", shell.env["SENTRY_URL"], stdin=TOKEN)
     place = f"the file {shell.home / 'vault.key'}"
-    assert shell.ok("vault", "rotate").stdout == f"1 token is sealed with a new key; it is in {place}.\n"
-    assert shell.json("vault", "rotate") == {"tokens": 1, "place": place}
+    assert shell.ok("vault", "rotate").stdout == f"1 secret is sealed with a new key; it is in {place}.\n"
+    assert shell.json("vault", "rotate") == {"secrets": 1, "place": place}
     assert shell.json("accounts", "check", "Main")["status"] == "valid"
 
 
 def test_without_an_account_there_is_nothing_to_seal(shell: Shell) -> None:
-    assert shell.json("vault", "rotate")["tokens"] == 0
+    assert shell.json("vault", "rotate")["secrets"] == 0
 
 
 def test_a_key_from_the_environment_is_changed_for_one_in_a_file(shell: Shell, tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_a_key_from_the_environment_is_changed_for_one_in_a_file(shell: Shell, t
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "--new-key-file" in refused.stderr
     done = given.ok("vault", "rotate", "--new-key-file", str(new))
-    assert done.stdout == f"1 token is sealed with a new key; it is in the file {new}.\n"
+    assert done.stdout == f"1 secret is sealed with a new key; it is in the file {new}.\n"
     assert f"SENTRY_CONNECTOR_KEY_FILE={new}" in done.stderr
     assert given("accounts", "check", "Main").exit_code == 51
     changed = shell.with_env(SENTRY_CONNECTOR_KEY_FILE=str(new))

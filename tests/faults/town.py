@@ -1,7 +1,7 @@
 """Several DataSets on a simulated Sentry, kept up to date by engines that come and go, in virtual time.
 
 What a seed means: which DataSets there are, when engines begin, die and come to rest, what people do meanwhile, and what Sentry
-answers. In the end every slot must be accounted for once, and every table be what Sentry shows.
+answers. In the end every slot must be accounted for once, every table be what Sentry shows, and every notice have been heard.
 """
 # ruff: noqa: S311  # seeded worlds, not cryptography
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import io
+import itertools
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
@@ -20,14 +21,14 @@ import structlog
 from sentry_connector.datasets import schedule as schedules
 from sentry_connector.datasets.definition import Definition
 from sentry_connector.destinations.model import UpdateMethod
-from sentry_connector.errors import ConnectorError
-from sentry_connector.operations import datasets, runs
+from sentry_connector.errors import ConnectorError, NotDelivered
+from sentry_connector.operations import datasets, notices, runs
 from sentry_connector.reports import windows
 from sentry_connector.reports.details import Details, SinceLastRun
 from sentry_connector.runs.engine import Engine
 from sentry_connector.runs.log import Log
 from sentry_connector.simulator import World
-from sentry_connector.store.records import CatchUp, DataSet, Retry, Run, RunState, Trigger, Verdict
+from sentry_connector.store.records import CatchUp, DataSet, Kind, Notice, Retry, Run, RunState, Trigger, Verdict
 from tests.faults.ground import Ground
 from tests.faults.kinds import Fault, Ledger
 from tests.faults.line import Line, Weather, server_of
@@ -74,6 +75,7 @@ class Town:
         self.tables: dict[str, MemoryTable] = {}
         self.alive: list[Alive] = []
         self.down = False
+        self.heard: Counter[str] = Counter()
         self._number = 0
 
     # ---- parts
@@ -94,7 +96,14 @@ class Town:
         weather = Weather(f"{self.seed}:{self._number}", self.ledger, rate, BAD, refusals=refusals)
         server = server_of(self.world, self._tick, compress=False, latency=0.05)
         made.line = Line(server, weather, fate.point)
+        made.mailbox = lambda notice: self._receive(notice, rate)
         return made
+
+    def _receive(self, notice: Notice, rate: float) -> None:
+        """The channel takes a notice, or does not."""
+        if self.random.random() < 3 * rate:
+            raise NotDelivered("The channel is not there.")
+        self.heard[notice.id] += 1
 
     def table_of(self, dataset_id: str) -> Any:
         root = str(self.ground.folder / "tables" / dataset_id)
@@ -110,6 +119,7 @@ class Town:
         """Hours of a town, then an engine without faults until nothing waits, then the comparison."""
         asyncio.get_running_loop().set_exception_handler(self.left_behind)
         person = self.process(Fate(self.ledger))
+        await notices.add(person, "ops", "https://hooks.example.com/ops")
         for number in range(self.random.randint(2, 5)):
             datasets.create(person, self._definition(number), None)
         end = asyncio.get_running_loop().time() + HOURS * 3600
@@ -233,6 +243,24 @@ class Town:
             if history[0].verdict is not Verdict.COMPLETE:
                 self._differ(dataset, f"at last {history[0].verdict}: {history[0].error}")
             self._compare_rows(dataset)
+            self._compare_notices(person, dataset, history)
+
+    def _compare_notices(self, person: Process, dataset: DataSet, history: list[Run]) -> None:
+        """Each episode is told of once when it begins and once when it is over, and what was told was heard."""
+        told = person.store.notices.recent(dataset.id, limit=None)
+        for notice, sent in told:
+            if not self.heard[notice.id] or not all(one.sent_at for one in sent) or not sent:
+                self._differ(dataset, f"nobody heard {notice}: {sent}")
+        for kind in Kind:
+            of_kind = [notice.recovered for notice, _ in reversed(told) if notice.kind is kind]
+            if of_kind != [place % 2 == 1 for place in range(len(of_kind))]:
+                self._differ(dataset, f"episodes of {kind} do not take turns: {of_kind}")
+        failed = [notice for notice, _ in told if notice.kind is Kind.FAILED]
+        ended = sorted((run for run in history if run.finished_at), key=lambda run: (run.finished_at, run.id))
+        words = [run.verdict for run in ended if run.verdict in {Verdict.FAILED, Verdict.COMPLETE}]
+        began = sum(now is Verdict.FAILED and last is not now for last, now in itertools.pairwise([None, *words]))
+        if began != sum(not notice.recovered for notice in failed):
+            self._differ(dataset, f"failing began {began} times, told: {failed}")
 
     def _compare_slots(self, person: Process, dataset: DataSet, history: list[Run]) -> None:
         told: Counter[dt.datetime] = Counter(run.slot for run in history if run.slot is not None)

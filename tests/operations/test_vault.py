@@ -71,7 +71,7 @@ def key_file(folder: Path) -> Path:
 async def test_all_tokens_are_sealed_with_the_new_key_and_with_no_other(app: HastyApp, tmp_path: Path) -> None:
     before, old = sealed(app), (tmp_path / "vault.key").read_bytes()
     done = await vault.rotate(app)
-    assert (done.tokens, done.place) == (2, f"the file {tmp_path / 'vault.key'}")
+    assert (done.secrets, done.place) == (2, f"the file {tmp_path / 'vault.key'}")
     assert opened(app) == [SECRET, SECRET]
     assert not set(before) & set(sealed(app))
     assert key_files(tmp_path) == ["vault.key"]
@@ -92,7 +92,7 @@ async def test_interrupted_before_the_tokens_are_sealed_anew_it_is_gone_on_with(
 async def test_interrupted_after_the_tokens_are_sealed_anew_it_is_gone_on_with(app: HastyApp) -> None:
     """A token that is stored before it is finished is sealed with the key that was in use."""
     old, new = app.vault, Vault(keys.next_key(app.settings, backend=None))
-    app.store.accounts.reseal(lambda text, id_, url: new.seal(old.open(text, id_, url), id_, url))
+    app.store.sealed.change(lambda text, id_, url: new.seal(old.open(text, id_, url), id_, url))
     assert opened(app) == [SECRET, SECRET]
     await accounts.add(app, "three", app.settings.url, SECRET)
     assert opened(app) == [SECRET] * 3
@@ -118,12 +118,12 @@ async def test_a_key_from_outside_is_changed_for_one_that_is_named(tmp_path: Pat
         await vault.rotate(app)
     assert "--new-key-file" in refused.value.remedy
     done = await vault.rotate(app, key_file(tmp_path))
-    assert (done.tokens, done.place) == (1, f"the file {tmp_path / 'new.key'}")
+    assert (done.secrets, done.place) == (1, f"the file {tmp_path / 'new.key'}")
     with pytest.raises(VaultUnusable):
         opened(app)
     changed = app_in(tmp_path / "home", sentry, SENTRY_CONNECTOR_KEY_FILE=str(tmp_path / "new.key"))
     assert opened(changed) == [SECRET]
-    assert (await vault.rotate(app, key_file(tmp_path))).tokens == 1, "repeated, it changes nothing that opens"
+    assert (await vault.rotate(app, key_file(tmp_path))).secrets == 1, "repeated, it changes nothing that opens"
 
 
 def rotated_or_killed(folder: Path, seconds: float) -> None:

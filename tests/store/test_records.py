@@ -78,9 +78,9 @@ def test_resealing_changes_all_tokens_or_none(store: Store) -> None:
         return sealed.upper()
 
     with pytest.raises(LookupError):
-        store.accounts.reseal(fails_at_the_last)
+        store.sealed.change(fails_at_the_last)
     assert [store.accounts.sealed_token(each.id) for each in store.accounts.list()] == ["v1.a", "v1.b", "v1.c"]
-    assert store.accounts.reseal(lambda sealed, id_, url: f"{sealed}|{id_}|{url}") == 3
+    assert store.sealed.change(lambda sealed, id_, url: f"{sealed}|{id_}|{url}") == 3
     assert store.accounts.sealed_token("account-a") == "v1.a|account-a|https://sentry.io"
 
 

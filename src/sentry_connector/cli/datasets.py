@@ -173,6 +173,20 @@ def resume(name: Name, *, as_json: AsJson = False) -> None:
         _print(house, operations.resume(house, name), as_json=as_json)
 
 
+@app.command()
+def mute(name: Name, *, as_json: AsJson = False) -> None:
+    """Keep a DataSet's notices from being sent; `notices sent` still lists them."""
+    with connector() as house:
+        _print(house, operations.mute(house, name, muted=True), as_json=as_json)
+
+
+@app.command()
+def unmute(name: Name, *, as_json: AsJson = False) -> None:
+    """Let a DataSet's notices be sent again."""
+    with connector() as house:
+        _print(house, operations.mute(house, name, muted=False), as_json=as_json)
+
+
 @app.command("next")
 def next_(
     name: Name,

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from sentry_connector.cli.options import seconds
+from sentry_connector.cli.options import one_of, seconds
 from sentry_connector.datasets.schedule import EXAMPLES
 from sentry_connector.destinations.model import UpdateMethod
-from sentry_connector.errors import UnknownName, UsageError
+from sentry_connector.errors import UsageError
 from sentry_connector.store.records import CatchUp, Retry
-
-Word = TypeVar("Word", bound=StrEnum)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +63,7 @@ class DefinitionOptions:
             UsageError: the options of the retry contradict each other.
         """
         given = {
-            "update_method": _one_of(UpdateMethod, "update method", self.update_method),
+            "update_method": one_of(UpdateMethod, "update method", self.update_method),
             "key": tuple(self.key) if self.key else None,
             "keep_days": self.keep_days,
             "description": self.description,
@@ -74,7 +71,7 @@ class DefinitionOptions:
             "keep_when_empty": self.keep_when_empty,
             "accept_loss": self.accept_loss,
             "schedule": self.schedule,
-            "catch_up": _one_of(CatchUp, "choice of --catch-up", self.catch_up),
+            "catch_up": one_of(CatchUp, "choice of --catch-up", self.catch_up),
         }
         return {name: value for name, value in given.items() if value is not None} | self._retry(before or Retry())
 
@@ -88,12 +85,3 @@ class DefinitionOptions:
             return {}
         every = before.every if self.retry_every is None else int(seconds("--retry-every", self.retry_every))
         return {"retry": Retry(every=every, times=before.times if self.retry_times is None else self.retry_times)}
-
-
-def _one_of(words: type[Word], kind: str, given: str | None) -> Word | None:
-    """The word that was given; None where none was."""
-    if given is None:
-        return None
-    if given not in list(words):
-        raise UnknownName(kind, given, list(words))
-    return words(given)

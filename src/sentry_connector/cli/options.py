@@ -9,11 +9,14 @@ import re
 import sys
 import typing
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from sentry_connector.errors import UsageError
+from sentry_connector.errors import UnknownName, UsageError
+
+Word = TypeVar("Word", bound=StrEnum)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, errors too.")]
 AccountName = Annotated[
@@ -95,3 +98,16 @@ def confirm(question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise UsageError("This needs a consent, and there is no terminal to ask on.", remedy="Repeat with --yes.")
     typer.confirm(question, abort=True, err=True)
+
+
+def one_of(words: type[Word], kind: str, given: str | None) -> Word | None:
+    """The word that was given; None where none was.
+
+    Raises:
+        UnknownName: it is none of these.
+    """
+    if given is None:
+        return None
+    if given not in list(words):
+        raise UnknownName(kind, given, list(words))
+    return words(given)

@@ -25,6 +25,7 @@ COMMANDS = {
     "runs": "What was run, and how it ended.",
     "query": "Read-only SQL over the DataSets.",
     "schedule": "What a schedule means.",
+    "notices": "Who is told when something is wrong.",
     "vault": "The key that stored tokens are sealed with.",
     "serve": "Keep all schedules, and answer over HTTP.",
     "settings": "The settings and where they come from.",

@@ -37,9 +37,9 @@ def rotate(
     with connector() as house:
         done = asyncio.run(operations.rotate(house, new_key_file))
     if as_json:
-        print_json({"tokens": done.tokens, "place": done.place})
+        print_json({"secrets": done.secrets, "place": done.place})
         return
-    sealed = "1 token is" if done.tokens == 1 else f"{done.tokens} tokens are"
+    sealed = "1 secret is" if done.secrets == 1 else f"{done.secrets} secrets are"
     print_line(f"{sealed} sealed with a new key; it is in {done.place}.")
     if new_key_file is not None:
         note(f"From now on set SENTRY_CONNECTOR_KEY_FILE={new_key_file}; the former key opens nothing any more.")

@@ -12,6 +12,7 @@ from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
 from sentry_connector.errors import UsageError
 from sentry_connector.redact import token_hint
 from sentry_connector.runs import check as runs_check
+from sentry_connector.runs import outbox
 from sentry_connector.runs.house import House
 from sentry_connector.sentry.address import normalise_url
 from sentry_connector.sentry.client import Connection
@@ -123,7 +124,8 @@ async def replace_token(house: House, name: str, token: str, url: str | None = N
     identity = await runs_check.identify(house, house.with_token(moved.url, token))
     moved = runs_check.found(moved, identity, house)
     async with _sealing(house):
-        house.store.accounts.replace_token(moved, house.vault.seal(token, moved.id, moved.url))
+        sealed = house.vault.seal(token, moved.id, moved.url)
+        house.store.accounts.replace_token(moved, sealed, outbox.of_account(house, moved))
     return moved
 
 

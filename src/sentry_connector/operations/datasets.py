@@ -296,6 +296,17 @@ def resume(house: House, name: str) -> DataSet:
     return resumed
 
 
+def mute(house: House, name: str, *, muted: bool) -> DataSet:
+    """Keep a DataSet's notices from being sent, or let them be sent again; those of the time between are not sent later.
+
+    Raises:
+        UnknownName: there is no such DataSet.
+    """
+    changed = msgspec.structs.replace(house.store.datasets.find(name), muted=muted)
+    house.store.datasets.save(changed)
+    return changed
+
+
 def schedule_of(dataset: DataSet) -> tuple[Schedule, zoneinfo.ZoneInfo]:
     """What a DataSet's schedule means, and the zone of its times."""
     return schedules.parse(dataset.schedule), windows.zone(dataset.details.timezone)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sentry_connector.errors import Locked, UnknownName
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.runs import queue
+from sentry_connector.runs import outbox, queue
 from sentry_connector.runs.engine import WORKERS
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import TTL
@@ -35,7 +35,9 @@ async def to_its_end(
         Locked: another process is at work on the DataSet, or patience was not enough.
     """
     if not is_served(house):
-        return await queue.step(house, run.id, progress=progress, wait_lock=wait_lock)
+        done = await queue.step(house, run.id, progress=progress, wait_lock=wait_lock)
+        await outbox.deliver(house)  # nobody else may come by for long
+        return done
     if run.not_before is not None:
         queue.hurry(house, run)
     give_up = None if patience is None else house.clock.monotonic() + patience

@@ -21,11 +21,11 @@ class Rotated:
     """What a change of the key did.
 
     Attributes:
-        tokens: how many were sealed anew.
+        secrets: how many tokens and addresses were sealed anew.
         place: where the new key is, in words.
     """
 
-    tokens: int
+    secrets: int
     place: str
 
 
@@ -57,11 +57,11 @@ async def rotate(house: House, new_key_file: Path | None = None) -> Rotated:
             remedy="`openssl rand -base64 32 > FILE`, `chmod 600 FILE`, then `vault rotate --new-key-file FILE`.",
         )
     async with sealing(house):
-        known = keys.load_keys(settings, backend=backend, make=not house.store.accounts.list())
+        known = keys.load_keys(settings, backend=backend, make=house.store.sealed.is_empty())
         key = keys.read_key_file(new_key_file) if new_key_file else keys.next_key(settings, backend=backend)
         before, after = Vault(*known, key), Vault(key)
-        tokens = house.store.accounts.reseal(
-            lambda sealed, account, url: after.seal(before.open(sealed, account, url), account, url)
+        secrets = house.store.sealed.change(
+            lambda sealed, owner, url: after.seal(before.open(sealed, owner, url), owner, url)
         )
         place = f"the file {new_key_file}" if new_key_file else keys.promote(settings, backend=backend)
-    return Rotated(tokens=tokens, place=place)
+    return Rotated(secrets=secrets, place=place)

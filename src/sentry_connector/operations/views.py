@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,12 +12,13 @@ import pyarrow as pa
 from sentry_connector.datasets import schedule as schedules
 from sentry_connector.destinations.delta import Delta
 from sentry_connector.destinations.model import Version
+from sentry_connector.notices.message import object_of
 from sentry_connector.operations.datasets import schedule_of
 from sentry_connector.reports import menus
 from sentry_connector.reports.model import Column, Report
 from sentry_connector.runs.health import HISTORY, attention, health
 from sentry_connector.runs.house import House
-from sentry_connector.store.records import Account, DataSet, Passed, Run
+from sentry_connector.store.records import Account, Channel, DataSet, Delivery, Notice, Passed, Run
 
 
 def report_view(report: Report) -> dict[str, Any]:
@@ -100,6 +102,7 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
         "retry": msgspec.to_builtins(dataset.retry),
         "catch_up": dataset.catch_up.value,
         "paused": dataset.paused,
+        "muted": dataset.muted,
         "health": health(dataset, account, history, now),
         "attention": attention(dataset, account, history, now),
         "rows": table.rows(),
@@ -134,6 +137,34 @@ def run_view(run: Run, dataset: DataSet | None) -> dict[str, Any]:
     view: dict[str, Any] = msgspec.to_builtins(run, builtin_types=(dt.datetime, dt.date))
     del view["dataset_id"]
     return view | {"dataset": dataset.name if dataset else run.dataset_id, "verdict": run.verdict and run.verdict.value}
+
+
+def channel_view(house: House, channel: Channel) -> dict[str, Any]:
+    """A channel; its address is never part of anything."""
+    names = {dataset.id: dataset.name for dataset in house.store.datasets.list()}
+    return {
+        "id": channel.id,
+        "name": channel.name,
+        "service": channel.service,
+        "hint": channel.hint,
+        "kinds": [kind.value for kind in channel.kinds],
+        "datasets": [names[one] for one in channel.dataset_ids if one in names],
+        "created_at": channel.created_at,
+        "updated_at": channel.updated_at,
+    }
+
+
+def notice_view(house: House, notice: Notice, sent: Sequence[Delivery]) -> dict[str, Any]:
+    """A notice, and what became of it on each channel."""
+    names = {channel.id: channel.name for channel in house.store.notices.channels()}
+    facts: list[dict[str, Any]] = [msgspec.to_builtins(one, builtin_types=(dt.datetime,)) for one in sent]
+    return {
+        **object_of(notice),
+        "deliveries": [
+            {"channel": names.get(one.pop("channel_id")), **{name: one[name] for name in one if name != "notice_id"}}
+            for one in facts
+        ],
+    }
 
 
 def version_view(version: Version, current: int) -> dict[str, Any]:

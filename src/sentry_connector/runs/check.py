@@ -7,6 +7,7 @@ import datetime as dt
 import msgspec
 
 from sentry_connector.errors import CredentialError, NotFound, ScopeMissing
+from sentry_connector.runs import outbox
 from sentry_connector.runs.house import House
 from sentry_connector.sentry.client import Connection
 from sentry_connector.sentry.directory import Directory, Identity
@@ -51,10 +52,11 @@ async def check(house: House, account: Account) -> Account:
         identity = await identify(house, house.connection(account))
     except CredentialError as error:
         invalid = {"status": AccountStatus.INVALID, "checked_at": house.now(), "message": error.message}
-        house.store.accounts.save_check(msgspec.structs.replace(account, **invalid))
+        account = msgspec.structs.replace(account, **invalid)
+        house.store.accounts.save_check(account, outbox.of_account(house, account))
         raise
     checked = found(account, identity, house)
-    house.store.accounts.save_check(checked)
+    house.store.accounts.save_check(checked, outbox.of_account(house, checked))
     return checked
 
 

@@ -20,7 +20,7 @@ from sentry_connector.datasets.schedule import Schedule
 from sentry_connector.errors import ConnectorError, Locked
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.reports import windows
-from sentry_connector.runs import check, queue
+from sentry_connector.runs import check, outbox, queue
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
 from sentry_connector.runs.log import Log
@@ -97,6 +97,7 @@ class Engine:
                 asyncio.create_task(self._kept("schedules", self._tick)),
                 asyncio.create_task(self._kept("queue", self._fill)),
                 asyncio.create_task(self._kept("accounts", self._check_accounts)),
+                asyncio.create_task(self._kept("notices", self._deliver)),
             ]
             try:
                 await stop.wait()
@@ -126,6 +127,7 @@ class Engine:
         now = self.house.now()
         for found in await self.house.aside(lambda: tick(self.house, now)):
             self.log.warning("schedule cannot be kept", dataset=found.dataset_id, message=found.message)
+        await self.house.aside(lambda: outbox.look(self.house, now))
         self.ticked_at = now
         next_minute = now.replace(second=0, microsecond=0) + TICK
         while (left := (next_minute - self.house.now()).total_seconds()) > 0:
@@ -140,6 +142,11 @@ class Engine:
                 except ConnectorError as error:
                     self.log.warning("account checked", account=account.name, error=error.name)
         await self.house.clock.sleep(CHECK)
+
+    async def _deliver(self) -> None:
+        """Send the notices that wait."""
+        await outbox.deliver(self.house)
+        await self.house.clock.sleep(NAP)
 
     async def _fill(self) -> None:
         """Begin what may begin; come back when a run has ended, or when it is time to look again."""

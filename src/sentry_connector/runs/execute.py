@@ -30,7 +30,7 @@ from sentry_connector.extraction.prepare import Prepared
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.read import Extraction
 from sentry_connector.reports.details import SinceLastRun
-from sentry_connector.runs import retry
+from sentry_connector.runs import outbox, retry
 from sentry_connector.runs.commit import commit_of, unread_scopes
 from sentry_connector.runs.gather import Gathering, spool_of
 from sentry_connector.runs.house import House
@@ -214,6 +214,7 @@ class _Attempt:
                 *reconciled.warnings,
                 *drift_warnings(extraction),
             ),
+            drift=tuple(path for path, _ in extraction.drift.most_common()),
         )
 
     async def _commit(
@@ -310,7 +311,8 @@ class _Attempt:
                 "checked_at": house.now(),
                 "message": self.work.redacted(error).message,
             }
-            house.store.accounts.save_check(msgspec.structs.replace(account, **found))
+            account = msgspec.structs.replace(account, **found)
+            house.store.accounts.save_check(account, outbox.of_account(house, account))
 
     def _retry(self) -> Retry | None:
         """How the run is tried again as the DataSet is now: not where it was paused or deleted meanwhile."""
@@ -335,6 +337,7 @@ class _Attempt:
             rows_deleted=committed.deleted,
             table_version=outcome.committed.version if outcome.committed else None,
             warnings=(*outcome.warnings, *_dropped(work.lines)),
+            drift=outcome.drift,
             incomplete=outcome.incomplete,
             error=error,
             **figures,

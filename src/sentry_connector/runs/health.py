@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 from sentry_connector.runs.slots import GRACE
-from sentry_connector.store.records import Account, AccountStatus, DataSet, Run, RunState, Verdict
+from sentry_connector.store.records import Account, AccountStatus, DataSet, Kind, Run, RunState, Verdict
 
 ACCOUNT_MISSING = "account missing"
 """The health of a DataSet whose account was deleted: no run can succeed before it has another one."""
@@ -27,6 +28,9 @@ SLOW = 60.0
 
 HISTORY = 20
 """Runs that are looked at."""
+
+MOST_NAMED = 8
+"""Fields that a sentence about drift names."""
 
 
 def health(dataset: DataSet, account: Account | None, history: Sequence[Run], now: dt.datetime) -> str:
@@ -57,6 +61,21 @@ def _of_run(run: Run) -> str:
     return words.get(run.verdict, "cancelled")
 
 
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Something that is wrong.
+
+    Attributes:
+        kind: of what kind it is.
+        message: a sentence for people.
+        run_id: the run that shows it; None where none does.
+    """
+
+    kind: Kind
+    message: str
+    run_id: str | None = None
+
+
 def attention(dataset: DataSet, account: Account | None, history: Sequence[Run], now: dt.datetime) -> list[str]:
     """What wants attention, a sentence each; as `health`."""
     found = []
@@ -64,39 +83,56 @@ def attention(dataset: DataSet, account: Account | None, history: Sequence[Run],
         found.append("Its account was deleted; give it another one.")
     if account is not None and account.status is AccountStatus.INVALID:
         found.append(f"Sentry does not take its account's token, so that its schedule rests: {account.message}")
-    if (late := _late(history, now)) is not None:
-        found.append(f"The run of {late.slot:%Y-%m-%d %H:%M}Z has not begun.")
+    if (late := late_run(history, now)) is not None:
+        found.append(late.message)
     ended = [run for run in history if run.state is RunState.DONE]
     if ended:
-        found += _of_last(ended[0], [run for run in ended[1:] if run.verdict is Verdict.COMPLETE])
+        found += [one.message for one in of_last(ended[0], ended[1:]) if one.kind is not Kind.DRIFT]
+        found += ended[0].warnings  # they tell of drift as well
     return found
 
 
-def _late(history: Sequence[Run], now: dt.datetime) -> Run | None:
+def late_run(runs: Iterable[Run], now: dt.datetime) -> Concern | None:
+    """Whether a run of the schedule should have begun long ago."""
+    late = _late(runs, now)
+    if late is None or late.slot is None:
+        return None
+    return Concern(Kind.LATE, f"The run of {late.slot:%Y-%m-%d %H:%M}Z has not begun.", late.id)
+
+
+def _late(history: Iterable[Run], now: dt.datetime) -> Run | None:
     """A run that should have begun long ago."""
     waiting = (run for run in history if run.state is RunState.QUEUED and run.slot is not None)
     return next((run for run in waiting if run.slot is not None and now - run.slot > GRACE), None)
 
 
-def _of_last(last: Run, usual: Sequence[Run]) -> list[str]:
-    """What the last run that ended says, beside those that were complete before it."""
-    found = []
+def of_last(last: Run, before: Iterable[Run]) -> list[Concern]:
+    """What is wrong with a run that ended, beside the complete ones before it, newest first."""
+    found, usual = [], [run for run in before if run.verdict is Verdict.COMPLETE]
     if last.verdict is Verdict.FAILED and last.error is not None:
-        found.append(f"The last run failed: {last.error.message} {last.error.remedy}")
+        found.append(Concern(Kind.FAILED, f"The last run failed: {last.error.message} {last.error.remedy}", last.id))
     if last.verdict is Verdict.INCOMPLETE:
+        missing = "; ".join(f"{one.scope}: {one.reason}" for one in last.incomplete)
+        found.append(Concern(Kind.INCOMPLETE, f"The last run is incomplete: {missing}", last.id))
+    if last.drift:
+        named = ", ".join(last.drift[:MOST_NAMED]) + (" …" if len(last.drift) > MOST_NAMED else "")
         found.append(
-            f"The last run is incomplete: {'; '.join(f'{one.scope}: {one.reason}' for one in last.incomplete)}"
+            Concern(
+                Kind.DRIFT, f"Sentry's answers hold what the catalogue does not know, kept in _extra: {named}", last.id
+            )
         )
-    found += last.warnings
-    if last.verdict is not Verdict.COMPLETE or len(usual) < FEWEST:
-        return found
+    if last.verdict is Verdict.COMPLETE and len(usual) >= FEWEST:
+        found += _unusual(last, usual)
+    return found
+
+
+def _unusual(last: Run, usual: Sequence[Run]) -> Iterator[Concern]:
     seconds, rows = _seconds(last), median(run.rows_read for run in usual)
     as_a_rule = median(_seconds(run) for run in usual)
     if seconds > max(SLOW, TIMES * as_a_rule):
-        found.append(f"The last run took {seconds:.0f} s, where {as_a_rule:.0f} s are usual.")
+        yield Concern(Kind.SLOW, f"The last run took {seconds:.0f} s, where {as_a_rule:.0f} s are usual.", last.id)
     if last.rows_read == 0 and rows > 0:
-        found.append(f"The last run read no row, where {rows:,.0f} are usual.")
-    return found
+        yield Concern(Kind.NO_ROWS, f"The last run read no row, where {rows:,.0f} are usual.", last.id)
 
 
 def _seconds(run: Run) -> float:

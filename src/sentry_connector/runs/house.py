@@ -12,11 +12,12 @@ if TYPE_CHECKING:  # only named here, and some of them load large libraries
     from keyring.backend import KeyringBackend
 
     from sentry_connector.destinations.delta import DeltaDestination
+    from sentry_connector.notices.channels import Address
     from sentry_connector.sentry.budget import Observer
     from sentry_connector.sentry.client import Connection, SentryClient
     from sentry_connector.sentry.server_clock import Clock
     from sentry_connector.settings import Settings
-    from sentry_connector.store.records import Account
+    from sentry_connector.store.records import Account, Notice
     from sentry_connector.store.store import Store
     from sentry_connector.store.vault import Vault
 
@@ -71,6 +72,13 @@ class House(Protocol):
 
     def with_token(self, url: str, token: str) -> Connection:
         """How to reach Sentry with a token that is not stored."""
+
+    async def send(self, address: Address, notice: Notice) -> None:
+        """Hand a notice to the service at an address.
+
+        Raises:
+            NotDelivered: the service did not take it.
+        """
 
     def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:
         """A client for that connection, to be entered with `async with`."""

@@ -21,6 +21,7 @@ class _Findings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rows_read: int = 0
     incomplete: tuple[Missing, ...] = ()
     warnings: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
 
 
 _FORGOTTEN = Missing(
@@ -40,6 +41,7 @@ class Outcome:
         rows_read: rows that Sentry gave, each counted once.
         incomplete: what is missing, and why.
         warnings: sentences that a COMPLETE run still has to say.
+        drift: as `Run`.
         error: why it failed.
     """
 
@@ -48,13 +50,16 @@ class Outcome:
     rows_read: int = 0
     incomplete: tuple[Missing, ...] = ()
     warnings: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
     error: ConnectorError | None = None
 
     @classmethod
-    def of_reading(cls, incomplete: tuple[Missing, ...], *, rows_read: int, warnings: tuple[str, ...]) -> Outcome:
+    def of_reading(
+        cls, incomplete: tuple[Missing, ...], *, rows_read: int, warnings: tuple[str, ...], drift: tuple[str, ...] = ()
+    ) -> Outcome:
         """The outcome that follows from what was read: INCOMPLETE where anything is missing."""
         verdict = Verdict.INCOMPLETE if incomplete else Verdict.COMPLETE
-        return cls(verdict=verdict, incomplete=incomplete, rows_read=rows_read, warnings=warnings)
+        return cls(verdict=verdict, incomplete=incomplete, rows_read=rows_read, warnings=warnings, drift=drift)
 
     @classmethod
     def of_commit(cls, committed: Committed) -> Outcome:
@@ -65,12 +70,16 @@ class Outcome:
         if committed.findings is None:
             return cls.of_reading((_FORGOTTEN,), rows_read=0, warnings=()).with_commit(committed)
         found = msgspec.json.decode(committed.findings, type=_Findings)
-        outcome = cls.of_reading(found.incomplete, rows_read=found.rows_read, warnings=found.warnings)
+        outcome = cls.of_reading(
+            found.incomplete, rows_read=found.rows_read, warnings=found.warnings, drift=found.drift
+        )
         return outcome.with_commit(committed)
 
     def findings(self) -> str:
         """What reading found, to be kept with the commit: it is told even where the store forgot that the run began."""
-        found = _Findings(rows_read=self.rows_read, incomplete=self.incomplete, warnings=self.warnings)
+        found = _Findings(
+            rows_read=self.rows_read, incomplete=self.incomplete, warnings=self.warnings, drift=self.drift
+        )
         return msgspec.json.encode(found).decode()
 
     def with_commit(self, committed: Committed) -> Outcome:

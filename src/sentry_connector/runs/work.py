@@ -17,10 +17,11 @@ from sentry_connector.redact import Redactor
 from sentry_connector.reports import catalogue
 from sentry_connector.reports.details import DateRange, Details
 from sentry_connector.reports.model import Report
+from sentry_connector.runs import outbox
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import Holding
 from sentry_connector.runs.log import Lines, Log
-from sentry_connector.store.records import Account, DataSet, Problem, Run, Trigger
+from sentry_connector.store.records import Account, DataSet, Problem, Run, RunState, Trigger
 
 
 @dataclass
@@ -77,7 +78,7 @@ class Work:
         return max(self.instant, self.house.now())
 
     def keep(self, **facts: Any) -> None:
-        """Store facts of the run, unless another process has taken it over meanwhile.
+        """Store facts of the run, unless another process has taken it over meanwhile; with its end, what is to be told of it.
 
         Raises:
             LeaseLost: it has.
@@ -85,7 +86,8 @@ class Work:
         """
         self.run = msgspec.structs.replace(self.run, **facts)
         self.holding.renew()
-        self.house.store.runs.save(self.run)
+        ends = self.run.state is RunState.DONE
+        self.house.store.runs.save(self.run, outbox.of_run(self.house, self.dataset, self.run) if ends else ())
 
     def redacted(self, error: ConnectorError) -> Problem:
         """The error as it is stored: servers and libraries may repeat what they were sent."""

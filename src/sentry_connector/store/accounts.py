@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +10,8 @@ from sqlalchemy import delete, insert, select, update
 
 from sentry_connector.errors import UnknownName
 from sentry_connector.store.database import Database
-from sentry_connector.store.records import Account
+from sentry_connector.store.notices import add_notices
+from sentry_connector.store.records import Account, Notice
 from sentry_connector.store.rows import fold, read_record, refuse_taken, select_records
 from sentry_connector.store.tables import accounts
 
@@ -65,36 +66,25 @@ class Accounts:
             refuse_taken(connection, accounts, "an account", account.name, but=account.id)
             connection.execute(update(accounts).where(accounts.c.id == account.id).values(**_values(account)))
 
-    def save_check(self, account: Account) -> None:
-        """Store what a check of the token found, unless somebody has changed the account since it was read."""
+    def save_check(self, account: Account, news: Iterable[Notice] = ()) -> None:
+        """Store what a check of the token found, with the notices about it, unless somebody has changed the account since."""
         found = {name: getattr(account, name) for name in ("status", "checked_at", "message", "scopes", "identity")}
         unchanged = (accounts.c.id == account.id, accounts.c.updated_at == account.updated_at)
         with self._database.writing() as connection:
-            connection.execute(update(accounts).where(*unchanged).values(**found))
+            if connection.execute(update(accounts).where(*unchanged).values(**found)).rowcount == 1:
+                add_notices(connection, news)
 
-    def replace_token(self, account: Account, sealed_token: str) -> None:
-        """Store another sealed token together with the account's new state (hint, URL, status), in one step."""
+    def replace_token(self, account: Account, sealed_token: str, news: Iterable[Notice] = ()) -> None:
+        """Store another sealed token with the account's new state (hint, URL, status) and the notices about it, in one step."""
         with self._database.writing() as connection:
             changed = {**_values(account), "sealed_token": sealed_token}
             connection.execute(update(accounts).where(accounts.c.id == account.id).values(**changed))
+            add_notices(connection, news)
 
     def sealed_token(self, id: str) -> str | None:  # noqa: A002  # the field's name
         """The sealed token of the account with that id; None where there is no such account."""
         with self._database.reading() as connection:
             return connection.scalar(select(accounts.c.sealed_token).where(accounts.c.id == id))
-
-    def reseal(self, change: Callable[[str, str, str], str]) -> int:
-        """Replace every sealed token by `change(sealed, account id, url)`: all of them or, where one fails, none.
-
-        Returns:
-            How many there are.
-        """
-        with self._database.writing() as connection:
-            rows = connection.execute(select(accounts.c.sealed_token, accounts.c.id, accounts.c.url)).all()
-            for sealed, id_, url in rows:
-                changed = change(sealed, id_, url)
-                connection.execute(update(accounts).where(accounts.c.id == id_).values(sealed_token=changed))
-        return len(rows)
 
     def delete(self, id: str) -> None:  # noqa: A002  # the field's name
         """Delete an account with its sealed token. DataSets that used it stay, and name an account that is no more."""

@@ -132,6 +132,7 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
         keep_when_empty: Replace with no rows leaves the table as it is.
         accept_loss: Replace may drop rows that lie outside its window.
         paused: the schedule is at rest.
+        muted: its notices are kept, and sent nowhere.
         owner: who is told, and may change it; None = whoever uses this machine.
         scopes: what its single choices stood for in its last run: ids, so that a renamed slug goes on to work.
         created_at, updated_at, deleted_at: UTC.
@@ -155,6 +156,7 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     keep_when_empty: bool = False
     accept_loss: bool = False
     paused: bool = False
+    muted: bool = False
     owner: str | None = None
     scopes: dict[str, Scope] = {}
     created_at: dt.datetime
@@ -221,6 +223,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         requests, bytes: asked of and answered by Sentry; `requests_refused` of them for their rate.
         waited_seconds: spent waiting for rate limits.
         table_version: the table's version after the commit.
+        drift: fields of Sentry's answers that the catalogue does not know, or whose values did not fit.
         queued_at, started_at, finished_at: UTC.
     """
 
@@ -249,6 +252,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int = 0
     table_version: int | None = None
     warnings: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
     error: Problem | None = None
     incomplete: tuple[Missing, ...] = ()
 
@@ -272,6 +276,99 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     run_id: str | None = None
     merged: bool = False
+
+
+class Kind(StrEnum):
+    """What can be wrong for a while, so that somebody is told when it begins and when it is over."""
+
+    FAILED = "failed"
+    INCOMPLETE = "incomplete"
+    LATE = "late"
+    SLOW = "slow"
+    NO_ROWS = "no rows"
+    DRIFT = "drift"
+    PAUSED = "paused"
+    TOKEN_REJECTED = "token rejected"  # noqa: S105  # a word for people
+    ACCOUNT_MISSING = "account missing"
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """That an episode has begun, or is over: one notice each.
+
+    Attributes:
+        id: made once; whoever gets the notice twice knows it by that.
+        kind: what is wrong, or was.
+        recovered: whether it is over.
+        subject_id, subject: the DataSet or the account that it is about, and its name then.
+        dataset_id: the DataSet, where it is about one.
+        message: in words.
+        run_id: the run that showed it; None where none did.
+        since: when the episode began, UTC.
+        at: when this was found, UTC.
+        muted: whether its DataSet's notices were not to be sent then.
+    """
+
+    id: str
+    kind: Kind
+    recovered: bool
+    subject_id: str
+    subject: str
+    dataset_id: str | None = None
+    message: str
+    run_id: str | None = None
+    since: dt.datetime
+    at: dt.datetime
+    muted: bool = False
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """Where notices are sent. The address itself is sealed, lies in a column of its own and is never part of this record.
+
+    Attributes:
+        id: made once, sortable by time.
+        name: unique, compared without case.
+        service: what kind of service it is, such as `E-Mail`.
+        hint: what may be shown of the address.
+        kinds: the kinds of notices that it takes; empty = all.
+        dataset_ids: the DataSets whose notices it takes; empty = all, and those about accounts.
+        created_at, updated_at: UTC.
+    """
+
+    id: str
+    name: str
+    service: str
+    hint: str
+    kinds: tuple[Kind, ...] = ()
+    dataset_ids: tuple[str, ...] = ()
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+    def takes(self, notice: Notice) -> bool:
+        """Whether the notice is sent here."""
+        return (not self.kinds or notice.kind in self.kinds) and (
+            not self.dataset_ids or notice.dataset_id in self.dataset_ids
+        )
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice on its way to a channel.
+
+    Attributes:
+        notice_id, channel_id: what goes where.
+        attempts: how often it was tried.
+        not_before: when it is tried again, UTC; None = at once.
+        sent_at: when the channel took it, UTC.
+        given_up_at: since when it is not tried any more, UTC.
+        error: why the last attempt failed.
+    """
+
+    notice_id: str
+    channel_id: str
+    attempts: int = 0
+    not_before: dt.datetime | None = None
+    sent_at: dt.datetime | None = None
+    given_up_at: dt.datetime | None = None
+    error: str | None = None
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -11,7 +12,8 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, literal, or_, sel
 from sentry_connector.errors import UnknownName
 from sentry_connector.extraction.progress import Snapshot
 from sentry_connector.store.database import Database
-from sentry_connector.store.records import Part, Run, RunState, Trigger
+from sentry_connector.store.notices import add_notices
+from sentry_connector.store.records import Notice, Part, Run, RunState, Trigger
 from sentry_connector.store.rows import insert_once, read_record, select_records
 from sentry_connector.store.tables import LIVE, UtcTime, accounts, datasets, leases, runs
 
@@ -57,10 +59,11 @@ class Runs:
             raise UnknownName("DataSet", run.dataset_id)
         return False
 
-    def save(self, run: Run) -> None:
-        """Store the run's new state."""
+    def save(self, run: Run, news: Iterable[Notice] = ()) -> None:
+        """Store the run's new state, and in the same step the notices about it."""
         with self._database.writing() as connection:
             connection.execute(update(runs).where(runs.c.id == run.id).values(**msgspec.structs.asdict(run)))
+            add_notices(connection, news)
 
     def note(self, id: str, progress: Snapshot, **figures: float) -> bool:  # noqa: A002  # the field's name
         """Store how far a run is, and what it has cost.

@@ -10,7 +10,9 @@ from sentry_connector.store.database import Database
 from sentry_connector.store.datasets import DataSets
 from sentry_connector.store.leases import Leases
 from sentry_connector.store.migrate import migrate
+from sentry_connector.store.notices import Notices
 from sentry_connector.store.runs import Runs
+from sentry_connector.store.sealed import Sealed
 from sentry_connector.store.slots import Slots
 
 
@@ -34,6 +36,8 @@ class Store:
         self.datasets = DataSets(self._database)
         self.runs = Runs(self._database)
         self.slots = Slots(self._database)
+        self.notices = Notices(self._database)
+        self.sealed = Sealed(self._database)
         self.leases = Leases(self._database)
 
     def close(self) -> None:

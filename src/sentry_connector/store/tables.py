@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 
@@ -32,6 +33,7 @@ from sentry_connector.store.records import (
     AccountStatus,
     Attempt,
     CatchUp,
+    Kind,
     Missing,
     Part,
     Problem,
@@ -152,6 +154,7 @@ datasets = Table(
     Column("deleted_at", UtcTime),
     Column("catch_up", Word(CatchUp), nullable=False, server_default=CatchUp.ONE.value),
     Column("slots_until", UtcTime),
+    Column("muted", Boolean, nullable=False, server_default=false()),
 )
 
 LIVE = datasets.c.deleted_at.is_(None)
@@ -190,6 +193,7 @@ runs = Table(
     Column("not_before", UtcTime),
     Column("cancel_asked_at", UtcTime),
     Column("progress", Json(Snapshot)),
+    Column("drift", Json(Words), nullable=False, server_default="[]"),
 )
 
 Index("runs_by_dataset", runs.c.dataset_id, runs.c.queued_at)
@@ -209,6 +213,59 @@ slots = Table(
 )
 
 Index("slots_by_dataset", slots.c.dataset_id, slots.c.number)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_fold", Text, nullable=False, unique=True),
+    Column("service", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("kinds", Json(tuple[Kind, ...]), nullable=False),
+    Column("dataset_ids", Json(Words), nullable=False),
+    Column("sealed_address", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)
+
+episodes = Table(  # those that are not over
+    "episodes",
+    metadata,
+    Column("subject_id", String(64), primary_key=True),
+    Column("kind", Word(Kind), primary_key=True),
+    Column("since", UtcTime, nullable=False),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", Word(Kind), nullable=False),
+    Column("recovered", Boolean, nullable=False),
+    Column("subject_id", String(64), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("dataset_id", String(64)),
+    Column("message", Text, nullable=False),
+    Column("run_id", String(128)),
+    Column("since", UtcTime, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("muted", Boolean, nullable=False),
+)
+
+Index("notices_by_time", notices.c.at)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("notice_id", String(64), ForeignKey("notices.id", ondelete="CASCADE"), primary_key=True),
+    Column("channel_id", String(64), ForeignKey("channels.id", ondelete="CASCADE"), primary_key=True),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", UtcTime),
+    Column("sent_at", UtcTime),
+    Column("given_up_at", UtcTime),
+    Column("error", Text),
+)
 
 leases = Table(
     "leases",

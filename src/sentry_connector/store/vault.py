@@ -2,7 +2,7 @@
 
 Envelope encryption with AES-256-GCM: each token is sealed with a data key of its own, and that key with the vault's.
 Both are bound to the account's id and to the origin of its URL: a sealed token that is moved to another account, or
-whose account is pointed at another host, does not open.
+whose account is pointed at another host, does not open. The addresses of channels are sealed so too, bound to their channel.
 """
 
 from __future__ import annotations
@@ -36,31 +36,32 @@ class Vault:
             raise ValueError(f"a vault key has {KEY_BYTES} bytes")
         self._ciphers = [AESGCM(one) for one in (key, *others)]
 
-    def seal(self, token: str, account_id: str, url: str) -> str:
-        """The token as ASCII text that only this key opens, and only for this account at this URL's origin."""
-        context = _context(account_id, url)
+    def seal(self, token: str, owner_id: str, url: str | None) -> str:
+        """The secret as ASCII text that only this key opens, and only for this account at this URL's origin, or this channel."""
+        context = _context(owner_id, url)
         data_key = AESGCM.generate_key(8 * KEY_BYTES)
         sealed = _encrypt(self._ciphers[0], data_key, context) + _encrypt(AESGCM(data_key), token.encode(), context)
         return f"{_VERSION}.{base64.urlsafe_b64encode(sealed).decode()}"
 
-    def open(self, sealed: str, account_id: str, url: str) -> str:
-        """The token that was sealed.
+    def open(self, sealed: str, owner_id: str, url: str | None) -> str:
+        """The secret that was sealed.
 
         Raises:
-            VaultUnusable: another key sealed it, it belongs to another account or host, or it was changed.
+            VaultUnusable: another key sealed it, it belongs to another account, host or channel, or it was changed.
         """
-        context = _context(account_id, url)
+        context = _context(owner_id, url)
         data = _decode(sealed)
         for cipher in self._ciphers:
             with contextlib.suppress(InvalidTag, ValueError):
                 data_key = _decrypt(cipher, data[:_WRAPPED_BYTES], context)
                 return _decrypt(AESGCM(data_key), data[_WRAPPED_BYTES:], context).decode()
-        return _refuse("The stored token does not open with this key for this account.")
+        return _refuse("The stored token or address does not open with this key for what it belongs to.")
 
 
-def _context(account_id: str, url: str) -> bytes:
-    """What a sealed token is bound to, in a form that no two pairs share."""
-    return msgspec.json.encode(["sentry-connector", _VERSION, account_id, *origin(url)])
+def _context(owner_id: str, url: str | None) -> bytes:
+    """What a sealed secret is bound to, in a form that no two pairs share."""
+    place = origin(url) if url is not None else ()
+    return msgspec.json.encode(["sentry-connector", _VERSION, owner_id, *place])
 
 
 def _encrypt(cipher: AESGCM, data: bytes, context: bytes) -> bytes:

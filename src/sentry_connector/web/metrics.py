@@ -88,6 +88,9 @@ class _Now(Collector):
         yield _gauge("runs_active", "Runs that this process is at work on.", len(engine.active))
         late = [one for one in engine.house.store.runs.waiting(now) if _is_late(one.slot, now)]
         yield _gauge("slots_late", "Slots whose run has not begun two minutes after its time.", len(late))
+        yield _gauge(
+            "notices_waiting", "Notices that a channel has not taken yet.", engine.house.store.notices.waiting()
+        )
         if engine.ticked_at is not None:
             yield _gauge(
                 "last_tick_timestamp_seconds", "When the schedules were last looked at.", engine.ticked_at.timestamp()

@@ -1,0 +1,197 @@
+"""`notices`: who is told when something is wrong. An address may hold passwords: it is never an argument."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from sentry_connector.app import App
+from sentry_connector.app import app as connector
+from sentry_connector.cli.options import AsJson, Yes, confirm, one_of, typer_app
+from sentry_connector.cli.output import note, print_json
+from sentry_connector.cli.tables import print_fields, print_table
+from sentry_connector.errors import UsageError
+from sentry_connector.operations import notices as operations
+from sentry_connector.operations.views import channel_view, notice_view
+from sentry_connector.store.records import Channel, Kind
+
+app = typer_app()
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The channel.")]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option("--kind", metavar="KIND", help=f"Only these: {', '.join(Kind)}; repeat for several."),
+]
+DataSets = Annotated[
+    list[str] | None, typer.Option("--dataset", metavar="NAME", help="Only this DataSet's; repeat for several.")
+]
+
+
+@app.callback()
+def notices() -> None:
+    """Who is told when something is wrong, and when it is over: e-mail, chats, signed webhooks.
+
+    A channel's address is read from standard input or a prompt, sealed, and never shown.
+    """
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call the channel.")],
+    kind: Kinds = None,
+    dataset: DataSets = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Add a channel.
+
+    Its address: https://… for a signed webhook, or one of Apprise, such as mailtos://… or slack://….
+    """
+    with connector() as house:
+        adding = operations.add(house, name, _read_address(), kinds=_kinds(kind), datasets=dataset or ())
+        channel, secret = asyncio.run(adding)
+        view = channel_view(house, channel) | ({"secret": secret} if secret else {})
+    if as_json:
+        print_json(view)
+        return
+    print_fields(view)
+    if secret:
+        note("The secret proves to your webhook who sends (standardwebhooks.com). It is not shown again.")
+    note(f"Try it: sentry-connector notices test {channel.name!r}")
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List the channels."""
+    with connector() as house:
+        views = [channel_view(house, channel) for channel in operations.everything(house)]
+    if as_json:
+        print_json(views)
+        return
+    if not views:
+        note("Nobody is told: there is no channel. `sentry-connector notices add NAME` adds one.")
+    names = ("name", "service", "hint", "kinds", "datasets")
+    print_table(list(names), [[_cell(view[one]) for one in names] for view in views])
+
+
+@app.command()
+def show(name: Name, *, as_json: AsJson = False) -> None:
+    """Show a channel."""
+    with connector() as house:
+        _print(house, operations.find(house, name), as_json=as_json)
+
+
+@app.command()
+def edit(
+    name: Name,
+    new_name: Annotated[str | None, typer.Option("--name", metavar="NEW-NAME", help="Another name.")] = None,
+    kind: Kinds = None,
+    dataset: DataSets = None,
+    *,
+    every_kind: Annotated[bool, typer.Option("--all-kinds", help="All kinds again.")] = False,
+    every_dataset: Annotated[bool, typer.Option("--all-datasets", help="All DataSets' again.")] = False,
+    address: Annotated[
+        bool, typer.Option("--address", help="Read another address; a webhook keeps its secret.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change a channel: what is given changes, the rest stays."""
+    if (every_kind and kind) or (every_dataset and dataset):
+        raise UsageError("All and only some contradict each other.", remedy="Leave one of the two options out.")
+    with connector() as house:
+        operations.find(house, name)
+        changing = operations.edit(
+            house,
+            name,
+            new_name=new_name,
+            url=_read_address() if address else None,
+            kinds=() if every_kind else _kinds(kind) or None,
+            datasets=() if every_dataset else dataset or None,
+        )
+        _print(house, asyncio.run(changing), as_json=as_json)
+
+
+@app.command("test")
+def test_(name: Name, *, as_json: AsJson = False) -> None:
+    """Send a test, on the way of every other notice."""
+    with connector() as house:
+        channel = asyncio.run(operations.test(house, name))
+        view = channel_view(house, channel)
+    if as_json:
+        print_json(view)
+    else:
+        note(f"{channel.name} took it.")
+
+
+@app.command()
+def delete(name: Name, *, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Forget a channel and its address."""
+    with connector() as house:
+        channel = operations.find(house, name)
+        confirm(f"Delete the channel {channel.name}?", yes=yes)
+        view = channel_view(house, channel)
+        operations.delete(house, name)
+    if as_json:
+        print_json(view)
+    else:
+        note("Deleted.")
+
+
+@app.command()
+def sent(
+    dataset: Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Only this DataSet's.")] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="So many at most.")] = 30,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List what was told, newest first, and what became of it on each channel."""
+    with connector() as house:
+        views = [notice_view(house, notice, to) for notice, to in operations.told(house, dataset, limit=limit)]
+    if as_json:
+        print_json(views)
+        return
+    if not views:
+        note("Nothing was told: nothing was wrong so far.")
+    rows = [[view["at"], view["title"], view["message"], _became(view)] for view in views]
+    print_table(["at", "notice", "message", "sent"], rows)
+
+
+def _became(view: dict[str, object]) -> str:
+    """`ops: sent; hook: waiting (The webhook answered 500.)`."""
+    if view["muted"]:
+        return "muted"
+    found = view["deliveries"]
+    parts = [f"{one['channel']}: {_word(one)}" for one in found] if isinstance(found, list) else []
+    return "; ".join(parts) or "no channel"
+
+
+def _word(one: dict[str, object]) -> str:
+    word = "sent" if one["sent_at"] else "given up" if one["given_up_at"] else "waiting"
+    return f"{word} ({one['error']})" if one["error"] else word
+
+
+def _read_address() -> str:
+    terminal = sys.stdin.isatty()
+    address = typer.prompt("Address", hide_input=True, err=True) if terminal else sys.stdin.read()
+    if not address.strip():
+        raise UsageError("No address was given.", remedy="Pipe it to standard input: https://…, mailtos://…, slack://…")
+    return str(address).strip()
+
+
+def _kinds(given: list[str] | None) -> tuple[Kind, ...]:
+    return tuple(kind for text in given or () if (kind := one_of(Kind, "kind of notice", text)) is not None)
+
+
+def _print(house: App, channel: Channel, *, as_json: bool) -> None:
+    view = channel_view(house, channel)
+    if as_json:
+        print_json(view)
+    else:
+        print_fields({name.replace("_", " "): value for name, value in view.items()})
+
+
+def _cell(value: object) -> object:
+    return (", ".join(value) or "all") if isinstance(value, list) else value

@@ -1,0 +1,52 @@
+"""A webhook: the notice as JSON, signed as https://www.standardwebhooks.com says, so that who gets it can trust and count it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import time
+
+import aiohttp
+import msgspec
+
+from sentry_connector.errors import NotDelivered
+from sentry_connector.notices.message import object_of
+from sentry_connector.store.records import Notice
+
+SECRET_PREFIX = "whsec_"  # noqa: S105  # how such secrets begin
+PATIENCE = 15.0
+"""Seconds that a webhook may take."""
+
+_TAKEN = range(200, 300)
+
+
+async def post(url: str, secret: str, notice: Notice) -> None:
+    """Post a notice; whatever is not taken with a status of 2xx is not delivered. Redirects are not followed.
+
+    Raises:
+        NotDelivered: nobody took it.
+    """
+    body = msgspec.json.encode(object_of(notice))
+    headers = {**signed(secret, notice.id, int(time.time()), body), "Content-Type": "application/json"}
+    patience = aiohttp.ClientTimeout(total=PATIENCE)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=patience) as session,
+            session.post(url, data=body, headers=headers, allow_redirects=False) as answer,
+        ):
+            if answer.status not in _TAKEN:
+                raise NotDelivered(f"The webhook answered {answer.status}.")
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise NotDelivered(f"The webhook cannot be reached: {type(error).__name__}.") from error
+
+
+def signed(secret: str, id_: str, at: int, body: bytes) -> dict[str, str]:
+    """The headers that prove who sent a body: its id, when it was sent (Unix seconds), and the signature of both and it."""
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+    mac = hmac.new(key, f"{id_}.{at}.".encode() + body, hashlib.sha256).digest()
+    return {
+        "webhook-id": id_,
+        "webhook-timestamp": str(at),
+        "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
+    }

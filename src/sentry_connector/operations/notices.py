@@ -1,0 +1,152 @@
+"""Notices: the channels that they are sent to, and what was told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
+from sentry_connector.notices import channels
+from sentry_connector.operations.vault import sealing
+from sentry_connector.runs import outbox
+from sentry_connector.runs.house import House
+from sentry_connector.store.ids import new_id
+from sentry_connector.store.records import Channel, Delivery, Kind, Notice
+
+
+async def add(
+    house: House, name: str, url: str, *, kinds: Collection[Kind] = (), datasets: Collection[str] = ()
+) -> tuple[Channel, str | None]:
+    """Store a channel; its address is sealed as tokens are.
+
+    Args:
+        house: the parts.
+        name: what to call it.
+        url: its address, as `channels.address_of` takes it.
+        kinds: the kinds of notices that it takes; empty = all.
+        datasets: names of the DataSets whose notices it takes; empty = all.
+
+    Returns:
+        The channel, and the secret that a webhook's notices are signed with: shown now, and never again.
+
+    Raises:
+        UsageError: the name is empty or taken, or the address is none.
+        UnknownName: there is no such DataSet.
+    """
+    address, service, hint = channels.address_of(url)
+    now = house.now()
+    channel = Channel(
+        id=new_id(now, house.rng),
+        name=plain_text("name", name, LONGEST_NAME),
+        service=service,
+        hint=hint,
+        kinds=tuple(kinds),
+        dataset_ids=_ids(house, datasets),
+        created_at=now,
+        updated_at=now,
+    )
+    async with sealing(house):
+        house.store.notices.add_channel(channel, _sealed(house, channel, address))
+    return channel, address.secret
+
+
+async def edit(
+    house: House,
+    name: str,
+    *,
+    new_name: str | None = None,
+    url: str | None = None,
+    kinds: Collection[Kind] | None = None,
+    datasets: Collection[str] | None = None,
+) -> Channel:
+    """Change a channel: what is given changes, the rest stays. A webhook at another address keeps its secret.
+
+    Raises:
+        UnknownName: there is no such channel or DataSet.
+        UsageError: as `add`.
+    """
+    channel = find(house, name)
+    changes: dict[str, object] = {"updated_at": house.now()}
+    if new_name is not None:
+        changes["name"] = plain_text("name", new_name, LONGEST_NAME)
+    if kinds is not None:
+        changes["kinds"] = tuple(kinds)
+    if datasets is not None:
+        changes["dataset_ids"] = _ids(house, datasets)
+    if url is None:
+        changed = msgspec.structs.replace(channel, **changes)
+        house.store.notices.save_channel(changed)
+        return changed
+    async with sealing(house):
+        before = outbox.address(house, channel.id)
+        address, service, hint = channels.address_of(url, secret=before.secret)
+        changed = msgspec.structs.replace(channel, service=service, hint=hint, **changes)
+        house.store.notices.save_channel(changed, _sealed(house, channel, address))
+    return changed
+
+
+def everything(house: House) -> Sequence[Channel]:
+    """All channels, by name."""
+    return house.store.notices.channels()
+
+
+def find(house: House, name: str) -> Channel:
+    """The channel of that name.
+
+    Raises:
+        UnknownName: there is none; the nearest names are given.
+    """
+    return house.store.notices.find_channel(name)
+
+
+def delete(house: House, name: str) -> Channel:
+    """Forget a channel and its address; what waits for it is not sent.
+
+    Raises:
+        UnknownName: there is no such channel.
+    """
+    channel = find(house, name)
+    house.store.notices.delete_channel(channel.id)
+    return channel
+
+
+async def test(house: House, name: str) -> Channel:
+    """Send a notice that says it is a test, on the way of every other one.
+
+    Raises:
+        UnknownName: there is no such channel.
+        NotDelivered: the channel did not take it.
+        VaultUnusable: its address cannot be opened.
+    """
+    channel, now = find(house, name), house.now()
+    notice = Notice(
+        id=new_id(now, house.rng),
+        kind=Kind.FAILED,
+        recovered=True,
+        subject_id=channel.id,
+        subject=f"Test of {channel.name}",
+        message="This is a test: nothing is wrong.",
+        since=now,
+        at=now,
+    )
+    await house.send(outbox.address(house, channel.id), notice)
+    return channel
+
+
+def told(house: House, dataset: str | None = None, *, limit: int = 100) -> list[tuple[Notice, list[Delivery]]]:
+    """What was told, newest first, of all or of one DataSet, with what became of it on each channel.
+
+    Raises:
+        UnknownName: there is no such DataSet.
+    """
+    subject = None if dataset is None else house.store.datasets.find(dataset).id
+    return house.store.notices.recent(subject, limit=limit)
+
+
+def _ids(house: House, names: Collection[str]) -> tuple[str, ...]:
+    return tuple(house.store.datasets.find(name).id for name in names)
+
+
+def _sealed(house: House, channel: Channel, address: channels.Address) -> str:
+    return house.vault.seal(msgspec.json.encode(address).decode(), channel.id, None)

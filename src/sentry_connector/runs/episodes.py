@@ -1,0 +1,134 @@
+"""Episodes: what is wrong begins, and is over. One notice is told of each, however often it is seen meanwhile. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from sentry_connector.errors import TokenRejected
+from sentry_connector.runs.health import Concern, of_last
+from sentry_connector.store.records import Account, AccountStatus, DataSet, Kind, Notice, Run, Verdict
+
+OVER: dict[Kind, str] = {
+    Kind.FAILED: "Its runs succeed again.",
+    Kind.INCOMPLETE: "Its runs are complete again.",
+    Kind.LATE: "Its runs begin in time again.",
+    Kind.SLOW: "Its runs take as long as usual again.",
+    Kind.NO_ROWS: "Its runs read rows again.",
+    Kind.DRIFT: "Sentry's answers are what the catalogue knows again.",
+    Kind.PAUSED: "Its schedule goes on.",
+    Kind.TOKEN_REJECTED: "Sentry takes its token again; the schedules of its DataSets go on.",
+    Kind.ACCOUNT_MISSING: "It has an account again.",
+}
+
+_SHOWN_BY: dict[Verdict, frozenset[Kind]] = {
+    Verdict.COMPLETE: frozenset({Kind.FAILED, Kind.INCOMPLETE, Kind.SLOW, Kind.NO_ROWS, Kind.DRIFT}),
+    Verdict.INCOMPLETE: frozenset({Kind.INCOMPLETE, Kind.DRIFT}),
+    Verdict.FAILED: frozenset({Kind.FAILED}),
+    Verdict.CANCELLED: frozenset(),
+}
+"""What the end of a run can say: one that failed does not show that rows are no longer missing."""
+
+OF_TIME = frozenset({Kind.LATE, Kind.PAUSED, Kind.ACCOUNT_MISSING})
+"""What shows without a run: looked for once a minute."""
+
+NewId = Callable[[], str]
+
+
+def of_run(
+    dataset: DataSet, run: Run, before: Sequence[Run], going_on: Collection[Kind], now: dt.datetime, new_id: NewId
+) -> list[Notice]:
+    """What is to be told when a run ends.
+
+    A rejected token of an account is told once, as the account's own affair.
+
+    Args:
+        dataset: whose.
+        run: as it ended.
+        before: the runs that had ended before it, newest first.
+        going_on: the DataSet's episodes that are not over.
+        now: the present.
+        new_id: makes the ids of notices.
+    """
+    if run.verdict is None:
+        return []
+    concerns = of_last(run, before)
+    if dataset.account_id is not None and run.error is not None and run.error.name == TokenRejected.name:
+        concerns = []
+    found = _changes(concerns, going_on, _SHOWN_BY[run.verdict])
+    return [
+        _notice(kind, one, dataset.id, dataset.name, now, new_id(), dataset=dataset, run_id=run.id)
+        for kind, one in found
+        if one is not None or run.verdict is Verdict.COMPLETE or kind is Kind.DRIFT
+    ]
+
+
+def of_time(
+    dataset: DataSet, concerns: Iterable[Concern], going_on: Collection[Kind], now: dt.datetime, new_id: NewId
+) -> list[Notice]:
+    """What is to be told of a DataSet when nothing has ended; arguments as `of_run`."""
+    found = _changes([one for one in concerns if one.kind in OF_TIME], going_on, OF_TIME)
+    return [_notice(kind, one, dataset.id, dataset.name, now, new_id(), dataset=dataset) for kind, one in found]
+
+
+def of_account(
+    account: Account, going_on: Collection[Kind], used_by: Sequence[str], now: dt.datetime, new_id: NewId
+) -> list[Notice]:
+    """What is to be told when a token was looked at.
+
+    Args:
+        account: as it is now.
+        going_on: its episodes that are not over.
+        used_by: the names of its DataSets.
+        now, new_id: as `of_run`.
+    """
+    concerns = []
+    if account.status is AccountStatus.INVALID:
+        some = ", ".join(used_by[:MOST_USERS]) + (
+            f" and {len(used_by) - MOST_USERS} more" if used_by[MOST_USERS:] else ""
+        )
+        rest = f" Meanwhile the schedules of its DataSets rest: {some}." if used_by else ""
+        remedy = f" Give it another one: `sentry-connector accounts replace-token {account.name!r}`."
+        concerns = [Concern(Kind.TOKEN_REJECTED, f"{account.message}{rest}{remedy}")]
+    found = _changes(concerns, going_on, {Kind.TOKEN_REJECTED})
+    return [_notice(kind, one, account.id, account.name, now, new_id()) for kind, one in found]
+
+
+MOST_USERS = 5
+"""DataSets that a notice about an account names."""
+
+
+def _changes(
+    concerns: Sequence[Concern], going_on: Collection[Kind], shown: Collection[Kind]
+) -> list[tuple[Kind, Concern | None]]:
+    """The kinds that are new, each with its concern, and those that are over, with None."""
+    now = {one.kind: one for one in concerns}
+    new = [(kind, one) for kind, one in now.items() if kind not in going_on]
+    over = [(kind, None) for kind in Kind if kind in going_on and kind in shown and kind not in now]
+    return [*new, *over]
+
+
+def _notice(
+    kind: Kind,
+    concern: Concern | None,
+    subject_id: str,
+    subject: str,
+    now: dt.datetime,
+    id_: str,
+    *,
+    dataset: DataSet | None = None,
+    run_id: str | None = None,
+) -> Notice:
+    return Notice(
+        id=id_,
+        kind=kind,
+        recovered=concern is None,
+        subject_id=subject_id,
+        subject=subject,
+        dataset_id=dataset.id if dataset else None,
+        message=concern.message if concern else OVER[kind],
+        run_id=concern.run_id if concern else run_id,
+        since=now,
+        at=now,
+        muted=dataset.muted if dataset else False,
+    )

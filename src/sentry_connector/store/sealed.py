@@ -1,0 +1,39 @@
+"""Everything that the vault's key seals: the tokens of accounts, the addresses of channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import exists, or_, select, update
+
+from sentry_connector.store.database import Database
+from sentry_connector.store.tables import accounts, channels
+
+
+class Sealed:
+    """What is sealed in one store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def is_empty(self) -> bool:
+        """Whether nothing is: then a key may be made."""
+        with self._database.reading() as connection:
+            return not connection.scalar(select(or_(exists().select_from(accounts), exists().select_from(channels))))
+
+    def change(self, change: Callable[[str, str, str | None], str]) -> int:
+        """Replace everything sealed by `change(sealed, owner's id, url)`: all of it or, where one fails, none.
+
+        Returns:
+            How many tokens and addresses there are.
+        """
+        with self._database.writing() as connection:
+            tokens = connection.execute(select(accounts.c.id, accounts.c.sealed_token, accounts.c.url)).all()
+            for id_, sealed, url in tokens:
+                token = change(sealed, id_, url)
+                connection.execute(update(accounts).where(accounts.c.id == id_).values(sealed_token=token))
+            addresses = connection.execute(select(channels.c.id, channels.c.sealed_address)).all()
+            for id_, sealed in addresses:
+                address = change(sealed, id_, None)
+                connection.execute(update(channels).where(channels.c.id == id_).values(sealed_address=address))
+        return len(tokens) + len(addresses)

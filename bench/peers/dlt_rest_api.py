@@ -60,7 +60,7 @@ class LinkPaginator(BasePaginator):  # type: ignore[misc]  # dlt is no part of t
         request.params = {**(request.params or {}), "cursor": self._cursor}
 
 
-class Patience(HTTPAdapter):  # type: ignore[misc]  # as above
+class Patience(HTTPAdapter):
     """Keeps within Sentry's limits: project events one at a time, and no request before the reset that a 429 names.
 
     It stands below the session, since dlt makes an error of a 429 as soon as the session sees it.

@@ -42,6 +42,7 @@ class Settings:
     retention_days: int | None = None
     late_hours: int = 24
     reconcile_days: int = 7
+    history_days: int = 90
     run_minutes: int = 30
     run_mib: int = 2048
     no_color: bool = False
@@ -268,6 +269,13 @@ SETTINGS: tuple[Setting, ...] = (
         about="How often, in days, all issues are read for changes without activity and for issues that are gone; 0 = never.",
         default="7",
         parse=_whole(0, 3650),
+    ),
+    Setting(
+        name="history_days",
+        variable="SENTRY_CONNECTOR_HISTORY_DAYS",
+        about="How many days runs with their logs, passed slots and notices are kept; the last 100 runs of a DataSet always.",
+        default="90",
+        parse=_whole(1, 36_500),
     ),
     Setting(
         name="run_minutes",

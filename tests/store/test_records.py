@@ -72,7 +72,7 @@ def test_resealing_changes_all_tokens_or_none(store: Store) -> None:
     for name in ("a", "b", "c"):
         store.accounts.add(account(name), f"v1.{name}")
 
-    def fails_at_the_last(sealed: str, _id: str, _url: str) -> str:
+    def fails_at_the_last(sealed: str, _id: str, _url: str | None) -> str:
         if sealed == "v1.c":
             raise LookupError
         return sealed.upper()

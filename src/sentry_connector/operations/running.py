@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sentry_connector.errors import Locked, UnknownName
+import contextlib
+
+from sentry_connector.errors import ConnectorError, Locked, UnknownName
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.runs import outbox, queue
 from sentry_connector.runs.engine import WORKERS
@@ -36,7 +38,8 @@ async def to_its_end(
     """
     if not is_served(house):
         done = await queue.step(house, run.id, progress=progress, wait_lock=wait_lock)
-        await outbox.deliver(house)  # nobody else may come by for long
+        with contextlib.suppress(ConnectorError):  # whatever becomes of notices, the run has ended as it has
+            await outbox.deliver(house)  # nobody else may come by for long
         return done
     if run.not_before is not None:
         queue.hurry(house, run)

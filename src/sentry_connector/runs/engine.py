@@ -25,6 +25,7 @@ from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
 from sentry_connector.runs.log import Log
 from sentry_connector.runs.slots import GRACE, becoming
+from sentry_connector.runs.thinning import thin
 from sentry_connector.store.records import Run, Trigger
 from sentry_connector.store.runs import Waiting
 from sentry_connector.store.slots import Scheduled
@@ -40,6 +41,9 @@ NAP = 5.0
 
 CHECK = 600.0
 """Seconds between two looks at which accounts are to be checked."""
+
+THIN = 3600.0
+"""Seconds between two looks at which history is old."""
 
 REST = 30.0
 """Seconds for which a run is left alone that could not even be begun."""
@@ -98,6 +102,7 @@ class Engine:
                 asyncio.create_task(self._kept("queue", self._fill)),
                 asyncio.create_task(self._kept("accounts", self._check_accounts)),
                 asyncio.create_task(self._kept("notices", self._deliver)),
+                asyncio.create_task(self._kept("history", self._thin)),
             ]
             try:
                 await stop.wait()
@@ -142,6 +147,14 @@ class Engine:
                 except ConnectorError as error:
                     self.log.warning("account checked", account=account.name, error=error.name)
         await self.house.clock.sleep(CHECK)
+
+    async def _thin(self) -> None:
+        """Forget old history."""
+        now = self.house.now()
+        gone = await self.house.aside(lambda: thin(self.house, now))
+        if gone:
+            self.log.info("old runs are gone", runs=gone)
+        await self.house.clock.sleep(THIN)
 
     async def _deliver(self) -> None:
         """Send the notices that wait."""

@@ -50,16 +50,13 @@ def of_run(
         now: the present.
         new_id: makes the ids of notices.
     """
-    if run.verdict is None:
+    is_the_accounts = run.error is not None and run.error.name == TokenRejected.name and dataset.account_id is not None
+    if run.verdict is None or is_the_accounts:
         return []
-    concerns = of_last(run, before)
-    if dataset.account_id is not None and run.error is not None and run.error.name == TokenRejected.name:
-        concerns = []
-    found = _changes(concerns, going_on, _SHOWN_BY[run.verdict])
+    found = _changes(of_last(run, before), going_on, _SHOWN_BY[run.verdict])
     return [
         _notice(kind, one, dataset.id, dataset.name, now, new_id(), dataset=dataset, run_id=run.id)
         for kind, one in found
-        if one is not None or run.verdict is Verdict.COMPLETE or kind is Kind.DRIFT
     ]
 
 

@@ -21,6 +21,9 @@ FIRST_WAIT = dt.timedelta(seconds=30)
 LONGEST_WAIT = dt.timedelta(hours=1)
 """Between two attempts at a channel: at first, and at most; twice as long each time."""
 
+TTL, BEAT = dt.timedelta(seconds=10), 3.0
+"""How long whoever died while sending is waited for, and seconds between two heartbeats."""
+
 GIVE_UP = dt.timedelta(days=3)
 """A notice that no attempt got rid of for so long is given up."""
 
@@ -73,7 +76,7 @@ async def deliver(house: House) -> None:
     if not house.store.notices.due(house.now()):
         return
     try:
-        async with held(house, "notices"):
+        async with held(house, "notices", ttl=TTL, beat=BEAT):
             due = sorted(house.store.notices.due(house.now()), key=lambda one: one[0].channel_id)
             for channel_id, waiting in itertools.groupby(due, key=lambda one: one[0].channel_id):
                 for delivery, notice in waiting:

@@ -14,6 +14,7 @@ from sentry_connector.store.notices import Notices
 from sentry_connector.store.runs import Runs
 from sentry_connector.store.sealed import Sealed
 from sentry_connector.store.slots import Slots
+from sentry_connector.store.thinning import Thinning
 
 
 class Store:
@@ -38,6 +39,7 @@ class Store:
         self.slots = Slots(self._database)
         self.notices = Notices(self._database)
         self.sealed = Sealed(self._database)
+        self.thinning = Thinning(self._database)
         self.leases = Leases(self._database)
 
     def close(self) -> None:

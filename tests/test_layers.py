@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "src" / "sentry_connector"
 
 FLOORS = (
     {"errors"},
-    {"settings", "redact"},
+    {"settings", "redact", "tracing"},
+    {"telemetry"},
     {"reports"},
     {"sentry"},
     {"extraction"},

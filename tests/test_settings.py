@@ -59,6 +59,7 @@ def test_every_variable_is_read() -> None:
         "SENTRY_CONNECTOR_HISTORY_DAYS": "30",
         "SENTRY_CONNECTOR_RUN_MINUTES": "5",
         "SENTRY_CONNECTOR_RUN_MIB": "100",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
         "NO_COLOR": "0",
     }
     assert set(env) == {setting.variable for setting in SETTINGS}
@@ -84,6 +85,7 @@ def test_every_variable_is_read() -> None:
         reconcile_days=3,
         history_days=30,
         run_minutes=5,
+        otlp_endpoint="http://collector:4318",
         run_mib=100,
         no_color=True,
     )

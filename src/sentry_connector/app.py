@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from sentry_connector.errors import TokenMissing, VaultUnusable
+from sentry_connector.errors import TokenMissing, UsageError, VaultUnusable
 from sentry_connector.runs.house import House
 from sentry_connector.sentry.address import Origin
 from sentry_connector.sentry.budget import Budgets, Observer
@@ -26,6 +26,7 @@ from sentry_connector.sentry.lane import Turn
 from sentry_connector.sentry.server_clock import Clock, SystemClock
 from sentry_connector.settings import Settings, from_environment
 from sentry_connector.store.private_files import private_directory
+from sentry_connector.tracing import Quiet, Tracer
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -61,6 +62,20 @@ class App(House):
         return await asyncio.to_thread(work)
 
     @cached_property
+    def tracer(self) -> Tracer:
+        """Whoever hears of spans: nobody, where no collector is named."""
+        if self.settings.otlp_endpoint is None:
+            return Quiet()
+        try:
+            from sentry_connector.telemetry import Telemetry
+        except ModuleNotFoundError:
+            raise UsageError(
+                "A collector of traces is named, and OpenTelemetry is not installed.",
+                remedy="pip install 'sentry-connector[telemetry]', or unset OTEL_EXPORTER_OTLP_ENDPOINT.",
+            ) from None
+        return Telemetry(self.settings.otlp_endpoint)
+
+    @cached_property
     def store(self) -> Store:
         """The connector's own database, made or brought up to date when it is first opened."""
         from sentry_connector.store.store import Store
@@ -70,6 +85,8 @@ class App(House):
 
     def close(self) -> None:
         """Leave what is shared to other processes, and close the store, where it was opened."""
+        if "tracer" in self.__dict__:
+            self.tracer.close()
         if "budgets" in self.__dict__:
             self.budgets.close()
         if self._turns is not None:
@@ -174,7 +191,14 @@ class App(House):
 
     def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:
         """A client for that connection, to be entered with `async with`."""
-        return SentryClient(connection, clock=self.clock, rng=self.rng, observer=observer, budgets=self.budgets)
+        return SentryClient(
+            connection,
+            clock=self.clock,
+            rng=self.rng,
+            observer=observer,
+            budgets=self.budgets,
+            tracer=self.tracer,
+        )
 
 
 def _is_there(database_url: str) -> bool:

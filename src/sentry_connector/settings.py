@@ -45,6 +45,7 @@ class Settings:
     history_days: int = 90
     run_minutes: int = 30
     run_mib: int = 2048
+    otlp_endpoint: str | None = None
     no_color: bool = False
 
     @property
@@ -290,6 +291,13 @@ SETTINGS: tuple[Setting, ...] = (
         about="The largest run that is planned, in MiB of Sentry's answers; what is larger becomes a chain of runs.",
         default="2048",
         parse=_whole(1, 1_000_000),
+    ),
+    Setting(
+        name="otlp_endpoint",
+        variable="OTEL_EXPORTER_OTLP_ENDPOINT",
+        about="The base URL of an OpenTelemetry collector (OTLP over HTTP) that traces of runs go to.",
+        default="none: nothing is traced",
+        address=True,
     ),
     Setting(
         name="no_color",

@@ -111,7 +111,9 @@ class Reader:
                 session.progress.slice_done(rows=record.rows)
                 return record
             try:
-                record = await self._by_first_that_works(one)
+                with session.client.tracer.span("slice", slice=one.id, scope=one.scope.label) as span:
+                    record = await self._by_first_that_works(one)
+                    span.note(rows=record.rows, pages=record.pages)
             except ONE_SCOPE_ONLY as error:
                 session.progress.slice_failed()
                 return error

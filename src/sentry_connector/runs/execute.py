@@ -73,8 +73,11 @@ async def attempt(run_id: str, house: House, *, progress: Progress, wait_lock: f
         if run.state is RunState.DONE:
             return None
         dataset = _dataset_of(run, house)
-        with run_lines(house.logs, run_id) as lines:
-            return await _Attempt(_work(house, dataset, progress, lines, holding, run)).to_its_end()
+        facts = {"run": run.id, "dataset": dataset.slug, "report": dataset.report, "trigger": run.trigger.value}
+        with run_lines(house.logs, run_id) as lines, house.tracer.span("run", **facts) as span:
+            done = await _Attempt(_work(house, dataset, progress, lines, holding, run)).to_its_end()
+            span.note(verdict=done.verdict or done.state, rows_read=done.rows_read, requests=done.requests)
+            return done
 
 
 def _work(house: House, dataset: DataSet, progress: Progress, lines: Lines, holding: Holding, run: Run) -> Work:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # only named here, and some of them load large libraries
     from sentry_connector.store.records import Account, Notice
     from sentry_connector.store.store import Store
     from sentry_connector.store.vault import Vault
+    from sentry_connector.tracing import Tracer
 
 
 Value = TypeVar("Value")
@@ -37,6 +38,14 @@ class House(Protocol):
 
     async def aside(self, work: Callable[[], Value]) -> Value:
         """Do blocking work while others go on."""
+
+    @property
+    def tracer(self) -> Tracer:
+        """Whoever hears of spans.
+
+        Raises:
+            UsageError: somebody is to, and OpenTelemetry is not installed.
+        """
 
     @property
     def store(self) -> Store:

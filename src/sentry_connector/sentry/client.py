@@ -31,6 +31,7 @@ from sentry_connector.sentry.inflate import ACCEPTED
 from sentry_connector.sentry.server_clock import Clock, SystemClock
 from sentry_connector.sentry.transport import HttpTransport, Reply, Transport
 from sentry_connector.sentry.wire import Request, Walk, error_for, next_cursor
+from sentry_connector.tracing import Quiet, Tracer
 
 USER_AGENT = f"sentry-connector/{__version__}"
 LONGEST_BACKOFF = 10.0
@@ -132,6 +133,7 @@ class SentryClient:
         observer: told of every wait: reason, seconds.
         budgets: those of the process; None = budgets of this client alone.
         transport: how requests travel; None = by HTTP.
+        tracer: hears of each request; None = nobody does.
 
     Raises:
         UsageError: the URL, the proxy or the CA file cannot be used.
@@ -147,7 +149,9 @@ class SentryClient:
         observer: Observer | None = None,
         budgets: Budgets | None = None,
         transport: Transport | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
+        self.tracer = tracer or Quiet()
         self.base_url = normalise_url(connection.url)
         self.usage = Usage()
         self._connection = connection
@@ -267,7 +271,9 @@ class SentryClient:
     async def _exchange(self, request: Request, budget: Budget) -> Reply:
         """Send the request; what comes of it says how the host is."""
         try:
-            reply = await self._transport.get(request.url, self._headers)
+            with self.tracer.span("request", path=request.path, host=origin(request.base_url)[1]) as span:
+                reply = await self._transport.get(request.url, self._headers)
+                span.note(status=reply.status, bytes=len(reply.body))
         except (ConnectorError, OSError):
             budget.breaker.failed()
             raise

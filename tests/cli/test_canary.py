@@ -68,7 +68,15 @@ CALLS: tuple[tuple[str, ...], ...] = (
     ("pull", "organizations", "--account", "Main"),
     ("pull", "project-events", "--project", "acme/shop", "--account", "Main", "--explain"),
     ("pull", "project-events", "--project", "acme/none", "--account", "Main"),
+    ("notices", "list"),
+    ("notices", "show", "hook"),
+    ("notices", "add", "hook"),
+    ("notices", "test", "hook"),
+    ("notices", "test", "mail"),
+    ("notices", "edit", "mail", "--kind", "failed"),
+    ("notices", "sent"),
     ("vault", "rotate"),
+    ("notices", "delete", "hook", "--yes"),
     ("accounts", "delete", "Main", "--yes"),
 )
 ELSEWHERE = {"serve", "simulate", "demo"}
@@ -136,6 +144,8 @@ def test_a_token_stands_in_no_output_and_no_file(shell: Shell, sentry: Simulatio
     told: list[tuple[tuple[str, ...], bytes]] = []
 
     canary.ok("accounts", "add", "Main", stdin=CANARY)
+    canary.ok("notices", "add", "hook", stdin=f"http://127.0.0.1:9/{CANARY}?key={CANARY}")
+    canary.ok("notices", "add", "mail", stdin=f"mailto://ops:{CANARY}@example.com:9?smtp=127.0.0.1&to=me@example.com")
     events = ("--project", "acme/shop", "--update-method", "append", "--all-available")
     canary.ok("datasets", "create", "--name", "E", "--report", "project-events", "--account", "Main", *events)
     lost = ("--project", "acme/none", "--schedule", "hourly")

@@ -82,7 +82,7 @@ def opened(app: HastyApp, name: str) -> str:
 async def test_a_good_token_is_stored_sealed_and_shown_only_as_a_hint(app: HastyApp, sentry: Simulation) -> None:
     account = await accounts.add(app, " Main ", sentry.url + "/", SECRET)
     assert (account.name, account.url, account.status) == ("Main", sentry.url, AccountStatus.VALID)
-    assert account.checked_at == app.now()
+    assert account.checked_at == account.token_since == app.now()
     assert opened(app, "main") == SECRET
     shown = repr(account) + repr(account_view(account, [])) + repr(app.connection(account))
     assert SECRET[:12] not in shown

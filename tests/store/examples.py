@@ -30,6 +30,7 @@ def account(name: str = "Main", **changes: Any) -> Account:
         "name": name,
         "url": "https://sentry.io",
         "token_hint": "sntryu_ab…",
+        "token_since": NOW,
         "status": AccountStatus.VALID,
         "checked_at": NOW,
         "message": "2 organizations",

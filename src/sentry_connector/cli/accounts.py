@@ -53,7 +53,7 @@ def list_(*, as_json: AsJson = False) -> None:
     if as_json:
         print_json(views)
         return
-    names = ("name", "url", "status", "checked_at", "token_hint", "used_by")
+    names = ("name", "url", "status", "checked_at", "token_hint", "token_since", "used_by")
     print_table([name.replace("_", " ") for name in names], [[view[name] for name in names] for view in views])
 
 

@@ -44,6 +44,7 @@ async def add(house: House, name: str | None, url: str, token: str) -> Account:
         name=_free_name(house) if name is None else plain_text("name", name, LONGEST_NAME),
         url=normalise_url(url),
         token_hint=token_hint(token),
+        token_since=now,
         created_at=now,
         updated_at=now,
     )
@@ -118,8 +119,13 @@ async def replace_token(house: House, name: str, token: str, url: str | None = N
         UnknownName, TokenRejected, ConnectionFailed, NotSentry: the old token stays.
     """
     account = house.store.accounts.find(name)
+    now = house.now()
     moved = msgspec.structs.replace(
-        account, url=normalise_url(url) if url else account.url, token_hint=token_hint(token), updated_at=house.now()
+        account,
+        url=normalise_url(url) if url else account.url,
+        token_hint=token_hint(token),
+        token_since=now,
+        updated_at=now,
     )
     identity = await runs_check.identify(house, house.with_token(moved.url, token))
     moved = runs_check.found(moved, identity, house)

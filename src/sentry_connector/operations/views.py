@@ -69,6 +69,7 @@ def account_view(account: Account, used_by: list[DataSet]) -> dict[str, Any]:
         "checked_at": account.checked_at,
         "scopes": account.scopes,
         "token_hint": account.token_hint,
+        "token_since": account.token_since,
         "used_by": [dataset.name for dataset in used_by],
         "created_at": account.created_at,
         "updated_at": account.updated_at,

@@ -97,6 +97,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         status: what the last check found; `checked_at` (UTC) says when, `message` in words.
         scopes: the token's Sentry scopes; None where Sentry does not tell.
         identity: the user or integration behind the token, where known; accounts of one identity share its rate limits.
+        token_since: when the token was given, UTC; None where an earlier version of this program did not note it.
         created_at, updated_at: UTC.
     """
 
@@ -104,6 +105,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     url: str
     token_hint: str
+    token_since: dt.datetime | None = None
     status: AccountStatus = AccountStatus.NEVER_CHECKED
     checked_at: dt.datetime | None = None
     message: str | None = None

@@ -122,6 +122,7 @@ accounts = Table(
     Column("identity", Text),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column("token_since", UtcTime),
 )
 
 datasets = Table(

@@ -1,4 +1,4 @@
-"""What notices need: channels, episodes that are not over, notices, and their deliveries."""
+"""What notices need: channels, episodes that are not over, notices, and their deliveries. And how old a token is."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ down_revision = "0002"
 def upgrade() -> None:
     """Add the columns and the tables."""
     time = sa.DateTime(timezone=True)
+    op.add_column("accounts", sa.Column("token_since", time))
     op.add_column("datasets", sa.Column("muted", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("runs", sa.Column("drift", sa.Text, nullable=False, server_default="[]"))
     op.create_table(

@@ -40,7 +40,7 @@ def plans(
     survey = None if hourly is None else Survey(start=start, counts=(hourly,) * ((end - start) // HOUR))
     surveys = {} if survey is None else {scope.id: survey for scope in scopes}
     spans = {scope.id: span for scope in scopes} if report.time_column else {}
-    slices = plan(report, details, scopes, spans, surveys)
+    slices = plan(report, details, scopes, spans, surveys, most_rows=10_000)
     return explained(report, details, slices, surveys, lambda _: pace, cheapest)
 
 

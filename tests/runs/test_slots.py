@@ -15,8 +15,7 @@ from sentry_connector.datasets import schedule as schedules
 from sentry_connector.reports import windows
 from sentry_connector.reports.details import Details
 from sentry_connector.runs.slots import GRACE, MOST_MISSED, becoming
-from sentry_connector.store.records import AccountStatus, CatchUp, Passed, Run, Trigger
-from sentry_connector.store.slots import Scheduled
+from sentry_connector.store.records import AccountStatus, CatchUp, Passed, Run, Scheduled, Trigger
 
 NOW = dt.datetime(2026, 3, 28, 12, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)

@@ -25,8 +25,12 @@ MOST_BUCKETS = 4000
 """Buckets that one request for counts asks for. Above 10,000 the server silently answers zeros."""
 
 
-SLICE_ROWS = 50_000
-"""Rows that a slice is expected to hold at the most, where it is known beforehand."""
+SLICE_ROWS = 5_000
+"""Rows that a slice is expected to hold at the most, where it is known beforehand.
+
+The keys of a slice's rows are held while it is read, about 400 bytes each, and as many slices are read at once as a host may be
+asked requests: with 25 that is 50 MiB. A slice costs a request more than its pages.
+"""
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +78,8 @@ def plan(
     spans: Mapping[str, Window],
     surveys: Mapping[str, Survey] | None = None,
     again: Mapping[str, Sequence[Window]] | None = None,
+    *,
+    most_rows: int = SLICE_ROWS,
 ) -> tuple[Slice, ...]:
     """The slices of a run, in the order of the scopes, newest windows first.
 
@@ -84,6 +90,7 @@ def plan(
         spans: scope id → window; empty where the report has no dates.
         surveys: scope id → where its rows lie, for scopes of which that is known.
         again: scope id → windows beside the scope's own that are read too.
+        most_rows: rows that a slice is expected to hold at the most, where they are counted beforehand.
     """
     slices: list[Slice] = []
     for scope in scopes:
@@ -92,11 +99,13 @@ def plan(
             slices.append(_slice(report, details, scope, None, None))
             continue
         for window in (spans[scope.id], *(again or {}).get(scope.id, ())):
-            slices += _slices(report, details, scope, window, survey)
+            slices += _slices(report, details, scope, window, survey, most_rows)
     return tuple(slices)
 
 
-def _slices(report: Report, details: Details, scope: Scope, window: Window, survey: Survey | None) -> Iterator[Slice]:
+def _slices(
+    report: Report, details: Details, scope: Scope, window: Window, survey: Survey | None, most_rows: int
+) -> Iterator[Slice]:
     """The slices of a window, newest first where rows are listed."""
     if report.shape is Shape.POINTS:
         aligned, buckets = _buckets(window, RESOLUTIONS[details.resolution or "1h"])
@@ -104,7 +113,7 @@ def _slices(report: Report, details: Details, scope: Scope, window: Window, surv
     elif survey is None:
         yield _slice(report, details, scope, window, (window.start, window.read_end))
     else:
-        for span in split((window.start, window.read_end), survey, SLICE_ROWS):
+        for span in split((window.start, window.read_end), survey, most_rows):
             yield _slice(report, details, scope, window, span, survey.between(span))
 
 

@@ -12,7 +12,7 @@ from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
 from sentry_connector.errors import UsageError
 from sentry_connector.redact import token_hint
 from sentry_connector.runs import check as runs_check
-from sentry_connector.runs import outbox
+from sentry_connector.runs import news
 from sentry_connector.runs.house import House
 from sentry_connector.sentry.address import normalise_url
 from sentry_connector.sentry.client import Connection
@@ -131,7 +131,7 @@ async def replace_token(house: House, name: str, token: str, url: str | None = N
     moved = runs_check.found(moved, identity, house)
     async with _sealing(house):
         sealed = house.vault.seal(token, moved.id, moved.url)
-        house.store.accounts.replace_token(moved, sealed, outbox.of_account(house, moved))
+        house.store.accounts.replace_token(moved, sealed, news.of_account(house, moved))
     return moved
 
 

@@ -7,7 +7,7 @@ import datetime as dt
 import msgspec
 
 from sentry_connector.errors import CredentialError, NotFound, ScopeMissing
-from sentry_connector.runs import outbox
+from sentry_connector.runs import news
 from sentry_connector.runs.house import House
 from sentry_connector.sentry.client import Connection
 from sentry_connector.sentry.directory import Directory, Identity
@@ -53,10 +53,10 @@ async def check(house: House, account: Account) -> Account:
     except CredentialError as error:
         invalid = {"status": AccountStatus.INVALID, "checked_at": house.now(), "message": error.message}
         account = msgspec.structs.replace(account, **invalid)
-        house.store.accounts.save_check(account, outbox.of_account(house, account))
+        house.store.accounts.save_check(account, news.of_account(house, account))
         raise
     checked = found(account, identity, house)
-    house.store.accounts.save_check(checked, outbox.of_account(house, checked))
+    house.store.accounts.save_check(checked, news.of_account(house, checked))
     return checked
 
 

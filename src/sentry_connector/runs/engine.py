@@ -20,15 +20,14 @@ from sentry_connector.datasets.schedule import Schedule
 from sentry_connector.errors import ConnectorError, Locked
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.reports import windows
-from sentry_connector.runs import check, outbox, queue
+from sentry_connector.runs import check, news, outbox, queue
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
 from sentry_connector.runs.log import Log
 from sentry_connector.runs.slots import GRACE, becoming
 from sentry_connector.runs.thinning import thin
-from sentry_connector.store.records import Run, Trigger
+from sentry_connector.store.records import Run, Scheduled, Trigger
 from sentry_connector.store.runs import Waiting
-from sentry_connector.store.slots import Scheduled
 
 TICK = dt.timedelta(minutes=1)
 """Between two looks at the schedules: no slot lies between two full minutes."""
@@ -132,7 +131,7 @@ class Engine:
         now = self.house.now()
         for found in await self.house.aside(lambda: tick(self.house, now)):
             self.log.warning("schedule cannot be kept", dataset=found.dataset_id, message=found.message)
-        await self.house.aside(lambda: outbox.look(self.house, now))
+        await self.house.aside(lambda: news.look(self.house, now))
         self.ticked_at = now
         next_minute = now.replace(second=0, microsecond=0) + TICK
         while (left := (next_minute - self.house.now()).total_seconds()) > 0:

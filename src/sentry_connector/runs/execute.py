@@ -30,7 +30,7 @@ from sentry_connector.extraction.prepare import Prepared
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.read import Extraction
 from sentry_connector.reports.details import SinceLastRun
-from sentry_connector.runs import outbox, retry
+from sentry_connector.runs import news, retry
 from sentry_connector.runs.commit import commit_of, unread_scopes
 from sentry_connector.runs.gather import Gathering, spool_of
 from sentry_connector.runs.house import House
@@ -315,7 +315,7 @@ class _Attempt:
                 "message": self.work.redacted(error).message,
             }
             account = msgspec.structs.replace(account, **found)
-            house.store.accounts.save_check(account, outbox.of_account(house, account))
+            house.store.accounts.save_check(account, news.of_account(house, account))
 
     def _retry(self) -> Retry | None:
         """How the run is tried again as the DataSet is now: not where it was paused or deleted meanwhile."""

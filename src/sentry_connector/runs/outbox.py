@@ -1,21 +1,17 @@
-"""Notices: found from what the store knows, and sent from there, at least once each, whoever finds and whoever sends them."""
+"""Notices are sent from the store, at least once each, whoever has found them and whoever sends them."""
 
 from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Sequence
 
 import msgspec
 
 from sentry_connector.errors import ConnectorError, Locked, NotDelivered
 from sentry_connector.notices.channels import Address
-from sentry_connector.runs import episodes
-from sentry_connector.runs.health import HISTORY, Concern, late_run
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
-from sentry_connector.store.ids import new_id
-from sentry_connector.store.records import Account, DataSet, Delivery, Kind, Notice, Run, RunState
+from sentry_connector.store.records import Delivery, Notice
 
 FIRST_WAIT = dt.timedelta(seconds=30)
 LONGEST_WAIT = dt.timedelta(hours=1)
@@ -26,45 +22,6 @@ TTL, BEAT = dt.timedelta(seconds=10), 3.0
 
 GIVE_UP = dt.timedelta(days=3)
 """A notice that no attempt got rid of for so long is given up."""
-
-
-def of_run(house: House, dataset: DataSet, run: Run) -> list[Notice]:
-    """What is to be told of a run that ends, to be stored with its end."""
-    history = house.store.runs.history(dataset.id, limit=HISTORY)
-    before = [one for one in history if one.state is RunState.DONE and one.id != run.id]
-    return episodes.of_run(dataset, run, before, _going_on(house, dataset.id), house.now(), lambda: _id(house))
-
-
-def of_account(house: House, account: Account) -> list[Notice]:
-    """What is to be told of an account whose token was looked at, to be stored with what was found."""
-    users = [one.name for one in house.store.datasets.list() if one.account_id == account.id]
-    return episodes.of_account(account, _going_on(house, account.id), users, house.now(), lambda: _id(house))
-
-
-def look(house: House, now: dt.datetime) -> None:
-    """Find and store what shows without a run: runs that are late, schedules that rest, accounts that are gone."""
-    going_on, accounts = house.store.notices.open(), {one.id for one in house.store.accounts.list()}
-    datasets = house.store.datasets.list()
-    unfinished: dict[str, list[Run]] = {}
-    for run in house.store.runs.unfinished():
-        unfinished.setdefault(run.dataset_id, []).append(run)
-    found: list[Notice] = []
-    for dataset in datasets:
-        concerns = _concerns(dataset, unfinished.get(dataset.id, []), accounts, now)
-        found += episodes.of_time(dataset, concerns, going_on.get(dataset.id, set()), now, lambda: _id(house))
-    if found:
-        house.store.notices.add(found)
-    for gone in going_on.keys() - accounts - {one.id for one in datasets}:
-        house.store.notices.forget(gone)
-
-
-def _concerns(dataset: DataSet, unfinished: Sequence[Run], accounts: set[str], now: dt.datetime) -> list[Concern]:
-    found = [late_run(unfinished, now)]
-    if dataset.paused:
-        found.append(Concern(Kind.PAUSED, "Its schedule rests until `sentry-connector datasets resume`."))
-    if dataset.account_id is not None and dataset.account_id not in accounts:
-        found.append(Concern(Kind.ACCOUNT_MISSING, "Its account was deleted, so that no run can succeed."))
-    return [one for one in found if one is not None]
 
 
 async def deliver(house: House) -> None:
@@ -110,11 +67,3 @@ def address(house: House, channel_id: str) -> Address:
     if sealed is None:
         raise NotDelivered("The channel was deleted.")
     return msgspec.json.decode(house.vault.open(sealed, channel_id, None), type=Address)
-
-
-def _going_on(house: House, subject_id: str) -> set[Kind]:
-    return house.store.notices.open(subject_id).get(subject_id, set())
-
-
-def _id(house: House) -> str:
-    return new_id(house.now(), house.rng)

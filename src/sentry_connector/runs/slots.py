@@ -9,8 +9,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sentry_connector.store.records import AccountStatus, CatchUp, Passed, Run, Trigger
-from sentry_connector.store.slots import Scheduled
+from sentry_connector.store.records import AccountStatus, CatchUp, Passed, Run, Scheduled, Trigger
 
 GRACE = dt.timedelta(minutes=2)
 """A slot that is found within this time is in time; a later one was missed."""

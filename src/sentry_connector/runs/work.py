@@ -17,7 +17,7 @@ from sentry_connector.redact import Redactor
 from sentry_connector.reports import catalogue
 from sentry_connector.reports.details import DateRange, Details
 from sentry_connector.reports.model import Report
-from sentry_connector.runs import outbox
+from sentry_connector.runs import news
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import Holding
 from sentry_connector.runs.log import Lines, Log
@@ -87,7 +87,7 @@ class Work:
         self.run = msgspec.structs.replace(self.run, **facts)
         self.holding.renew()
         ends = self.run.state is RunState.DONE
-        self.house.store.runs.save(self.run, outbox.of_run(self.house, self.dataset, self.run) if ends else ())
+        self.house.store.runs.save(self.run, news.of_run(self.house, self.dataset, self.run) if ends else ())
 
     def redacted(self, error: ConnectorError) -> Problem:
         """The error as it is stored: servers and libraries may repeat what they were sent."""

@@ -259,6 +259,27 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     incomplete: tuple[Missing, ...] = ()
 
 
+class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
+    """What the schedule of a DataSet goes by.
+
+    Attributes:
+        dataset_id, schedule, paused, catch_up: as the DataSet says.
+        details: its details; times are of their zone.
+        account_id: its account; None = the environment's token.
+        account_status: what is known of the account; None where there is none (any more).
+        until: up to when its slots are accounted for, UTC.
+    """
+
+    dataset_id: str
+    schedule: str
+    details: Details
+    paused: bool
+    catch_up: CatchUp
+    account_id: str | None
+    account_status: AccountStatus | None
+    until: dt.datetime
+
+
 class Passed(msgspec.Struct, frozen=True, kw_only=True):
     """Slots of a schedule, one after another, that have no run of their own.
 

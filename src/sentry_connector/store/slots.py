@@ -8,32 +8,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
-from sentry_connector.reports.details import Details
 from sentry_connector.store.database import Database
-from sentry_connector.store.records import MANUAL, AccountStatus, CatchUp, Passed, Run
+from sentry_connector.store.records import MANUAL, Passed, Run, Scheduled
 from sentry_connector.store.rows import insert_once, read_record, select_records
 from sentry_connector.store.tables import LIVE, accounts, datasets, runs, slots
-
-
-class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
-    """What the schedule of a DataSet goes by.
-
-    Attributes:
-        dataset_id, schedule, paused, catch_up: as the DataSet says.
-        details: its details; times are of their zone.
-        account_id: its account; None = the environment's token.
-        account_status: what is known of the account; None where there is none (any more).
-        until: up to when its slots are accounted for, UTC.
-    """
-
-    dataset_id: str
-    schedule: str
-    details: Details
-    paused: bool
-    catch_up: CatchUp
-    account_id: str | None
-    account_status: AccountStatus | None
-    until: dt.datetime
 
 
 class Slots:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from random import Random
+from subprocess import DEVNULL, TimeoutExpired
 from typing import Any
 
 import pytest
@@ -222,3 +225,25 @@ def test_a_server_tells_of_a_pause_and_of_what_was_left_unsent(shell: Shell, hoo
             hook.reached.wait(5)
     assert left["id"] in [one["id"] for one in hook.heard]
     assert sorted(hook.titles()) == ["Shop: failed", "Shop: paused"]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kills", [200])
+def test_killed_at_any_moment_no_notice_is_lost(shell: Shell, hook: Hook, kills: int) -> None:
+    """Each process fails a run of a DataSet of its own, tells of it, and is killed somewhere on the way."""
+    shell.ok("notices", "add", "ops", stdin=hook.url)
+    moments, broken = Random("moments"), failing(shell)  # noqa: S311  # when to kill, not cryptography
+    for number in range(kills):
+        shell.ok("datasets", "create", "--name", f"Shop {number}", *EVENTS)
+        process = broken.process("datasets", "run", f"Shop {number}", stdout=DEVNULL, stderr=DEVNULL)
+        with contextlib.suppress(TimeoutExpired):
+            process.wait(moments.uniform(0.5, 4.0))
+        process.kill()
+        process.wait()
+    for number in range(kills):  # what was killed is gone on with, once its lease has lapsed
+        broken("datasets", "run", f"Shop {number}", "--wait-lock", "90s")
+    sent = shell.json("notices", "sent", "--limit", str(2 * kills))
+    assert sorted(one["title"] for one in sent) == sorted(f"Shop {number}: failed" for number in range(kills))
+    assert all(one["sent_at"] for each in sent for one in each["deliveries"])
+    assert {one["id"] for one in hook.heard} == {one["id"] for one in sent}

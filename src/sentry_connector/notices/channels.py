@@ -37,11 +37,6 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     secret: str | None = None
 
-    @property
-    def is_webhook(self) -> bool:
-        """Whether it is a webhook of ours."""
-        return self.secret is not None
-
 
 def address_of(url: str, *, secret: str | None = None) -> tuple[Address, str, str]:
     """What a person gives as an address, and what may be shown of it.

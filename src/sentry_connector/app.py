@@ -187,7 +187,7 @@ class App(House):
         """Hand a notice to the service at an address."""
         from sentry_connector.notices.channels import send
 
-        await send(address, notice, self.aside)
+        await send(address, notice, self.clock.time(), self.aside)
 
     def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:
         """A client for that connection, to be entered with `async with`."""

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 from random import Random
 from subprocess import DEVNULL, TimeoutExpired
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 
 from sentry_connector.app import app as connector
 from sentry_connector.simulator import EXPIRED_TOKEN, Simulation
+from tests.cli.listening import listening
 from tests.cli.shell import Shell
 from tests.cli.test_serve import serving
 
@@ -40,30 +41,19 @@ class Hook:
 def hook() -> Iterator[Hook]:
     made = Hook()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            assert self.headers["webhook-signature"].startswith("v1,")
-            made.reached.set()
-            if made.holds is not None:
-                made.holds.wait()
-            made.heard.append(json.loads(body))
-            self.send_response(made.status)
-            self.end_headers()
+    def take(_path: str, headers: Message, body: bytes) -> int:
+        assert headers["webhook-signature"].startswith("v1,")
+        made.reached.set()
+        if made.holds is not None:
+            made.holds.wait()
+        made.heard.append(json.loads(body))
+        return made.status
 
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.url = f"http://127.0.0.1:{server.server_port}/canary-path"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield made
-    if made.holds is not None:
-        made.holds.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with listening(take) as url:
+        made.url = f"{url}/canary-path"
+        yield made
+        if made.holds is not None:
+            made.holds.set()
 
 
 def failing(shell: Shell) -> Shell:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.cli.listening import listening
 from tests.cli.shell import Shell
 
 EVENTS = ("--report", "project-events", "--project", "acme/shop")
@@ -31,24 +31,13 @@ class Collector:
 def collector() -> Iterator[Collector]:
     made = Collector()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            made.bodies.append(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
-            self.send_response(200 if self.path == "/v1/traces" else 404)
-            self.end_headers()
+    def take(path: str, headers: Message, body: bytes) -> int:
+        made.bodies.append(gzip.decompress(body) if headers.get("Content-Encoding") == "gzip" else body)
+        return 200 if path == "/v1/traces" else 404
 
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield made
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with listening(take) as url:
+        made.url = url
+        yield made
 
 
 def facts(span: Span) -> dict[str, str | int]:

@@ -115,7 +115,7 @@ def test_what_is_no_address_is_refused_without_a_word_to_anybody(url: str, capfd
 @pytest.mark.parametrize("kind", list(Kind))
 async def test_a_webhook_gets_each_kind_signed_with_its_id(hook: Hook, kind: Kind, *, recovered: bool) -> None:
     address, _, _ = channels.address_of(hook.url)
-    await channels.send(address, notice(kind, recovered=recovered), aside)
+    await channels.send(address, notice(kind, recovered=recovered), NOW.timestamp(), aside)
     [(headers, body)] = hook.requests
     facts = json.loads(body)
     assert (facts["id"], facts["kind"], facts["recovered"]) == (f"id of {kind}", kind.value, recovered)
@@ -132,13 +132,13 @@ async def test_what_a_webhook_does_not_take_is_not_delivered_and_no_redirect_is_
 ) -> None:
     hook.status = status
     with pytest.raises(NotDelivered, match=str(status)):
-        await channels.send(channels.address_of(hook.url)[0], notice(), aside)
+        await channels.send(channels.address_of(hook.url)[0], notice(), NOW.timestamp(), aside)
     assert len(hook.requests) == 1
 
 
 async def test_a_webhook_that_is_not_there_is_told_without_its_address() -> None:
     with pytest.raises(NotDelivered) as caught:
-        await channels.send(channels.address_of("http://127.0.0.1:9/canary")[0], notice(), aside)
+        await channels.send(channels.address_of("http://127.0.0.1:9/canary")[0], notice(), NOW.timestamp(), aside)
     assert "canary" not in caught.value.message
 
 
@@ -148,7 +148,7 @@ async def test_mail_of_each_kind_says_what_and_where_to_look(
     mail: tuple[str, Mailbox], kind: Kind, *, recovered: bool
 ) -> None:
     url, box = mail
-    await channels.send(channels.address_of(url)[0], notice(kind, recovered=recovered), aside)
+    await channels.send(channels.address_of(url)[0], notice(kind, recovered=recovered), NOW.timestamp(), aside)
     [one] = box.mails
     assert one["Subject"] == f"Shop: recovered ({kind})" if recovered else f"Shop: {kind}"
     text = " ".join(
@@ -164,6 +164,6 @@ async def test_mail_of_each_kind_says_what_and_where_to_look(
 async def test_a_mail_server_that_is_not_there_is_told_with_its_reason_and_without_a_password() -> None:
     url = "mailto://ops:canarypassword@example.com:9?smtp=127.0.0.1&to=me@example.com&mode=insecure"
     with pytest.raises(NotDelivered) as caught:
-        await channels.send(channels.address_of(url)[0], notice(), aside)
+        await channels.send(channels.address_of(url)[0], notice(), NOW.timestamp(), aside)
     assert "E-Mail did not take it" in caught.value.message
     assert "canary" not in caught.value.message

@@ -75,19 +75,20 @@ def address_of(url: str, *, secret: str | None = None) -> tuple[Address, str, st
     return Address(url=url, secret=made), WEBHOOK, f"{place.scheme}://{place.hostname}"
 
 
-async def send(address: Address, notice: Notice, aside: Callable[[Callable[[], Any]], Any]) -> None:
+async def send(address: Address, notice: Notice, at: float, aside: Callable[[Callable[[], Any]], Any]) -> None:
     """Hand a notice to the service.
 
     Args:
         address: where to.
         notice: what.
+        at: the present, Unix seconds.
         aside: does blocking work while others go on.
 
     Raises:
         NotDelivered: the service did not take it.
     """
     if address.secret is not None:
-        await post(address.url, address.secret, notice)
+        await post(address.url, address.secret, notice, at)
     else:
         await aside(lambda: _send_by_apprise(address.url, notice))
 

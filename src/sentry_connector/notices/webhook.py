@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import time
 
 import aiohttp
 import msgspec
@@ -21,14 +20,14 @@ PATIENCE = 15.0
 _TAKEN = range(200, 300)
 
 
-async def post(url: str, secret: str, notice: Notice) -> None:
-    """Post a notice; whatever is not taken with a status of 2xx is not delivered. Redirects are not followed.
+async def post(url: str, secret: str, notice: Notice, at: float) -> None:
+    """Post a notice at a time (Unix seconds). What is not answered with 2xx is not delivered; redirects are not followed.
 
     Raises:
         NotDelivered: nobody took it.
     """
     body = msgspec.json.encode(object_of(notice))
-    headers = {**signed(secret, notice.id, int(time.time()), body), "Content-Type": "application/json"}
+    headers = {**signed(secret, notice.id, int(at), body), "Content-Type": "application/json"}
     patience = aiohttp.ClientTimeout(total=PATIENCE)
     try:
         async with (

@@ -51,13 +51,18 @@ async def check(house: House, account: Account) -> Account:
     try:
         identity = await identify(house, house.connection(account))
     except CredentialError as error:
-        invalid = {"status": AccountStatus.INVALID, "checked_at": house.now(), "message": error.message}
-        account = msgspec.structs.replace(account, **invalid)
-        house.store.accounts.save_check(account, news.of_account(house, account))
+        refused(house, account, error.message)
         raise
     checked = found(account, identity, house)
     house.store.accounts.save_check(checked, news.of_account(house, checked))
     return checked
+
+
+def refused(house: House, account: Account, message: str) -> None:
+    """Keep that Sentry does not take the account's token, and what it says."""
+    invalid = {"status": AccountStatus.INVALID, "checked_at": house.now(), "message": message}
+    account = msgspec.structs.replace(account, **invalid)
+    house.store.accounts.save_check(account, news.of_account(house, account))
 
 
 def found(account: Account, identity: Identity, house: House) -> Account:

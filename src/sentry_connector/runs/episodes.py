@@ -54,18 +54,14 @@ def of_run(
     if run.verdict is None or is_the_accounts:
         return []
     found = _changes(of_last(run, before), going_on, _SHOWN_BY[run.verdict])
-    return [
-        _notice(kind, one, dataset.id, dataset.name, now, new_id(), dataset=dataset, run_id=run.id)
-        for kind, one in found
-    ]
+    return [_notice(dataset, kind, one, now, new_id(), run_id=run.id) for kind, one in found]
 
 
 def of_time(
     dataset: DataSet, concerns: Iterable[Concern], going_on: Collection[Kind], now: dt.datetime, new_id: NewId
 ) -> list[Notice]:
     """What is to be told of a DataSet when nothing has ended; arguments as `of_run`."""
-    found = _changes([one for one in concerns if one.kind in OF_TIME], going_on, OF_TIME)
-    return [_notice(kind, one, dataset.id, dataset.name, now, new_id(), dataset=dataset) for kind, one in found]
+    return [_notice(dataset, kind, one, now, new_id()) for kind, one in _changes(concerns, going_on, OF_TIME)]
 
 
 def of_account(
@@ -88,7 +84,7 @@ def of_account(
         remedy = f" Give it another one: `sentry-connector accounts replace-token {account.name!r}`."
         concerns = [Concern(Kind.TOKEN_REJECTED, f"{account.message}{rest}{remedy}")]
     found = _changes(concerns, going_on, {Kind.TOKEN_REJECTED})
-    return [_notice(kind, one, account.id, account.name, now, new_id()) for kind, one in found]
+    return [_notice(account, kind, one, now, new_id()) for kind, one in found]
 
 
 MOST_USERS = 5
@@ -96,7 +92,7 @@ MOST_USERS = 5
 
 
 def _changes(
-    concerns: Sequence[Concern], going_on: Collection[Kind], shown: Collection[Kind]
+    concerns: Iterable[Concern], going_on: Collection[Kind], shown: Collection[Kind]
 ) -> list[tuple[Kind, Concern | None]]:
     """The kinds that are new, each with its concern, and those that are over, with None."""
     now = {one.kind: one for one in concerns}
@@ -106,22 +102,21 @@ def _changes(
 
 
 def _notice(
+    subject: DataSet | Account,
     kind: Kind,
     concern: Concern | None,
-    subject_id: str,
-    subject: str,
     now: dt.datetime,
     id_: str,
     *,
-    dataset: DataSet | None = None,
     run_id: str | None = None,
 ) -> Notice:
+    dataset = subject if isinstance(subject, DataSet) else None
     return Notice(
         id=id_,
         kind=kind,
         recovered=concern is None,
-        subject_id=subject_id,
-        subject=subject,
+        subject_id=subject.id,
+        subject=subject.name,
         dataset_id=dataset.id if dataset else None,
         message=concern.message if concern else OVER[kind],
         run_id=concern.run_id if concern else run_id,

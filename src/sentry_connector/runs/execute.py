@@ -30,7 +30,7 @@ from sentry_connector.extraction.prepare import Prepared
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.read import Extraction
 from sentry_connector.reports.details import SinceLastRun
-from sentry_connector.runs import news, retry
+from sentry_connector.runs import check, retry
 from sentry_connector.runs.commit import commit_of, unread_scopes
 from sentry_connector.runs.gather import Gathering, spool_of
 from sentry_connector.runs.house import House
@@ -41,7 +41,7 @@ from sentry_connector.runs.outcome import Outcome, drift_warnings
 from sentry_connector.runs.reconcile import Reconciled
 from sentry_connector.runs.watch import figures_of, watched
 from sentry_connector.runs.work import Work, account_of, redactor_of
-from sentry_connector.store.records import AccountStatus, DataSet, Missing, Retry, Run, RunState, Verdict
+from sentry_connector.store.records import DataSet, Missing, Retry, Run, RunState, Verdict
 
 
 async def execute(run_id: str, house: House, *, progress: Progress, wait_lock: float = 0.0) -> Run:
@@ -306,16 +306,9 @@ class _Attempt:
         return Outcome(verdict=Verdict.FAILED, error=error)
 
     def _mark_account_invalid(self, error: ConnectorError) -> None:
-        house = self.work.house
-        account = account_of(self.work.dataset, house)
+        account = account_of(self.work.dataset, self.work.house)
         if account is not None:
-            found = {
-                "status": AccountStatus.INVALID,
-                "checked_at": house.now(),
-                "message": self.work.redacted(error).message,
-            }
-            account = msgspec.structs.replace(account, **found)
-            house.store.accounts.save_check(account, news.of_account(house, account))
+            check.refused(self.work.house, account, self.work.redacted(error).message)
 
     def _retry(self) -> Retry | None:
         """How the run is tried again as the DataSet is now: not where it was paused or deleted meanwhile."""

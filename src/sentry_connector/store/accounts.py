@@ -8,11 +8,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import delete, insert, select, update
 
-from sentry_connector.errors import UnknownName
 from sentry_connector.store.database import Database
 from sentry_connector.store.notices import add_notices
 from sentry_connector.store.records import Account, Notice
-from sentry_connector.store.rows import fold, read_record, refuse_taken, select_records
+from sentry_connector.store.rows import find_named, fold, read_record, refuse_taken, select_records
 from sentry_connector.store.tables import accounts
 
 
@@ -50,11 +49,7 @@ class Accounts:
         Raises:
             UnknownName: there is none; the nearest names are given.
         """
-        known = self.list()
-        for account in known:
-            if fold(account.name) == fold(name):
-                return account
-        raise UnknownName("account", name, [account.name for account in known])
+        return find_named("account", name, self.list())
 
     def save(self, account: Account) -> None:
         """Store the account's new state. Its token stays.

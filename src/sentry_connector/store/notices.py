@@ -9,15 +9,15 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, Update, delete, func, insert, or_, select, update
 
-from sentry_connector.errors import UnknownName
 from sentry_connector.store.database import Database
 from sentry_connector.store.records import Channel, Delivery, Kind, Notice
-from sentry_connector.store.rows import Record, fold, insert_once, read_record, refuse_taken, select_records
+from sentry_connector.store.rows import Record, find_named, fold, insert_once, read_record, refuse_taken, select_records
 from sentry_connector.store.tables import channels, deliveries, episodes, notices
 
-_WAITING = (deliveries.c.sent_at.is_(None), deliveries.c.given_up_at.is_(None))
+WAITING = (deliveries.c.sent_at.is_(None), deliveries.c.given_up_at.is_(None))
+"""A delivery that is not done."""
 
 
 class Notices:
@@ -64,7 +64,7 @@ class Notices:
         query = (
             select(*(deliveries.c[name] for name in Delivery.__struct_fields__), notices)
             .join(notices, notices.c.id == deliveries.c.notice_id)
-            .where(*_WAITING, or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= now))
+            .where(*WAITING, or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= now))
             .order_by(notices.c.at, notices.c.id)
         )
         with self._database.reading() as connection:
@@ -74,28 +74,22 @@ class Notices:
     def waiting(self) -> int:
         """How many deliveries are not done."""
         with self._database.reading() as connection:
-            return len(connection.execute(select(deliveries.c.notice_id).where(*_WAITING)).all())
+            return connection.scalar(select(func.count()).select_from(deliveries).where(*WAITING)) or 0
 
     def sent(self, delivery: Delivery, now: dt.datetime) -> None:
         """A channel has taken a notice."""
         done = {"sent_at": now, "attempts": delivery.attempts + 1, "not_before": None, "error": None}
-        self._change(delivery, done)
+        with self._database.writing() as connection:
+            connection.execute(_change(delivery, done))
 
     def failed(self, delivery: Delivery, error: str, again: dt.datetime | None, now: dt.datetime) -> None:
         """A channel has not: it is tried again then, with all that waits for it; None: this one is given up."""
-        found = {"attempts": delivery.attempts + 1, "error": error}
-        if again is None:
-            self._change(delivery, {**found, "given_up_at": now})
-            return
-        self._change(delivery, {**found, "not_before": again})
-        others = (deliveries.c.channel_id == delivery.channel_id, *_WAITING)
+        found = {"attempts": delivery.attempts + 1, "error": error, "given_up_at": now if again is None else None}
         with self._database.writing() as connection:
-            connection.execute(update(deliveries).where(*others).values(not_before=again))
-
-    def _change(self, delivery: Delivery, values: dict[str, object]) -> None:
-        which = (deliveries.c.notice_id == delivery.notice_id, deliveries.c.channel_id == delivery.channel_id)
-        with self._database.writing() as connection:
-            connection.execute(update(deliveries).where(*which).values(**values))
+            connection.execute(_change(delivery, found))
+            if again is not None:
+                of_channel = (deliveries.c.channel_id == delivery.channel_id, *WAITING)
+                connection.execute(update(deliveries).where(*of_channel).values(not_before=again))
 
     def add_channel(self, channel: Channel, sealed_address: str) -> None:
         """Store a new channel with its sealed address.
@@ -132,11 +126,7 @@ class Notices:
         Raises:
             UnknownName: there is none; the nearest names are given.
         """
-        known = self.channels()
-        for channel in known:
-            if fold(channel.name) == fold(name):
-                return channel
-        raise UnknownName("channel", name, [channel.name for channel in known])
+        return find_named("channel", name, self.channels())
 
     def sealed_address(self, channel_id: str) -> str | None:
         """The sealed address of the channel with that id; None where there is no such channel."""
@@ -168,6 +158,11 @@ def add_notices(connection: Connection, news: Iterable[Notice]) -> None:
             if channel.takes(told):
                 one = Delivery(notice_id=told.id, channel_id=channel.id)
                 connection.execute(insert(deliveries).values(**msgspec.structs.asdict(one)))
+
+
+def _change(delivery: Delivery, values: dict[str, object]) -> Update:
+    which = (deliveries.c.notice_id == delivery.notice_id, deliveries.c.channel_id == delivery.channel_id)
+    return update(deliveries).where(*which).values(**values)
 
 
 def _channels(connection: Connection) -> list[Channel]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, Table, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from sentry_connector.errors import UsageError
+from sentry_connector.errors import UnknownName, UsageError
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -32,6 +32,29 @@ def read_record(record: type[Record], row: RowMapping) -> Record:
 def fold(name: str) -> str:
     """The name as names are compared: without case, without blanks around it."""
     return name.strip().casefold()
+
+
+class Named(Protocol):
+    """A record with a name."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
+AnyNamed = TypeVar("AnyNamed", bound=Named)
+
+
+def find_named(kind: str, name: str, known: Sequence[AnyNamed]) -> AnyNamed:
+    """The record of that name.
+
+    Raises:
+        UnknownName: there is none; the nearest names are given.
+    """
+    for one in known:
+        if fold(one.name) == fold(name):
+            return one
+    raise UnknownName(kind, name, [one.name for one in known])
 
 
 def insert_once(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:

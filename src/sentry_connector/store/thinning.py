@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, exists, func, select
 
 from sentry_connector.store.database import Database
+from sentry_connector.store.notices import WAITING
 from sentry_connector.store.records import RunState
 from sentry_connector.store.tables import deliveries, notices, runs, slots
 
@@ -36,15 +37,13 @@ class Thinning:
             connection.execute(delete(runs).where(runs.c.id.in_(ids)))
         return ids
 
-    def slots(self, before: dt.datetime) -> int:
-        """Forget slots without a run that were due before a time; says how many rows there were."""
+    def slots(self, before: dt.datetime) -> None:
+        """Forget slots without a run that were due before a time."""
         with self._database.writing() as connection:
-            return connection.execute(delete(slots).where(slots.c.last < before)).rowcount
+            connection.execute(delete(slots).where(slots.c.last < before))
 
-    def notices(self, before: dt.datetime) -> int:
-        """Forget notices from before a time, but for those that are still to be sent; says how many there were."""
-        waits = exists().where(
-            deliveries.c.notice_id == notices.c.id, deliveries.c.sent_at.is_(None), deliveries.c.given_up_at.is_(None)
-        )
+    def notices(self, before: dt.datetime) -> None:
+        """Forget notices from before a time, but for those that are still to be sent."""
+        waits = exists().where(deliveries.c.notice_id == notices.c.id, *WAITING)
         with self._database.writing() as connection:
-            return connection.execute(delete(notices).where(notices.c.at < before, ~waits)).rowcount
+            connection.execute(delete(notices).where(notices.c.at < before, ~waits))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -60,7 +60,7 @@ class Matches:
 class Workspace:
     """A DuckDB connection of one commit, with a scratch folder.
 
-    It has two tables: `staged` (file, row, and the columns asked for) and `hits` (the stored rows that the commit is about,
+    It knows two tables: `staged` (file, row, and the columns asked for) and `hits` (the stored rows that the commit is about,
     each with its staged row, where there is one, and whether that brings nothing new).
     """
 
@@ -71,15 +71,24 @@ class Workspace:
     schema: pa.Schema
     bounded: frozenset[str]
 
-    def load(self, files: Sequence[DataFile], columns: Iterable[str]) -> None:
-        """Fill `staged` with the columns of the staged rows."""
+    def name_staged(self, files: Sequence[DataFile], columns: Iterable[str]) -> None:
+        """Make `staged` a view of those columns of the staged rows; they are read where they are asked for."""
         names = list(dict.fromkeys(columns))
-        fields = "".join(f", {quoted(name)} {sql_type(self._type(name))}" for name in names)
-        self.connection.execute(f'CREATE TABLE staged ("#file" INTEGER, "#row" BIGINT{fields})')
-        for number, file in enumerate(files):
-            self.connection.execute(
-                f'INSERT INTO staged SELECT {number}, "#row"{_list(names)} FROM {self._rows(file, names)}'
-            )
+        there = {name for file in files for name in self.folder.columns(file.path)}
+        if files:
+            fields = 'file_index AS "#file", file_row_number AS "#row"'
+            paths = listed(self._local(file) for file in files)
+            rows = f"read_parquet({paths}, file_row_number = true, union_by_name = true, hive_partitioning = false)"
+        else:
+            fields = 'CAST(NULL AS INTEGER) AS "#file", CAST(NULL AS BIGINT) AS "#row"'
+            rows = "range(0)"
+        listing = ", ".join([fields, *(self._column(name, there) for name in names)])
+        self.connection.execute(f"CREATE VIEW staged AS SELECT {listing} FROM {rows}")
+
+    def _keep_staged(self) -> None:
+        """Make `staged` a table, for it is asked once for each stored file."""
+        self.connection.execute("CREATE TABLE kept AS FROM staged")
+        self.connection.execute("CREATE OR REPLACE VIEW staged AS FROM kept")
 
     def check_key(self, key: Sequence[str]) -> None:
         """Refuse staged rows that their key does not tell apart.
@@ -87,11 +96,15 @@ class Workspace:
         Raises:
             KeyViolated: a key column is null or a key is doubled.
         """
+        columns = ", ".join(map(quoted, key))
         nulls = ", ".join(f"count(*) FILTER (WHERE {quoted(name)} IS NULL)" for name in key)
-        for name, count in zip(key, self._one(f"SELECT {nulls} FROM staged"), strict=True):
+        # Equal keys have equal hashes, and a million of these take a third of the keys' memory.
+        rows, hashes, *null = self._one(f"SELECT count(*), count(DISTINCT hash({columns})), {nulls} FROM staged")
+        for name, count in zip(key, null, strict=True):
             if count:
                 raise KeyViolated(f"The key column {name!r} is null in {count} rows.", column=name)
-        columns = ", ".join(map(quoted, key))
+        if rows == hashes:
+            return
         doubled = self._one(f"SELECT {columns} FROM staged GROUP BY ALL HAVING count(*) > 1 LIMIT 1")
         if doubled:
             shown = ", ".join(f"{name}={value!r:.100}" for name, value in zip(key, doubled, strict=True))
@@ -119,6 +132,8 @@ class Workspace:
             group: columns whose rows are replaced together; the key where each row is for itself.
             compared: columns whose change makes a row new; None: what is stored stays as it is.
         """
+        if stored:
+            self._keep_staged()
         self.connection.execute(
             'CREATE TABLE hits (stored INTEGER, stored_row BIGINT, "#file" INTEGER, "#row" BIGINT, same BOOLEAN)'
         )
@@ -242,11 +257,11 @@ class Workspace:
         if names is None:
             return f'(SELECT * EXCLUDE (file_row_number), file_row_number AS "#row" FROM {source})'
         there = set(self.folder.columns(file.path))
-        columns = [
-            quoted(name) if name in there else f"CAST(NULL AS {sql_type(self._type(name))}) AS {quoted(name)}"
-            for name in dict.fromkeys(names)
-        ]
+        columns = [self._column(name, there) for name in dict.fromkeys(names)]
         return f'(SELECT {", ".join([*columns, "file_row_number"])} AS "#row" FROM {source})'
+
+    def _column(self, name: str, there: Collection[str]) -> str:
+        return quoted(name) if name in there else f"CAST(NULL AS {sql_type(self._type(name))}) AS {quoted(name)}"
 
     def _local(self, file: DataFile) -> str:
         """Where DuckDB reads the file: its own place, or a copy of it where that is an object store."""
@@ -328,7 +343,7 @@ def change_of(commit: Commit, stored: Sequence[DataFile], folder: Folder) -> Cha
         if file.rows
     ]
     with workspace(folder, epoch=commit.epoch, schema=commit.schema, bounded=bounded) as space:
-        space.load(staged, [*commit.key, *_needed(commit)])
+        space.name_staged(staged, [*commit.key, *_needed(commit)])
         if commit.key:
             space.check_key(commit.key)
         return _METHODS[commit.method](commit, staged, stored, space)

@@ -153,7 +153,7 @@ class TokenRejected(CredentialError):
 
     name = "token.rejected"
     exit_code = 10
-    default_remedy = "Make a new token in Sentry under Settings → Auth Tokens and replace this one."
+    default_remedy = "Make a new token in Sentry under Settings → Auth Tokens, and give that one."
 
 
 class AccessDenied(CredentialError):
@@ -177,7 +177,7 @@ class NotFound(CredentialError):
 
     name = "sentry.not_found"
     exit_code = 12
-    default_remedy = "`sentry-connector choices` lists what the token can see."
+    default_remedy = "`sentry-connector choices organizations` (or projects, teams) lists what the token can see."
 
 
 class TokenNotForHost(CredentialError):

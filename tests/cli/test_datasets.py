@@ -165,6 +165,7 @@ def test_an_incomplete_run_is_40(shell: Shell) -> None:
         ("create", "--name", "X", "--report", "projects", "--project", "a"),
         ("create", "--name", "X", *ISSUES, "--since-last-run"),
         ("create", "--name", "X", *ISSUES, "--update-method", "partition"),
+        ("edit", "P"),
         ("edit", "P", "--keep-days", "3"),
         ("export", "P", "--format", "xml"),
         ("export", "P", "--profile", "person"),

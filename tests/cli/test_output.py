@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import io
 import json
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from sentry_connector.cli.options import seconds
 from sentry_connector.cli.output import json_text, visible
-from sentry_connector.cli.tables import cell
+from sentry_connector.cli.tables import cell, print_table
 from sentry_connector.errors import UsageError
 from sentry_connector.simulator.texts import HOSTILE
 
@@ -40,6 +42,25 @@ def test_cells_say_values_in_words() -> None:
     assert [cell(value) for value in values] == [
         "", "yes", "1.50", "7", "2026-03-01 04:30:00Z", "2026-03-01 00:00:00", '{"a": 1}', "a, ", "[red]x[/red]",
     ]  # fmt: skip
+
+
+def test_on_a_narrow_terminal_names_stay_whole_and_prose_is_folded(capsys: pytest.CaptureFixture[str]) -> None:
+    name, prose = "01m8dmhjymzhg5whvy5c", "a sentence of many words that " * 6
+    rows = [[name, "COMPLETE", dt.datetime(2026, 3, 1, tzinfo=dt.UTC), 1_000_000, prose]]
+    screen = io.StringIO()
+    with contextlib.redirect_stdout(screen):
+        screen.isatty = lambda: True  # type: ignore[method-assign]
+        print_table(["id", "verdict", "started at", "rows", "reason"], rows)
+    lines = screen.getvalue().splitlines()
+    assert any(
+        name in line and "COMPLETE" in line and "2026-03-01 00:00:00Z" in line and "1000000" in line for line in lines
+    )
+    assert len(lines) > 5, "the sentence takes several lines"
+
+
+def test_what_is_not_there_is_said_and_is_no_table(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["id"], [], empty="Nothing was run yet.")
+    assert capsys.readouterr() == ("", "Nothing was run yet.\n")
 
 
 @pytest.mark.parametrize(("text", "expected"), [("0s", 0), ("30s", 30), ("5m", 300), ("1h", 3600)])

@@ -219,6 +219,19 @@ def test_an_unknown_table_is_answered_with_the_nearest_names(tables: dict[str, S
     assert refused.value.remedy == "Did you mean: shop-events?"
 
 
+def test_a_statement_that_is_none_is_answered_on_one_line(tables: dict[str, Snapshot]) -> None:
+    with pytest.raises(SqlError) as refused:
+        run("SELECT 1,\n  2 FORM x y", tables)
+    assert "\n" not in refused.value.message
+    assert refused.value.message.endswith("(line 2: 2 FORM x y)")
+
+
+def test_the_engines_own_tables_are_not_proposed(tables: dict[str, Snapshot]) -> None:
+    with pytest.raises(SqlError) as refused:
+        run("SELECT * FROM collation", tables)
+    assert "Did you mean" not in refused.value.message
+
+
 def test_a_value_that_does_not_fit_is_the_statements_fault(tables: dict[str, Snapshot]) -> None:
     """Also where it comes up only after the first rows were given."""
     sql = (

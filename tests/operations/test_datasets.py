@@ -11,7 +11,7 @@ import pytest
 
 from sentry_connector.datasets.definition import Definition
 from sentry_connector.destinations.model import UpdateMethod
-from sentry_connector.errors import DatesError, UnknownName, UsageError
+from sentry_connector.errors import DatesError, LossNotAccepted, UnknownName, UsageError
 from sentry_connector.operations import datasets, runs
 from sentry_connector.reports.details import AllAvailable, DateRange, Details, SinceLastRun, SingleDate
 from sentry_connector.simulator import Simulation, World, running
@@ -191,7 +191,7 @@ def test_a_change_that_does_not_fit_changes_nothing(app: HastyApp) -> None:
     dataset = made(app, "upsert")
     with pytest.raises(UsageError):
         datasets.edit(app, dataset.name, {"name": "New", "update_method": UpdateMethod.REPLACE})
-    assert datasets.find(app, dataset.name) == dataset
+    assert datasets.find(app, dataset.name).details == dataset.details
 
 
 async def test_a_renamed_dataset_keeps_rows_slug_and_history(app: HastyApp) -> None:
@@ -210,6 +210,26 @@ def test_a_replace_that_will_lose_rows_later_can_be_told(app: HastyApp) -> None:
     assert not datasets.will_lose(made(app, "replace", yesterday, name="b", accept_loss=True))
     assert not datasets.will_lose(made(app, "replace", shop(AllAvailable()), name="c"))
     assert not datasets.will_lose(made(app, "append", yesterday, name="d"))
+
+
+async def test_an_edit_by_which_the_next_run_would_drop_rows_wants_consent(app: HastyApp) -> None:
+    dataset = made(app, "replace", shop(AllAvailable()))
+    await ran(app, dataset)
+    yesterday: dict[str, object] = {"details": shop(SingleDate(day=1))}
+    with pytest.raises(LossNotAccepted, match=r"would drop [0-9]+ rows"):
+        datasets.edit(app, dataset.name, yesterday)
+    assert datasets.find(app, dataset.name).details == dataset.details
+    datasets.edit(app, dataset.name, {"tags": ("a",)})
+    datasets.edit(app, dataset.name, yesterday | {"accept_loss": True})
+
+
+async def test_a_run_that_goes_on_is_told_from_where(app: HastyApp) -> None:
+    dataset = made(app, "upsert", shop(SinceLastRun()))
+    assert "everything" in str(datasets.days_now(app, dataset))
+    await ran(app, dataset)
+    days = str(datasets.days_now(app, dataset))
+    assert "everything" not in days
+    assert days.endswith("what was never read, from its beginning")
 
 
 def test_dates_are_told_in_days_before_anything_runs(app: HastyApp) -> None:

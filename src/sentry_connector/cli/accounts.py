@@ -54,7 +54,12 @@ def list_(*, as_json: AsJson = False) -> None:
         print_json(views)
         return
     names = ("name", "url", "status", "checked_at", "token_hint", "token_since", "used_by")
-    print_table([name.replace("_", " ") for name in names], [[view[name] for name in names] for view in views])
+    rows = [[view[name] for name in names] for view in views]
+    print_table(
+        [name.replace("_", " ") for name in names],
+        rows,
+        empty="No accounts yet: `sentry-connector accounts add` connects one.",
+    )
 
 
 @app.command()

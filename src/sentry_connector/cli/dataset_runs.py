@@ -161,7 +161,7 @@ def _row(end: End) -> list[object]:
         end.view["verdict"] or end.view.get("state", "not run"),
         *counts,
         round(end.seconds, 2),
-        end.view.get("table_version"),
+        end.view.get("table_version") if any(counts[1:4]) else None,
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -81,8 +81,22 @@ def list_(
     if as_json:
         print_json(views)
         return
-    names = ("name", "slug", "report", "update_method", "rows", "version", "health", "account")
-    print_table([one.replace("_", " ") for one in names], [[view[one] for one in names] for view in views])
+    if deleted:
+        names = ("name", "report", "rows", "deleted_at", "slug")
+        rows = [[view[one] for one in names] for view in views]
+        print_table([one.replace("_", " ") for one in names], rows, empty="None is deleted.")
+        return
+    headings = ["name", "report", "rows", "health", "last run", "schedule", "next slot", "account", "slug"]
+    print_table(
+        headings, map(_row, views), empty="No DataSets yet: `sentry-connector datasets create --help` tells how."
+    )
+
+
+def _row(view: Mapping[str, Any]) -> list[object]:
+    last, schedule = view["last_run"], "paused" if view["paused"] else view["schedule"]
+    ran = (last["finished_at"] or last["started_at"] or last["queued_at"]) if last else None
+    named = [view[name] for name in ("name", "report", "rows", "health")]
+    return [*named, ran, schedule, view["next_slot"], view["account"], view["slug"]]
 
 
 @app.command()
@@ -107,11 +121,18 @@ def edit(
     """Change a DataSet: what is given changes, the rest stays. A filled table keeps its report."""
     with connector() as house:
         dataset = operations.find(house, name)
-        changes = definition.changes(dataset.retry) | {"details": options.applied_to(dataset.details)}
+        changes = definition.changes(dataset.retry)
+        details = options.applied_to(dataset.details)
+        if details != dataset.details:
+            changes["details"] = details
         if new_name is not None:
             changes["name"] = new_name
         if report is not None:
             changes["report"] = catalogue.find(report).slug
+        if not changes and account is None:
+            raise UsageError(
+                "Nothing was given that changes.", remedy="`datasets edit --help` lists what can be changed."
+            )
         _print(house, operations.edit(house, dataset.slug, changes, account), as_json=as_json)
 
 
@@ -299,7 +320,7 @@ def versions(name: Name, *, as_json: AsJson = False) -> None:
         print_json(views)
         return
     names = ("version", "at", "operation", "rows", "bytes", "run", "current")
-    print_table(names, [[view[one] for one in names] for view in views])
+    print_table(names, [[view[one] for one in names] for view in views], empty="Nothing was committed yet.")
 
 
 @app.command()

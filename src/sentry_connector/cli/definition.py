@@ -83,5 +83,9 @@ class DefinitionOptions:
             return {"retry": None}
         if not given:
             return {}
-        every = before.every if self.retry_every is None else int(seconds("--retry-every", self.retry_every))
+        every = (
+            before.every
+            if self.retry_every is None
+            else int(seconds("--retry-every", self.retry_every, such_as="5m or 1h"))
+        )
         return {"retry": Retry(every=every, times=before.times if self.retry_times is None else self.retry_times)}

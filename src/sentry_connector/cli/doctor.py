@@ -38,7 +38,7 @@ def doctor(account: AccountName = None, *, as_json: AsJson = False) -> None:
 
 def _print(checks: Sequence[Check]) -> None:
     rows = [[check.name, _state(check), check.error, message(check.message)] for check in checks]
-    print_table(["check", "", "error", "found"], rows)
+    print_table(["check", "state", "error", "found"], rows)
     for check in checks:
         if check.remedy:
             print_line(f"{check.name}: {message(check.remedy)}")

@@ -74,15 +74,20 @@ def _fields(group: type[Any]) -> Iterator[inspect.Parameter]:
         )
 
 
-def seconds(option: str, text: str) -> float:
+def seconds(option: str, text: str, *, such_as: str = "30s or 5m") -> float:
     """The seconds of a time such as `30s`, `5m` or `1h`.
+
+    Args:
+        option: for which it was given.
+        text: the time.
+        such_as: examples that suit the option.
 
     Raises:
         UsageError: it is no such time.
     """
     parts = re.fullmatch(r"([0-9]{1,6})([smh])", text.strip())
     if parts is None:
-        raise UsageError(f"{option}: {text!r} is not a time.", remedy=f"Give {option} a time such as 30s or 5m.")
+        raise UsageError(f"{option}: {text!r} is not a time.", remedy=f"Give {option} a time such as {such_as}.")
     return float(int(parts[1]) * _UNITS[parts[2]])
 
 

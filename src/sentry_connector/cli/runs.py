@@ -42,7 +42,8 @@ def list_(
         print_json(views)
         return
     names = ("id", "dataset", "trigger", "state", "verdict", "started_at", "rows_read", "requests")
-    print_table([one.replace("_", " ") for one in names], [[view[one] for one in names] for view in views])
+    rows = [[view[one] for one in names] for view in views]
+    print_table([one.replace("_", " ") for one in names], rows, empty="Nothing was run yet.")
 
 
 @app.command()

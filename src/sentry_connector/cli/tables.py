@@ -10,11 +10,12 @@ from enum import Enum
 from typing import Any, TextIO
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sentry_connector.cli.output import json_text, visible
+from sentry_connector.cli.output import json_text, note, visible
 
 UNLIMITED = 100_000
 """Width in pipes, where nothing may be cut or wrapped."""
@@ -24,6 +25,12 @@ MOST_COLUMNS = 12
 
 LONGEST_CELL = 120
 """Characters of a cell on a terminal."""
+
+LEAST_PROSE = 24
+"""Characters to which a column of prose may be folded."""
+
+GAP = 3
+"""Characters between two columns, at most."""
 
 
 def console(stream: TextIO) -> Console:
@@ -43,16 +50,36 @@ def console(stream: TextIO) -> Console:
     )
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on standard output; numbers stand to the right."""
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str | None = None) -> None:
+    """A table on standard output; numbers stand to the right.
+
+    Names, times and numbers stay whole, so that they can be read and copied; prose is folded where a terminal is narrow.
+
+    Args:
+        headings: of the columns.
+        rows: their values.
+        empty: what is said instead, on standard error, where there is no row.
+    """
     rows = [list(row) for row in rows]
+    if empty is not None and not rows:
+        note(empty)
+        return
     table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, show_edge=False, pad_edge=False)
+    least = 0
     for number, heading in enumerate(headings):
+        texts = [cell(row[number]) for row in rows]
         numeric = any(_is_number(row[number]) for row in rows)
-        table.add_column(Text(visible(heading)), justify="right" if numeric else "left", overflow="fold")
+        whole = numeric or not any(_is_prose(row[number], text) for row, text in zip(rows, texts, strict=True))
+        widest = max(cell_len(text) for text in [visible(heading), *texts])
+        least += GAP + (widest if whole else min(widest, LEAST_PROSE))
+        table.add_column(Text(visible(heading)), justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(Text(cell(value)) for value in row))
-    _print(table)
+    _print(table, least=least)
+
+
+def _is_prose(value: object, text: str) -> bool:
+    return not isinstance(value, dt.datetime) and " " in text and len(text) > LEAST_PROSE
 
 
 def print_fields(fields: Mapping[str, object]) -> None:
@@ -107,9 +134,10 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _print(what: Any) -> None:
-    """Print it; in pipes without the blanks that fill up lines."""
+def _print(what: Any, *, least: int = 0) -> None:
+    """Print it, at least so wide; in pipes without the blanks that fill up lines."""
     screen = console(sys.stdout)
+    screen.width = max(screen.width, least)
     with screen.capture() as captured:
         screen.print(what)
     text = captured.get()

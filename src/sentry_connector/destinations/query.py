@@ -196,9 +196,20 @@ def _sql_errors(connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping
     try:
         yield
     except duckdb.CatalogException as error:
-        raise SqlError(str(error), remedy=_remedy(_named(connection, sql), tables)) from error
+        raise SqlError(_said(error), remedy=_remedy(_named(connection, sql), tables)) from error
     except duckdb.Error as error:
-        raise SqlError(str(error)) from error
+        raise SqlError(_said(error)) from error
+
+
+def _said(error: duckdb.Error) -> str:
+    """The engine's words on one line, with the line of the statement in which it stumbled.
+
+    It points below that line with a caret, which only a fixed width would keep in place, and its guesses are at its own tables.
+    """
+    words, _, place = str(error).partition("\n\nLINE ")
+    told = " ".join(line.strip() for line in words.splitlines() if not line.startswith("Did you mean"))
+    number, _, statement = place.partition("\n")[0].partition(": ")
+    return f"{told} (line {number}: {statement.strip()})" if statement else told
 
 
 def _named(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:

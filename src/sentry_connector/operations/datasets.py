@@ -16,18 +16,19 @@ from sentry_connector.datasets.schedule import Schedule
 from sentry_connector.destinations.delta import Delta
 from sentry_connector.destinations.model import Committed, UpdateMethod, Version
 from sentry_connector.destinations.query import Snapshot, query
-from sentry_connector.errors import Locked, UnknownName, UsageError
+from sentry_connector.errors import Locked, LossNotAccepted, UnknownName, UsageError
 from sentry_connector.extraction.prepare import window_of
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.operations.pull import OnWindows, pull
 from sentry_connector.operations.running import to_its_end
 from sentry_connector.reports import catalogue, windows
-from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastRun, SingleDate
+from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastRun, SingleDate, Window
 from sentry_connector.runs import queue
 from sentry_connector.runs.engine import tick
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
+from sentry_connector.runs.marks import Marks
 from sentry_connector.runs.work import account_of
 from sentry_connector.sentry.address import Origin, origin
 from sentry_connector.store.ids import new_id
@@ -78,6 +79,7 @@ def edit(house: House, name: str, changes: Changes, account: str | None = None) 
         UnknownName: there is no such DataSet or account.
         UsageError: the changed definition does not fit, or its rows would not fit those in the table: they would have other
             columns, other days, or come from another server.
+        LossNotAccepted: its next run would drop rows, and nobody has consented to that.
     """
     dataset = house.store.datasets.find(name)
     definition = check(msgspec.structs.replace(definition_of(dataset), **changes))
@@ -86,6 +88,7 @@ def edit(house: House, name: str, changes: Changes, account: str | None = None) 
     account_id = _account_id(house, account) if account else dataset.account_id
     _refuse_strange_rows(house, dataset, definition)
     _refuse_strange_server(house, dataset, account_id)
+    _refuse_loss(house, dataset, definition)
     changed = msgspec.structs.replace(
         dataset,
         updated_at=house.now(),
@@ -133,6 +136,23 @@ def _refuse_strange_rows(house: House, dataset: DataSet, definition: Definition)
         )
 
 
+def _refuse_loss(house: House, dataset: DataSet, definition: Definition) -> None:
+    """Replace with dates shorter than what the table holds: refused here, where somebody is there to consent."""
+    column, changes = catalogue.find(definition.report).time_column, definition != definition_of(dataset)
+    may_lose = definition.update_method is UpdateMethod.REPLACE and not definition.accept_loss
+    table = table_of(house, dataset)
+    if not may_lose or not changes or column is None or not table.exists():
+        return
+    window = _window_now(house, definition)
+    rows = 0 if window.start is None else table.count_outside(column, window.start, window.end)
+    if rows:
+        raise LossNotAccepted(
+            f"The next run would drop {rows:,} rows of {dataset.name!r} that lie outside these dates.",
+            remedy="Choose longer dates or another update method, or consent with --accept-loss.",
+            rows=rows,
+        )
+
+
 def _refuse_strange_server(house: House, dataset: DataSet, account_id: str | None) -> None:
     """A filled table keeps its server: on another one the same ids, and the watermarks built on them, mean something else."""
     if account_id == dataset.account_id or not house.destination.table(dataset.id).exists():
@@ -176,17 +196,28 @@ def everything(house: House, *, deleted: bool = False) -> Sequence[DataSet]:
 
 
 def days_now(house: House, dataset: DataSet | Definition) -> str | None:
-    """What the dates of a DataSet would mean for a first run now, in words; None where its report has no dates.
+    """What the dates of a DataSet would mean for a run now, in words; None where its report has no dates.
 
     Raises:
         DatesError: the dates make no window now.
     """
-    report = catalogue.find(dataset.report)
-    if report.time_column is None:
+    if catalogue.find(dataset.report).time_column is None:
         return None
-    settle = dt.timedelta(seconds=house.settings.settle)
-    window = window_of(report, dataset.details, now=house.now(), settle=settle, watermark=None)
-    return windows.describe(window, dataset.details.timezone)
+    read_to = _read_to(house, dataset) if isinstance(dataset, DataSet) else None
+    days = windows.describe(_window_now(house, dataset, read_to), dataset.details.timezone)
+    return days if read_to is None else f"{days}; what was never read, from its beginning"
+
+
+def _window_now(house: House, dataset: DataSet | Definition, read_to: dt.datetime | None = None) -> Window:
+    report, settle = catalogue.find(dataset.report), dt.timedelta(seconds=house.settings.settle)
+    return window_of(report, dataset.details, now=house.now(), settle=settle, watermark=read_to)
+
+
+def _read_to(house: House, dataset: DataSet) -> dt.datetime | None:
+    """Where a run that goes on from the last one would begin; None for the first run, and for dates that do not go on."""
+    if not isinstance(dataset.details.duration, SinceLastRun):
+        return None
+    return Marks(known=table_of(house, dataset).watermarks(), details=dataset.details).earliest()
 
 
 def will_lose(dataset: DataSet) -> bool:

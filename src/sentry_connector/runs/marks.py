@@ -11,6 +11,9 @@ from sentry_connector.reports.details import Details
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
+LATE, FULL = "late@", "full@"
+"""How the names of marks begin that are kept beside a watermark."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Marks:
@@ -31,6 +34,16 @@ class Marks:
         """Up to where it was read when all of it was last held against a full read."""
         return self._at(full_name(scope_id, self.details))
 
+    def earliest(self) -> dt.datetime | None:
+        """Where the window of the scope that is furthest behind ended; None where none was read yet."""
+        of_these = watermark_name("", self.details).split(":")[1:]
+        marks = [
+            self._at(name)
+            for name in self.known
+            if not name.startswith((LATE, FULL)) and name.split(":")[2:] == of_these
+        ]
+        return min(filter(None, marks), default=None)
+
     def _at(self, name: str) -> dt.datetime | None:
         microseconds = self.known.get(name)
         return None if microseconds is None else _EPOCH + microseconds * _MICROSECOND
@@ -48,9 +61,9 @@ def watermark_name(scope_id: str, details: Details) -> str:
 
 def late_name(scope_id: str, details: Details) -> str:
     """What is kept beside a scope's watermark: up to where it was when it was last looked through for late events."""
-    return f"late@{watermark_name(scope_id, details)}"
+    return f"{LATE}{watermark_name(scope_id, details)}"
 
 
 def full_name(scope_id: str, details: Details) -> str:
     """What is kept beside a scope's watermark: up to where it was when all of it was last held against a full read."""
-    return f"full@{watermark_name(scope_id, details)}"
+    return f"{FULL}{watermark_name(scope_id, details)}"

@@ -180,7 +180,7 @@ def test_a_rejected_token_is_told_once_for_the_account_and_again_when_it_is_repl
         shell.ok("datasets", "create", "--name", name, "--account", "A", *EVENTS)
     with connector(shell.env) as house:
         account = house.store.accounts.find("A")
-        house.store.accounts.replace_token(account, house.vault.seal(EXPIRED_TOKEN, account.id, account.url))
+        house.store.accounts.replace_token(account, account, house.vault.seal(EXPIRED_TOKEN, account.id, account.url))
     for name in ("One", "Two", "One"):
         assert shell("datasets", "run", name).exit_code == 10
     assert hook.titles() == ["A: token rejected"]

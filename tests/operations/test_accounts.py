@@ -36,6 +36,7 @@ from sentry_connector.simulator import (
 from sentry_connector.store.records import Account, AccountStatus, DataSet, Verdict
 from tests.parts import NOW
 from tests.runs.acme import HOUR, SHOP, HastyApp, app_in, made, ran, rows_of, small_world, state
+from tests.runs.watching import Watch
 
 SECRET = "sntryu_" + "5ec2e7" * 10 + "beef"
 WRITING = "sntryu_" + "a" * 64
@@ -61,8 +62,13 @@ def tokens() -> dict[str, Access]:
 
 
 @pytest.fixture
-async def sentry(world: World, tokens: dict[str, Access]) -> AsyncIterator[Simulation]:
-    async with running(world, clock=lambda: world.time, tokens=tokens) as simulation:
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+async def sentry(world: World, tokens: dict[str, Access], watch: Watch) -> AsyncIterator[Simulation]:
+    async with running(world, clock=lambda: world.time, tokens=tokens, faults=watch) as simulation:
         yield simulation
 
 
@@ -74,6 +80,12 @@ def app(tmp_path: Path, sentry: Simulation) -> HastyApp:
 def opened(app: HastyApp, name: str) -> str:
     """The token as it goes to Sentry."""
     return app.connection(accounts.find(app, name)).token
+
+
+def stored(app: HastyApp, account: Account, token: str) -> None:
+    """Another process has replaced the token."""
+    after = msgspec.structs.replace(account, token_since=app.now() + HOUR)
+    app.store.accounts.replace_token(account, after, app.vault.seal(token, account.id, account.url))
 
 
 # ---- add
@@ -189,6 +201,37 @@ async def test_a_run_that_is_rejected_makes_the_account_invalid(
     assert state(app, dataset) == before
 
 
+async def test_a_check_keeps_what_it_found_and_the_name_that_was_given_meanwhile(
+    app: HastyApp, sentry: Simulation, watch: Watch
+) -> None:
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    app.moment += HOUR
+    watch.do(lambda: accounts.rename(app, "Main", "Other"))
+    checked = await accounts.check(app, "Main")
+    assert (checked.name, checked.checked_at) == ("Other", app.now())
+    assert checked == accounts.find(app, "Other")
+
+
+async def test_a_check_of_a_token_that_was_replaced_meanwhile_is_void(
+    app: HastyApp, sentry: Simulation, tokens: dict[str, Access], watch: Watch
+) -> None:
+    account = await accounts.add(app, "Main", sentry.url, SECRET)
+    del tokens[SECRET]
+    watch.do(lambda: stored(app, account, TOKEN))
+    with pytest.raises(TokenRejected):
+        await accounts.check(app, "Main")
+    assert accounts.find(app, "Main").status is AccountStatus.VALID
+
+
+async def test_a_check_of_an_account_that_was_deleted_meanwhile_is_told_as_such(
+    app: HastyApp, sentry: Simulation, watch: Watch
+) -> None:
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    watch.do(lambda: accounts.delete(app, "Main"))
+    with pytest.raises(UnknownName, match="Main"):
+        await accounts.check(app, "Main")
+
+
 # ---- rename, replace the token
 
 
@@ -235,6 +278,52 @@ async def test_a_good_token_replaces_the_old_one_and_mends_the_account(
         await accounts.check(app, "Main")
     account = await accounts.replace_token(app, "Main", TOKEN)
     assert (account.status, opened(app, "Main")) == (AccountStatus.VALID, TOKEN)
+
+
+async def test_a_token_is_replaced_and_the_name_that_was_given_meanwhile_stays(
+    app: HastyApp, sentry: Simulation, watch: Watch
+) -> None:
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    watch.do(lambda: accounts.rename(app, "Main", "Other"))
+    account = await accounts.replace_token(app, "Main", TOKEN)
+    assert account == accounts.find(app, "Other")
+    assert opened(app, "Other") == TOKEN
+
+
+async def test_a_token_of_an_account_that_was_deleted_meanwhile_is_not_called_replaced(
+    app: HastyApp, sentry: Simulation, watch: Watch
+) -> None:
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    watch.do(lambda: accounts.delete(app, "Main"))
+    with pytest.raises(UsageError, match="meanwhile"):
+        await accounts.replace_token(app, "Main", TOKEN)
+    assert accounts.everything(app) == []
+
+
+async def test_of_two_that_replace_a_token_at_once_the_second_is_refused(
+    app: HastyApp, sentry: Simulation, watch: Watch
+) -> None:
+    account = await accounts.add(app, "Main", sentry.url, SECRET)
+    watch.do(lambda: stored(app, account, TOKEN))
+    with pytest.raises(UsageError, match="another token, meanwhile"):
+        await accounts.replace_token(app, "Main", PROJECT_TOKEN)
+    assert opened(app, "Main") == TOKEN
+
+
+async def test_a_rename_leaves_a_token_that_was_replaced_meanwhile(app: HastyApp, sentry: Simulation) -> None:
+    account = await accounts.add(app, "Main", sentry.url, SECRET)
+    stored(app, account, TOKEN)
+    replaced = accounts.find(app, "Main")
+    renamed = app.store.accounts.rename(account, "Other", app.now())
+    assert renamed == msgspec.structs.replace(replaced, name="Other")
+    assert opened(app, "Other") == TOKEN
+
+
+async def test_an_account_that_was_deleted_meanwhile_is_not_called_renamed(app: HastyApp, sentry: Simulation) -> None:
+    account = await accounts.add(app, "Main", sentry.url, SECRET)
+    accounts.delete(app, "Main")
+    with pytest.raises(UnknownName, match="Main"):
+        app.store.accounts.rename(account, "Other", app.now())
 
 
 # ---- delete
@@ -301,16 +390,6 @@ def test_scopes_that_write_are_listed() -> None:
 async def test_an_account_without_a_name_gets_one_that_no_other_has(app: HastyApp, sentry: Simulation) -> None:
     names = [(await accounts.add(app, None, sentry.url, sentry.token)).name for _ in range(3)]
     assert names == ["Sentry Account", "Sentry Account 2", "Sentry Account 3"]
-
-
-async def test_a_check_that_comes_after_a_change_leaves_the_change_alone(app: HastyApp, sentry: Simulation) -> None:
-    """The engine checks every day, whatever a person does meanwhile."""
-    read = await accounts.add(app, "Main", sentry.url, sentry.token)
-    app.moment += dt.timedelta(seconds=1)
-    accounts.rename(app, "Main", "Other")
-    await check.check(app, read)
-    kept = accounts.find(app, "Other")
-    assert (kept.name, kept.checked_at) == ("Other", read.checked_at)
 
 
 def test_a_token_is_asked_about_daily_and_a_bad_one_hourly() -> None:

@@ -102,7 +102,7 @@ async def test_interrupted_after_the_tokens_are_sealed_anew_it_is_gone_on_with(a
 
 async def test_a_token_that_does_not_open_stops_it_and_the_others_open_as_before(app: HastyApp, tmp_path: Path) -> None:
     broken = accounts.find(app, "one")
-    app.store.accounts.replace_token(broken, app.vault.seal(SECRET, "of another account", broken.url))
+    app.store.accounts.replace_token(broken, broken, app.vault.seal(SECRET, "of another account", broken.url))
     before = sealed(app)
     with pytest.raises(VaultUnusable):
         await vault.rotate(app)

@@ -20,7 +20,7 @@ class Watch(Faults):
     rate: float = 0.0
     seen: list[str] = field(default_factory=list)
     at: int = -1
-    then: Callable[[], None] = lambda: None
+    then: Callable[[], object] = lambda: None
 
     def hold(self, number: int) -> tuple[threading.Event, threading.Event]:
         """Leave that request without an answer: the first event tells that it came, the second lets it go on."""
@@ -32,6 +32,10 @@ class Watch(Faults):
 
         self.at, self.then = number, hold_on
         return came, go_on
+
+    def do(self, then: Callable[[], object], *, after: int = 0) -> None:
+        """Do something at the next request, or after so many more."""
+        self.at, self.then = len(self.seen) + after + 1, then
 
     def strike(self, target: str) -> Fault | None:
         self.seen.append(target)

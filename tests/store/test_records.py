@@ -45,10 +45,10 @@ def test_an_unknown_account_is_told_with_the_nearest_names(store: Store) -> None
     assert caught.value.nearest == ["Production"]
 
 
-def test_saving_an_account_keeps_its_token_and_its_own_name(store: Store) -> None:
+def test_renaming_an_account_keeps_all_but_its_name(store: Store) -> None:
     store.accounts.add(account(), "v1.sealed")
-    store.accounts.save(replace(account(), name="MAIN", message=None))
-    assert store.accounts.find("main").name == "MAIN"
+    renamed = store.accounts.rename(account(), "MAIN", LATER)
+    assert renamed == store.accounts.find("main") == replace(account(), name="MAIN", updated_at=LATER)
     assert store.accounts.sealed_token(account().id) == "v1.sealed"
 
 
@@ -56,16 +56,26 @@ def test_renaming_an_account_to_a_taken_name_is_refused(store: Store) -> None:
     store.accounts.add(account("One"), "v1.a")
     store.accounts.add(account("Two"), "v1.b")
     with pytest.raises(UsageError):
-        store.accounts.save(replace(account("Two"), name="one"))
+        store.accounts.rename(account("Two"), "one", LATER)
     assert store.accounts.get(account("Two").id) == account("Two")
 
 
 def test_replacing_a_token_changes_token_and_record_together(store: Store) -> None:
     store.accounts.add(account(), "v1.old")
-    changed = replace(account(), token_hint="sntrys_xy…")
-    store.accounts.replace_token(changed, "v1.new")
+    changed = replace(account(), token_hint="sntrys_xy…", token_since=LATER)
+    assert store.accounts.replace_token(account(), changed, "v1.new") == changed
     assert store.accounts.get(account().id) == changed
     assert store.accounts.sealed_token(account().id) == "v1.new"
+
+
+def test_a_token_whose_age_is_not_known_is_replaced_and_checked_too(store: Store) -> None:
+    """Earlier versions did not note it."""
+    old = account(token_since=None)
+    store.accounts.add(old, "v1.old")
+    store.accounts.save_check(replace(old, message="checked"))
+    assert store.accounts.get(old.id) == replace(old, message="checked")
+    store.accounts.replace_token(old, account(), "v1.new")
+    assert store.accounts.get(old.id) == account()
 
 
 def test_resealing_changes_all_tokens_or_none(store: Store) -> None:

@@ -103,7 +103,7 @@ def test_swapping_the_sealed_tokens_of_two_accounts_opens_neither(store: Store) 
 def test_no_byte_of_a_token_is_in_any_file_of_the_store(store: Store, tmp_path: Path) -> None:
     sealed = Vault(KEY).seal(CANARY, account().id, URL)
     store.accounts.add(account(token_hint=token_hint(CANARY)), sealed)
-    store.accounts.replace_token(account(message="again"), Vault(KEY).seal(CANARY, account().id, URL))
+    store.accounts.replace_token(account(), account(message="again"), Vault(KEY).seal(CANARY, account().id, URL))
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     secret = CANARY.removeprefix("sntryu_").encode()
     forms = (secret[:8], secret[-8:], base64.b64encode(secret)[:12], secret.hex().encode()[:16])

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 import msgspec
 
 from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
-from sentry_connector.errors import UsageError
+from sentry_connector.errors import UnknownName, UsageError
 from sentry_connector.redact import token_hint
 from sentry_connector.runs import check as runs_check
 from sentry_connector.runs import news
@@ -96,7 +96,12 @@ async def check(house: House, name: str) -> Account:
         CredentialError, ConnectionFailed: what Sentry says; a rejected token makes the account invalid, a host that cannot be
             reached leaves it as it was.
     """
-    return await runs_check.check(house, house.store.accounts.find(name))
+    account = house.store.accounts.find(name)
+    await runs_check.check(house, account)
+    checked = house.store.accounts.get(account.id)
+    if checked is None:
+        raise UnknownName("account", name)
+    return checked
 
 
 def rename(house: House, name: str, new_name: str) -> Account:
@@ -107,9 +112,7 @@ def rename(house: House, name: str, new_name: str) -> Account:
         UsageError: the new name is empty or taken.
     """
     account = house.store.accounts.find(name)
-    renamed = msgspec.structs.replace(account, name=plain_text("name", new_name, LONGEST_NAME), updated_at=house.now())
-    house.store.accounts.save(renamed)
-    return renamed
+    return house.store.accounts.rename(account, plain_text("name", new_name, LONGEST_NAME), house.now())
 
 
 async def replace_token(house: House, name: str, token: str, url: str | None = None) -> Account:
@@ -117,6 +120,7 @@ async def replace_token(house: House, name: str, token: str, url: str | None = N
 
     Raises:
         UnknownName, TokenRejected, ConnectionFailed, NotSentry: the old token stays.
+        UsageError: the account was deleted, or given another token, meanwhile; that stays.
     """
     account = house.store.accounts.find(name)
     now = house.now()
@@ -131,8 +135,7 @@ async def replace_token(house: House, name: str, token: str, url: str | None = N
     moved = runs_check.found(moved, identity, house)
     async with _sealing(house):
         sealed = house.vault.seal(token, moved.id, moved.url)
-        house.store.accounts.replace_token(moved, sealed, news.of_account(house, moved))
-    return moved
+        return house.store.accounts.replace_token(account, moved, sealed, news.of_account(house, moved))
 
 
 def delete(house: House, name: str) -> tuple[Account, list[DataSet]]:

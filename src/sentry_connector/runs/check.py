@@ -41,8 +41,8 @@ async def identify(house: House, connection: Connection) -> Identity:
         return identity
 
 
-async def check(house: House, account: Account) -> Account:
-    """Ask Sentry about a stored account, and keep what it says.
+async def check(house: House, account: Account) -> None:
+    """Ask Sentry about a stored account, and keep what it says, unless it has another token by then.
 
     Raises:
         CredentialError: Sentry does not take the token; the account is invalid from now on.
@@ -55,11 +55,10 @@ async def check(house: House, account: Account) -> Account:
         raise
     checked = found(account, identity, house)
     house.store.accounts.save_check(checked, news.of_account(house, checked))
-    return checked
 
 
 def refused(house: House, account: Account, message: str) -> None:
-    """Keep that Sentry does not take the account's token, and what it says."""
+    """Keep that Sentry does not take the token which the account had when it was read, and what it says."""
     invalid = {"status": AccountStatus.INVALID, "checked_at": house.now(), "message": message}
     account = msgspec.structs.replace(account, **invalid)
     house.store.accounts.save_check(account, news.of_account(house, account))

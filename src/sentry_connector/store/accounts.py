@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
+from sentry_connector.errors import UnknownName, UsageError
 from sentry_connector.store.database import Database
 from sentry_connector.store.notices import add_notices
 from sentry_connector.store.records import Account, Notice
-from sentry_connector.store.rows import find_named, fold, read_record, refuse_taken, select_records
+from sentry_connector.store.rows import columns_of, find_named, fold, read_record, refuse_taken, select_records
 from sentry_connector.store.tables import accounts
+
+FOUND = ("status", "checked_at", "message", "scopes", "identity")
+"""The fields of an account that a check of its token fills."""
 
 
 class Accounts:
@@ -51,30 +56,52 @@ class Accounts:
         """
         return find_named("account", name, self.list())
 
-    def save(self, account: Account) -> None:
-        """Store the account's new state. Its token stays.
+    def rename(self, account: Account, name: str, now: dt.datetime) -> Account:
+        """Give the account another name, and answer it as it is then; whatever else was changed meanwhile stays.
 
         Raises:
             UsageError: another account has that name.
+            UnknownName: the account was deleted meanwhile.
         """
         with self._database.writing() as connection:
-            refuse_taken(connection, accounts, "an account", account.name, but=account.id)
-            connection.execute(update(accounts).where(accounts.c.id == account.id).values(**_values(account)))
+            refuse_taken(connection, accounts, "an account", name, but=account.id)
+            changes = {"name": name, "name_fold": fold(name), "updated_at": now}
+            renamed = _changed(connection, changes, accounts.c.id == account.id)
+        if renamed is None:
+            raise UnknownName("account", account.name)
+        return renamed
 
     def save_check(self, account: Account, news: Iterable[Notice] = ()) -> None:
-        """Store what a check of the token found, with the notices about it, unless somebody has changed the account since."""
-        found = {name: getattr(account, name) for name in ("status", "checked_at", "message", "scopes", "identity")}
-        unchanged = (accounts.c.id == account.id, accounts.c.updated_at == account.updated_at)
+        """Store what a check of the token found, with the notices about it, unless the account has another token by now."""
         with self._database.writing() as connection:
-            if connection.execute(update(accounts).where(*unchanged).values(**found)).rowcount == 1:
+            if _changed(connection, _facts(account, FOUND), *_same_token(account)) is not None:
                 add_notices(connection, news)
 
-    def replace_token(self, account: Account, sealed_token: str, news: Iterable[Notice] = ()) -> None:
-        """Store another sealed token with the account's new state (hint, URL, status) and the notices about it, in one step."""
+    def replace_token(self, before: Account, after: Account, sealed_token: str, news: Iterable[Notice] = ()) -> Account:
+        """Store another sealed token, all that goes with it, and the notices about it in one step.
+
+        Args:
+            before: the account as it was read.
+            after: its URL, the new token's hint, and what a check of that found.
+            sealed_token: the token.
+            news: the notices.
+
+        Returns:
+            The account as it is then; a name that it was given meanwhile stays.
+
+        Raises:
+            UsageError: it was deleted, or given another token, meanwhile.
+        """
+        changes = _facts(after, ("url", "token_hint", "token_since", *FOUND, "updated_at"))
         with self._database.writing() as connection:
-            changed = {**_values(account), "sealed_token": sealed_token}
-            connection.execute(update(accounts).where(accounts.c.id == account.id).values(**changed))
+            replaced = _changed(connection, {**changes, "sealed_token": sealed_token}, *_same_token(before))
+            if replaced is None:
+                raise UsageError(
+                    f"The account {before.name!r} was deleted, or given another token, meanwhile.",
+                    remedy="`sentry-connector accounts list` shows how it is; repeat the command if it is still wanted.",
+                )
             add_notices(connection, news)
+        return replaced
 
     def sealed_token(self, id: str) -> str | None:  # noqa: A002  # the field's name
         """The sealed token of the account with that id; None where there is no such account."""
@@ -85,6 +112,22 @@ class Accounts:
         """Delete an account with its sealed token. DataSets that used it stay, and name an account that is no more."""
         with self._database.writing() as connection:
             connection.execute(delete(accounts).where(accounts.c.id == id))
+
+
+def _changed(connection: Connection, changes: Mapping[str, Any], *which: ColumnElement[bool]) -> Account | None:
+    """Change the columns of an account, and answer it as it is then; None where there is no such account."""
+    change = update(accounts).where(*which).values(**changes).returning(*columns_of(accounts, Account))
+    row = connection.execute(change).mappings().first()
+    return None if row is None else read_record(Account, row)
+
+
+def _same_token(account: Account) -> tuple[ColumnElement[bool], ...]:
+    """That the account is there, with the token that it had when it was read."""
+    return accounts.c.id == account.id, accounts.c.token_since == account.token_since
+
+
+def _facts(account: Account, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(account, name) for name in names}
 
 
 def _values(account: Account) -> dict[str, Any]:

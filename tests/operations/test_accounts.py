@@ -33,7 +33,7 @@ from sentry_connector.simulator import (
     World,
     running,
 )
-from sentry_connector.store.records import Account, AccountStatus, DataSet, Verdict
+from sentry_connector.store.records import Account, AccountStatus, DataSet, Kind, Verdict
 from tests.parts import NOW
 from tests.runs.acme import HOUR, SHOP, HastyApp, app_in, made, ran, rows_of, small_world, state
 from tests.runs.watching import Watch
@@ -199,6 +199,26 @@ async def test_a_run_that_is_rejected_makes_the_account_invalid(
     assert run.error.name == "token.rejected"
     assert accounts.find(app, "Main").status is AccountStatus.INVALID
     assert state(app, dataset) == before
+
+
+async def test_a_run_that_is_rejected_with_a_token_of_before_says_nothing_of_the_new_one(
+    app: HastyApp, sentry: Simulation, tokens: dict[str, Access], watch: Watch
+) -> None:
+    account = await accounts.add(app, "Main", sentry.url, SECRET)
+    dataset = made(app, "upsert", SHOP)
+    datasets.edit(app, dataset.name, {}, account="Main")
+
+    def replace() -> None:
+        del tokens[SECRET]
+        stored(app, account, TOKEN)
+
+    watch.do(replace, after=2)
+    run = await ran(app, dataset, Verdict.FAILED)
+    assert run.error is not None
+    assert run.error.name == "token.rejected"
+    assert accounts.find(app, "Main").status is AccountStatus.VALID
+    assert Kind.TOKEN_REJECTED not in {notice.kind for notice, _ in app.store.notices.recent()}
+    await ran(app, dataset)
 
 
 async def test_a_check_keeps_what_it_found_and_the_name_that_was_given_meanwhile(

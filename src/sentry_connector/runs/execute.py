@@ -41,6 +41,7 @@ from sentry_connector.runs.outcome import Outcome, drift_warnings
 from sentry_connector.runs.reconcile import Reconciled
 from sentry_connector.runs.watch import figures_of, watched
 from sentry_connector.runs.work import Work, account_of, redactor_of
+from sentry_connector.sentry.client import Connection
 from sentry_connector.store.records import DataSet, Missing, Retry, Run, RunState, Verdict
 
 
@@ -187,7 +188,21 @@ class _Attempt:
         work = self.work
         if work.table.epoch() > work.epoch:
             raise TableChanged(f"A later run has committed to {work.dataset.name!r} meanwhile; this one is overtaken.")
-        connection = work.house.connection(account_of(work.dataset, work.house))
+        account = account_of(work.dataset, work.house)
+        try:
+            gathering, prepared, reconciled = await self._gathered(work.house.connection(account))
+        except TokenRejected as error:
+            if account is not None:
+                check.refused(work.house, account, work.redacted(error).message)
+            raise
+        outcome = self._of_reading(prepared, reconciled, gathering.large)
+        if outcome.incomplete and work.dataset.update_method is UpdateMethod.REPLACE:
+            return outcome
+        return await self._commit(outcome, prepared, reconciled, gathering)
+
+    async def _gathered(self, connection: Connection) -> tuple[Gathering, Prepared, Reconciled]:
+        """Read what is to be committed."""
+        work = self.work
         marks = Marks(known=work.table.watermarks(), details=work.details)
         async with work.house.client(connection, work.progress.wait) as client:
             gathering = Gathering(work=work, client=client, spool=spool_of(work), marks=marks)
@@ -197,10 +212,7 @@ class _Attempt:
             finally:
                 gathering.spool.close()
                 work.progress.used(client.usage)
-        outcome = self._of_reading(prepared, reconciled, gathering.large)
-        if outcome.incomplete and work.dataset.update_method is UpdateMethod.REPLACE:
-            return outcome
-        return await self._commit(outcome, prepared, reconciled, gathering)
+        return gathering, prepared, reconciled
 
     def _of_reading(self, prepared: Prepared, reconciled: Reconciled, large: str | None) -> Outcome:
         """What reading found: what is missing, and what else there is to say."""
@@ -301,14 +313,7 @@ class _Attempt:
 
     def _failed(self, error: ConnectorError) -> Outcome:
         self.work.log.error("run failed", error=error.name, message=error.message, remedy=error.remedy)
-        if isinstance(error, TokenRejected):
-            self._mark_account_invalid(error)
         return Outcome(verdict=Verdict.FAILED, error=error)
-
-    def _mark_account_invalid(self, error: ConnectorError) -> None:
-        account = account_of(self.work.dataset, self.work.house)
-        if account is not None:
-            check.refused(self.work.house, account, self.work.redacted(error).message)
 
     def _retry(self) -> Retry | None:
         """How the run is tried again as the DataSet is now: not where it was paused or deleted meanwhile."""

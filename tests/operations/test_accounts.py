@@ -33,7 +33,7 @@ from sentry_connector.simulator import (
     World,
     running,
 )
-from sentry_connector.store.records import Account, AccountStatus, DataSet, Kind, Verdict
+from sentry_connector.store.records import Account, AccountStatus, DataSet, Kind, RunState, Verdict
 from tests.parts import NOW
 from tests.runs.acme import HOUR, SHOP, HastyApp, app_in, made, ran, rows_of, small_world, state
 from tests.runs.watching import Watch
@@ -86,6 +86,12 @@ def stored(app: HastyApp, account: Account, token: str) -> None:
     """Another process has replaced the token."""
     after = msgspec.structs.replace(account, token_since=app.now() + HOUR)
     app.store.accounts.replace_token(account, after, app.vault.seal(token, account.id, account.url))
+
+
+def begun(app: HastyApp, dataset: DataSet) -> None:
+    """A run of the DataSet has begun, and has no end yet."""
+    run, _ = datasets.ask(app, dataset.name)
+    app.store.runs.save(msgspec.structs.replace(run, epoch=1, state=RunState.RUNNING))
 
 
 # ---- add
@@ -344,6 +350,55 @@ async def test_an_account_that_was_deleted_meanwhile_is_not_called_renamed(app: 
     accounts.delete(app, "Main")
     with pytest.raises(UnknownName, match="Main"):
         app.store.accounts.rename(account, "Other", app.now())
+
+
+@pytest.mark.parametrize("then", ["filled", "deleted", "begun"])
+async def test_an_account_whose_datasets_hold_rows_is_not_moved_to_another_server(
+    then: str, app: HastyApp, sentry: Simulation, world: World
+) -> None:
+    """There the same ids mean something else, and the watermarks too."""
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    full, empty = made(app, "upsert", SHOP), made(app, "append", SHOP)
+    for dataset in (full, empty):
+        datasets.edit(app, dataset.name, {}, account="Main")
+    if then == "begun":
+        begun(app, full)
+    else:
+        await ran(app, full)
+    if then == "deleted":
+        datasets.delete(app, full.name)
+    before = accounts.find(app, "Main")
+    async with running(world, tokens=TOKENS) as other:
+        with pytest.raises(UsageError, match="another server") as refused:
+            await accounts.replace_token(app, "Main", TOKEN, other.url)
+        assert (full.name in refused.value.message, empty.name in refused.value.message) == (True, False)
+        assert f"accounts add NAME --url {other.url}" in refused.value.remedy
+        assert other.requests == 0
+        assert accounts.find(app, "Main") == before
+        assert opened(app, "Main") == SECRET
+
+
+async def test_an_account_is_not_moved_where_a_run_begins_meanwhile(
+    app: HastyApp, sentry: Simulation, world: World, watch: Watch
+) -> None:
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    dataset = made(app, "upsert", SHOP)
+    datasets.edit(app, dataset.name, {}, account="Main")
+    watch.do(lambda: begun(app, dataset))
+    async with running(world, tokens=TOKENS, faults=watch) as other:
+        with pytest.raises(UsageError, match="another server"):
+            await accounts.replace_token(app, "Main", TOKEN, other.url)
+    assert accounts.find(app, "Main").url == sentry.url
+
+
+async def test_an_account_whose_datasets_are_empty_goes_to_another_server(
+    app: HastyApp, sentry: Simulation, world: World
+) -> None:
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    datasets.edit(app, made(app, "upsert", SHOP).name, {}, account="Main")
+    async with running(world, tokens=TOKENS) as other:
+        moved = await accounts.replace_token(app, "Main", TOKEN, other.url)
+        assert (moved.url, opened(app, "Main")) == (other.url, TOKEN)
 
 
 # ---- delete

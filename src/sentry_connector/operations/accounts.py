@@ -14,7 +14,7 @@ from sentry_connector.redact import token_hint
 from sentry_connector.runs import check as runs_check
 from sentry_connector.runs import news
 from sentry_connector.runs.house import House
-from sentry_connector.sentry.address import normalise_url
+from sentry_connector.sentry.address import normalise_url, server
 from sentry_connector.sentry.client import Connection
 from sentry_connector.store.ids import new_id
 from sentry_connector.store.records import Account, DataSet
@@ -120,7 +120,8 @@ async def replace_token(house: House, name: str, token: str, url: str | None = N
 
     Raises:
         UnknownName, TokenRejected, ConnectionFailed, NotSentry: the old token stays.
-        UsageError: the account was deleted, or given another token, meanwhile; that stays.
+        UsageError: the URL is of another server than the rows of the account's DataSets come from; or the account was
+            deleted, or given another token, meanwhile, and that stays.
     """
     account = house.store.accounts.find(name)
     now = house.now()
@@ -131,9 +132,11 @@ async def replace_token(house: House, name: str, token: str, url: str | None = N
         token_since=now,
         updated_at=now,
     )
+    _refuse_strange_server(house, account, moved.url)
     identity = await runs_check.identify(house, house.with_token(moved.url, token))
     moved = runs_check.found(moved, identity, house)
     async with _sealing(house):
+        _refuse_strange_server(house, account, moved.url)  # a run may have begun meanwhile
         sealed = house.vault.seal(token, moved.id, moved.url)
         return house.store.accounts.replace_token(account, moved, sealed, news.of_account(house, moved))
 
@@ -161,6 +164,27 @@ def used_by(house: House, account: Account) -> list[DataSet]:
 def scopes_beyond_reading(scopes: tuple[str, ...] | None) -> list[str]:
     """Scopes of a token that the connector never needs, since it only reads."""
     return sorted(scope for scope in scopes or () if scope not in READ_SCOPES and not scope.endswith(":read"))
+
+
+def _refuse_strange_server(house: House, account: Account, url: str) -> None:
+    """Filled tables keep their server: on another one the same ids, and the watermarks built on them, mean something else.
+
+    So do those that a run which has begun may fill, and those of deleted DataSets, which can be restored.
+    """
+    if server(url) == server(account.url):
+        return
+    filling = {run.dataset_id for run in house.store.runs.unfinished() if run.epoch is not None}
+    deleted = [one for one in house.store.datasets.deleted() if one.account_id == account.id]
+    filled = [
+        f"{one.name} (deleted)" if one.deleted_at else one.name
+        for one in (*used_by(house, account), *deleted)
+        if one.id in filling or house.destination.table(one.id).exists()
+    ]
+    if filled:
+        raise UsageError(
+            f"The rows of {', '.join(filled)} come from {account.url}; {url} is another server.",
+            remedy=f"Make another account, `sentry-connector accounts add NAME --url {url}`, and new DataSets with it.",
+        )
 
 
 def _sealing(house: House) -> AbstractAsyncContextManager[object]:

@@ -30,7 +30,7 @@ from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
 from sentry_connector.runs.marks import Marks
 from sentry_connector.runs.work import account_of
-from sentry_connector.sentry.address import Origin, origin
+from sentry_connector.sentry.address import Origin, server
 from sentry_connector.store.ids import new_id
 from sentry_connector.store.records import Account, DataSet, Passed, Run, RunState, Trigger
 
@@ -166,15 +166,11 @@ def _refuse_strange_server(house: House, dataset: DataSet, account_id: str | Non
 
 
 def _server(house: House, account_id: str | None) -> Origin | None:
-    """Where an account's rows come from, or the environment's; None for an account that was deleted.
-
-    sentry.io and its regions, such as us.sentry.io, are one server: ids are unique among them.
-    """
+    """Where an account's rows come from, or the environment's; None for an account that was deleted."""
     account = house.store.accounts.get(account_id) if account_id else None
     if account_id and account is None:
         return None
-    scheme, host, port = origin(account.url if account else house.settings.url)
-    return scheme, "sentry.io" if host.endswith(".sentry.io") else host, port
+    return server(account.url if account else house.settings.url)
 
 
 def _account_id(house: House, account: str | None) -> str | None:

@@ -59,6 +59,16 @@ def origin(url: str) -> Origin:
     return parts.scheme, (parts.hostname or "").lower(), _port_number(parts) or DEFAULT_PORTS[parts.scheme]
 
 
+def server(url: str) -> Origin:
+    """What the ids in a server's answers are unique in: its origin; sentry.io and its regions, such as us.sentry.io, are one.
+
+    Raises:
+        UsageError: as `origin` does.
+    """
+    scheme, host, port = origin(url)
+    return scheme, "sentry.io" if host.endswith(".sentry.io") else host, port
+
+
 def is_blocked(address: str) -> bool:
     """Whether an IP address is one that requests must not be led to; False for what is no IP address.
 

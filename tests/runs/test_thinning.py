@@ -10,7 +10,18 @@ import pytest
 
 from sentry_connector.runs.log import log_path
 from sentry_connector.runs.thinning import KEEP, thin
-from sentry_connector.store.records import Channel, DataSet, Kind, Notice, Passed, Run, RunState, Trigger, Verdict
+from sentry_connector.store.records import (
+    Becoming,
+    Channel,
+    DataSet,
+    Kind,
+    Notice,
+    Passed,
+    Run,
+    RunState,
+    Trigger,
+    Verdict,
+)
 from tests.parts import NOW
 from tests.runs.acme import HastyApp
 
@@ -78,7 +89,7 @@ def test_slots_and_notices_go_unless_somebody_still_has_to_hear_of_them(app: Has
     )
     [busy] = app.store.slots.scheduled("busy")
     spans = [Passed(dataset_id="busy", first=at, last=at, count=1, reason=f"{at}") for at in (BEFORE, NOW - 89 * DAY)]
-    assert app.store.slots.account(busy, NOW, passed=spans)
+    assert app.store.slots.account(busy, NOW, lambda _busy: Becoming(passed=tuple(spans)))
     app.store.notices.add([notice("told", BEFORE)])
     channel = Channel(id="c", name="c", service="Webhook", hint="", created_at=NOW, updated_at=NOW)
     app.store.notices.add_channel(channel, "sealed")

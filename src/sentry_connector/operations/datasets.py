@@ -288,14 +288,10 @@ def ask(house: House, name: str) -> tuple[Run, bool]:
     Raises:
         UnknownName: there is no such DataSet.
     """
-    dataset = house.store.datasets.find(name)
-    before = queue.interrupted(house, dataset)
-    if before is not None:
-        return before, False
-    now = house.now()
+    dataset, now = house.store.datasets.find(name), house.now()
     fresh = Run(id=new_id(now, house.rng), dataset_id=dataset.id, trigger=Trigger.MANUAL, queued_at=now)
-    house.store.runs.add(fresh)
-    return fresh, True
+    stored = house.store.runs.add_unless(fresh, queue.interrupted)
+    return stored, stored is fresh
 
 
 def pause(house: House, name: str) -> DataSet:

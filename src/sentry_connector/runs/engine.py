@@ -26,7 +26,7 @@ from sentry_connector.runs.lease import held
 from sentry_connector.runs.log import Log
 from sentry_connector.runs.slots import GRACE, becoming
 from sentry_connector.runs.thinning import thin
-from sentry_connector.store.records import Run, Scheduled, Trigger
+from sentry_connector.store.records import Run, Scheduled
 from sentry_connector.store.runs import Waiting
 
 TICK = dt.timedelta(minutes=1)
@@ -236,10 +236,6 @@ def tick(house: House, now: dt.datetime, dataset_id: str | None = None) -> list[
     Returns:
         The schedules that cannot be kept: a newer program wrote them, or a zone is no more.
     """
-    busy: dict[str, str] = {}
-    for run in house.store.runs.unfinished(dataset_id):
-        if run.trigger is not Trigger.BACKFILL:  # chains take turns with the schedule
-            busy[run.dataset_id] = run.id
     unkept = []
     for one in house.store.slots.scheduled(dataset_id):
         try:
@@ -248,8 +244,7 @@ def tick(house: House, now: dt.datetime, dataset_id: str | None = None) -> list[
             unkept.append(Unkept(one.dataset_id, error.message))
             continue
         if due:
-            become = becoming(one, due, now, busy.get(one.dataset_id))
-            house.store.slots.account(one, due[-1], become.runs, become.passed)
+            house.store.slots.account(one, due[-1], functools.partial(becoming, one, due, now))
         elif one.until > now + GRACE:  # the clock was set back: what lies before it counts again
             house.store.slots.account(one, now)
     return unkept

@@ -63,12 +63,12 @@ def in_turn(waiting: Sequence[Waiting], now: dt.datetime, active: Mapping[str, i
     return [run for _, run in sorted(rounds, key=lambda one: one[0])]
 
 
-def interrupted(house: House, dataset: DataSet) -> Run | None:
-    """The run that is to be gone on with before any other; None where there is none.
+def interrupted(unfinished: Sequence[Run]) -> Run | None:
+    """Of the runs of a DataSet that are not done, the one that is gone on with before any other; None where there is none.
 
     Queued runs of a chain take turns with others.
     """
-    left = in_order(house.store.runs.unfinished(dataset.id))
+    left = in_order(unfinished)
     first = left[0] if left else None
     if first is None or (first.epoch is None and first.trigger is Trigger.BACKFILL):
         return None

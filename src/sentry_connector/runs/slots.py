@@ -7,28 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from sentry_connector.store.records import AccountStatus, CatchUp, Passed, Run, Scheduled, Trigger
+from sentry_connector.store.records import AccountStatus, Becoming, CatchUp, Passed, Run, Scheduled, Trigger
 
 GRACE = dt.timedelta(minutes=2)
 """A slot that is found within this time is in time; a later one was missed."""
 
 MOST_MISSED = 1000
 """Missed slots that all become runs of their own, the newest ones; what was missed before them is passed over."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Becoming:
-    """What slots become.
-
-    Attributes:
-        runs: new ones, oldest slot first.
-        passed: the slots that have none.
-    """
-
-    runs: tuple[Run, ...] = ()
-    passed: tuple[Passed, ...] = ()
 
 
 def becoming(one: Scheduled, due: Sequence[dt.datetime], now: dt.datetime, busy: str | None) -> Becoming:

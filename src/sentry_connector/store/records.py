@@ -301,6 +301,18 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True):
     merged: bool = False
 
 
+class Becoming(msgspec.Struct, frozen=True, kw_only=True):
+    """What slots become.
+
+    Attributes:
+        runs: new ones, oldest slot first.
+        passed: the slots that have none.
+    """
+
+    runs: tuple[Run, ...] = ()
+    passed: tuple[Passed, ...] = ()
+
+
 class Kind(StrEnum):
     """What can be wrong for a while, so that somebody is told when it begins and when it is over."""
 

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select
 from sqlalchemy.exc import IntegrityError
 
 from sentry_connector.errors import UnknownName, UsageError
+from sentry_connector.store.tables import LIVE, datasets
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -65,6 +66,17 @@ def insert_once(connection: Connection, table: Table, values: Mapping[str, Any])
     except IntegrityError:
         return False
     return True
+
+
+def hold_dataset(connection: Connection, id_: str) -> None:
+    """Nobody else changes a DataSet, or what is to be done for it, until the transaction has ended.
+
+    Raises:
+        UnknownName: there is no such DataSet (any more).
+    """
+    # SQLite knows no locks of rows, and needs none: who writes to it is alone.
+    if connection.scalar(select(datasets.c.id).where(datasets.c.id == id_, LIVE).with_for_update()) is None:
+        raise UnknownName("DataSet", id_)
 
 
 def refuse_taken(

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, literal, or_, select, update
 
 from sentry_connector.errors import UnknownName
 from sentry_connector.extraction.progress import Snapshot
 from sentry_connector.store.database import Database
 from sentry_connector.store.notices import add_notices
 from sentry_connector.store.records import Notice, Part, Run, RunState, Trigger
-from sentry_connector.store.rows import insert_once, read_record, select_records
+from sentry_connector.store.rows import hold_dataset, insert_once, read_record, select_records
 from sentry_connector.store.tables import LIVE, UtcTime, accounts, datasets, leases, runs
 
 
@@ -58,6 +58,26 @@ class Runs:
         if self.get(run.id) is None:
             raise UnknownName("DataSet", run.dataset_id)
         return False
+
+    def add_unless(self, run: Run, before: Callable[[list[Run]], Run | None]) -> Run:
+        """Store a run that somebody asks for, unless another one of the DataSet is to be done instead; in one step.
+
+        Args:
+            run: the new one.
+            before: given the DataSet's runs that are not done: the one that is to be done instead; None where none is.
+
+        Returns:
+            The run that is stored: the new one, or that one.
+
+        Raises:
+            UnknownName: there is no such DataSet (any more).
+        """
+        with self._database.writing() as connection:
+            hold_dataset(connection, run.dataset_id)
+            other = before(_select(connection, *_unfinished(run.dataset_id)))
+            if other is None:
+                connection.execute(insert(runs).values(**msgspec.structs.asdict(run)))
+        return other or run
 
     def save(self, run: Run, news: Iterable[Notice] = ()) -> None:
         """Store the run's new state, and in the same step the notices about it."""
@@ -108,8 +128,7 @@ class Runs:
 
     def unfinished(self, dataset_id: str | None = None) -> list[Run]:
         """The runs that are not done, of all DataSets or of one, newest first."""
-        of_one = () if dataset_id is None else (runs.c.dataset_id == dataset_id,)
-        return self._select(runs.c.state != RunState.DONE, *of_one)
+        return self._select(*_unfinished(dataset_id))
 
     def waiting(self, now: dt.datetime) -> list[Waiting]:
         """The runs that are not done and that nobody is at work on, oldest first; those of deleted DataSets wait for ever."""
@@ -117,10 +136,19 @@ class Runs:
             return [read_record(Waiting, row) for row in connection.execute(_WAITING, {"now": now}).mappings()]
 
     def _select(self, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:
-        newest_first = (runs.c.queued_at.desc(), runs.c.id.desc())
-        query = select_records(runs, Run).where(*conditions).order_by(*newest_first).limit(limit)
         with self._database.reading() as connection:
-            return [read_record(Run, row) for row in connection.execute(query).mappings()]
+            return _select(connection, *conditions, limit=limit)
+
+
+def _select(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:
+    newest_first = (runs.c.queued_at.desc(), runs.c.id.desc())
+    query = select_records(runs, Run).where(*conditions).order_by(*newest_first).limit(limit)
+    return [read_record(Run, row) for row in connection.execute(query).mappings()]
+
+
+def _unfinished(dataset_id: str | None) -> tuple[ColumnElement[bool], ...]:
+    of_one = () if dataset_id is None else (runs.c.dataset_id == dataset_id,)
+    return (runs.c.state != RunState.DONE, *of_one)
 
 
 def _waiting() -> Select[Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from sentry_connector.store.database import Database
-from sentry_connector.store.records import MANUAL, Passed, Run, Scheduled
+from sentry_connector.store.records import MANUAL, Becoming, Passed, RunState, Scheduled, Trigger
 from sentry_connector.store.rows import insert_once, read_record, select_records
 from sentry_connector.store.tables import LIVE, accounts, datasets, runs, slots
 
@@ -40,9 +40,14 @@ class Slots:
             return [read_record(Scheduled, row) for row in connection.execute(query).mappings()]
 
     def account(
-        self, one: Scheduled, until: dt.datetime, new: Sequence[Run] = (), passed: Iterable[Passed] = ()
+        self, one: Scheduled, until: dt.datetime, becoming: Callable[[str | None], Becoming] = lambda _busy: Becoming()
     ) -> bool:
         """Account for a DataSet's slots up to a time, in one step with the runs that they become.
+
+        Args:
+            one: the DataSet's schedule, as it was read.
+            until: up to when.
+            becoming: given the id of the DataSet's run that is not done, chains aside, or None: what the slots become.
 
         Returns:
             Whether that was done: where another process was first, or the DataSet has been changed meanwhile, nothing is.
@@ -57,9 +62,10 @@ class Slots:
         with self._database.writing() as connection:
             if connection.execute(update(datasets).where(*unchanged).values(slots_until=until)).rowcount != 1:
                 return False
-            for run in new:
+            become = becoming(connection.scalar(_BUSY, {"dataset_id": one.dataset_id}))
+            for run in become.runs:
                 insert_once(connection, runs, msgspec.structs.asdict(run))
-            for each in passed:
+            for each in become.passed:
                 _add(connection, each, after=one.until)
         return True
 
@@ -81,5 +87,17 @@ def _add(connection: Connection, passed: Passed, *, after: dt.datetime) -> None:
     grown = {"last": passed.last, "count": row["count"] + passed.count}
     connection.execute(update(slots).where(slots.c.number == row["number"]).values(**grown))
 
+
+_BUSY = (
+    select(runs.c.id)
+    .where(
+        runs.c.dataset_id == bindparam("dataset_id"),
+        runs.c.state != RunState.DONE,
+        runs.c.trigger != Trigger.BACKFILL,  # chains take turns with the schedule
+    )
+    .order_by(runs.c.queued_at, runs.c.id)
+    .limit(1)
+)
+"""The oldest run of a DataSet that is in the way of its slots."""
 
 _KIND = ("reason", "run_id", "merged")

@@ -17,8 +17,8 @@ from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets
 from sentry_connector.redact import Redactor
 from sentry_connector.reports.details import Details
-from sentry_connector.runs import queue
 from sentry_connector.runs.engine import Engine
+from sentry_connector.runs.execute import execute
 from sentry_connector.runs.log import bound_log, run_lines
 from sentry_connector.store.records import Run, Trigger
 
@@ -57,7 +57,7 @@ async def by_engine(house: App, runs: list[Run]) -> None:
 async def plainly(house: App, runs: list[Run]) -> None:
     """They are done one after another."""
     for run in runs:
-        await queue.step(house, run.id, progress=Progress())
+        await execute(run.id, house, progress=Progress())
 
 
 def main() -> None:

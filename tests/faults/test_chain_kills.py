@@ -17,9 +17,23 @@ from sentry_connector.runs.lease import TTL
 from sentry_connector.simulator import World, start_in_thread
 from sentry_connector.store.records import DataSet, Verdict
 from tests.faults import victim
+from tests.faults.kinds import Fault
 from tests.faults.process import POINTS, Strike
 from tests.parts import NOW
-from tests.runs.acme import DAY, HOUR, HastyApp, app_in, column, events_in, made, pass_time, ran, small_world
+from tests.runs.acme import (
+    ALL_OF_SHOP,
+    DAY,
+    HOUR,
+    Broken,
+    HastyApp,
+    app_in,
+    column,
+    events_in,
+    made,
+    pass_time,
+    ran,
+    small_world,
+)
 
 KILLS, SAMPLE = 60, 6
 METHODS = ("append", "upsert", "partition")
@@ -88,6 +102,30 @@ def test_a_chain_whose_process_dies_while_it_is_stored_lacks_no_days(number: int
     """Its runs are stored one by one, before anything is read."""
     strike = Strike(next(iter(POINTS)), "store", number)
     killed_at(strike, "append", tmp_path, days=LAST_TWENTY, variables={})
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("days", [LAST_TWENTY, None], ids=["backfill", "large"])
+def test_what_follows_from_a_failed_part_is_stored_with_its_end(
+    days: DateRange | None, number: int, tmp_path: Path
+) -> None:
+    """A backfill reads its days again; the chain of a large run is given up, since the next run has the same days before it."""
+    world = small_world(events={"acme/shop": 1600}, issues=20, days=30)
+    faults = Broken(path="/projects/acme/shop/events/")
+    variables = {} if days else SMALL_RUNS
+    with start_in_thread(world, clock=lambda: world.time, faults=faults) as sentry:
+        app = app_in(tmp_path, sentry, **variables)
+        dataset = made(app, "append", ALL_OF_SHOP)
+        strike = Strike(Fault.KILLED_AT_STORE, victim.AFTER_A_FAILURE, number)
+        process, _ = victim.start(tmp_path, sentry.url, dataset.name, NOW, strike, days=days, variables=variables)
+        process.join(PATIENCE)
+        assert process.exitcode == -signal.SIGKILL
+        faults.path, app.moment = None, NOW + 2 * TTL
+        asyncio.run(victim.gone_through(app, dataset.name, days))
+        first = (NOW - 19 * DAY).replace(hour=0).timestamp() if days else 0
+        events = world.project("acme", "shop").events
+        assert column(app, dataset) == sorted(event.id for event in events if first <= event.time)
+        app.close()
 
 
 @pytest.mark.long

@@ -17,15 +17,19 @@ from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import backfill, datasets
 from sentry_connector.reports.details import DateRange
 from sentry_connector.runs import queue
+from sentry_connector.runs.execute import execute
 from sentry_connector.sentry.budget import Observer
 from sentry_connector.sentry.client import Connection, SentryClient
 from sentry_connector.sentry.transport import HttpTransport, Reply
 from sentry_connector.simulator import TOKEN
-from sentry_connector.store.records import Run
+from sentry_connector.store.records import Run, Verdict
 from sentry_connector.store.store import Store
 from tests.faults.kinds import Ledger
 from tests.faults.process import Destination, Fate, Strike, passing_journals
 from tests.runs.acme import Hasty, HastyApp
+
+AFTER_A_FAILURE = "store after a failure"
+"""The process asks the store for something, in which the end of a run that failed stands."""
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
@@ -67,7 +71,12 @@ class Victim(HastyApp):
     @property
     def store(self) -> Store:
         self.fate.point("store")
+        if any(strike.point == AFTER_A_FAILURE for strike in self.fate.strikes) and self._has_failed():
+            self.fate.point(AFTER_A_FAILURE)
         return self._store
+
+    def _has_failed(self) -> bool:
+        return any(run.verdict is Verdict.FAILED for run in self._store.runs.recent())
 
     def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:
         transport = PassingTransport(ca_file=None, proxy=None, most_bytes=1 << 26, total_timeout=60.0)
@@ -126,5 +135,5 @@ async def gone_through(app: HastyApp, name: str, days: DateRange | None) -> list
     else:
         backfill.begin(app, name, days)
     while left := queue.pending(app, app.store.datasets.find(name)):
-        runs.append(await queue.step(app, left[0].id, progress=Progress()))
+        runs.append(await execute(left[0].id, app, progress=Progress()))
     return runs

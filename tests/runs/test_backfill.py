@@ -13,6 +13,7 @@ from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import backfill
 from sentry_connector.reports.details import AllAvailable, DateRange, Details, SinceLastRun
 from sentry_connector.runs import queue
+from sentry_connector.runs.execute import execute
 from sentry_connector.simulator import Simulation, World, start_in_thread
 from sentry_connector.store.records import DataSet, Run, RunState, Trigger, Verdict
 from tests.parts import NOW
@@ -40,7 +41,7 @@ LAST_TWENTY = DateRange(start=19, end=0)
 
 
 async def next_of(app: HastyApp, dataset: DataSet) -> Run:
-    return await queue.step(app, queue.pending(app, dataset)[0].id, progress=Progress())
+    return await execute(queue.pending(app, dataset)[0].id, app, progress=Progress())
 
 
 async def gone_through(app: HastyApp, dataset: DataSet) -> list[Run]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentry_connector.runs.chain import by_rows, weeks
-from sentry_connector.store.records import Part
+from sentry_connector.runs.chain import FIRST_WAIT, LONGEST_WAIT, again, by_rows, run_of, weeks
+from sentry_connector.store.records import Part, Verdict
+from tests.parts import NOW
 
 FIRST = dt.date(2026, 1, 1)
 DAY = dt.timedelta(days=1)
@@ -41,3 +43,18 @@ def test_no_part_has_more_rows_than_it_may_but_a_single_day(length: int, counts:
     for part in parts:
         busy = [rows[day] for day in days_of(part) if day in rows]
         assert sum(busy) <= most or len(busy) == 1
+
+
+def test_days_that_fail_again_and_again_are_read_again_each_time_after_a_longer_wait() -> None:
+    run, ids, waits = run_of(Part(chain="c", start=FIRST, end=FIRST, first=FIRST, last=FIRST), "d", NOW), [], []
+    for _ in range(12):
+        following = again(msgspec.structs.replace(run, verdict=Verdict.FAILED), NOW)
+        assert following is not None
+        assert following.not_before is not None
+        run = following
+        ids.append(run.id)
+        waits.append(following.not_before - NOW)
+    assert ids == [f"c.2026-01-01.2026-01-01.{number}" for number in range(2, 14)]
+    assert waits[:3] == [FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT]
+    assert waits[-1] == LONGEST_WAIT
+    assert again(msgspec.structs.replace(run, verdict=Verdict.COMPLETE), NOW) is None

@@ -13,7 +13,8 @@ from sentry_connector.errors import RunCrashed
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets
 from sentry_connector.reports.details import AllAvailable, Details
-from sentry_connector.runs import queue, retry
+from sentry_connector.runs import retry
+from sentry_connector.runs.execute import execute
 from sentry_connector.runs.slots import slot_id
 from sentry_connector.simulator import World
 from sentry_connector.store.records import DataSet, Retry, Run, RunState, Trigger, Verdict
@@ -33,7 +34,7 @@ def slot(app: StandingApp, dataset: DataSet, trigger: Trigger = Trigger.SCHEDULE
 
 
 async def step(app: StandingApp, run: Run) -> Run:
-    return await queue.step(app, run.id, progress=Progress())
+    return await execute(run.id, app, progress=Progress())
 
 
 async def test_a_failed_run_of_the_schedule_is_tried_again_and_then_ends(

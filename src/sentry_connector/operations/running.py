@@ -8,6 +8,7 @@ from sentry_connector.errors import ConnectorError, Locked, UnknownName
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.runs import outbox, queue
 from sentry_connector.runs.engine import WORKERS
+from sentry_connector.runs.execute import execute
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import TTL
 from sentry_connector.store.records import Run, RunState
@@ -37,7 +38,7 @@ async def to_its_end(
         Locked: another process is at work on the DataSet, or patience was not enough.
     """
     if not is_served(house):
-        done = await queue.step(house, run.id, progress=progress, wait_lock=wait_lock)
+        done = await execute(run.id, house, progress=progress, wait_lock=wait_lock)
         with contextlib.suppress(ConnectorError):  # whatever becomes of notices, the run has ended as it has
             await outbox.deliver(house)  # nobody else may come by for long
         return done
@@ -51,7 +52,7 @@ async def to_its_end(
         if now.state is RunState.DONE or (now.state is RunState.RETRYING and now.not_before is not None):
             return now
         if not is_served(house):  # it died; what it was doing is gone on with here, once its lease has lapsed
-            return await queue.step(house, run.id, progress=progress, wait_lock=max(wait_lock, _A_LEASE))
+            return await execute(run.id, house, progress=progress, wait_lock=max(wait_lock, _A_LEASE))
         if give_up is not None and house.clock.monotonic() >= give_up:
             raise Locked(f"The server is at work on the run {run.id}.")
         snapshot = house.store.runs.progress(run.id)

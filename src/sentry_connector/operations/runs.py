@@ -9,7 +9,7 @@ from typing import Any
 from sentry_connector.errors import Locked, UnknownName, UsageError
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations.running import POLL
-from sentry_connector.runs import queue
+from sentry_connector.runs.execute import execute
 from sentry_connector.runs.house import House
 from sentry_connector.runs.log import read_log
 from sentry_connector.store.records import DataSet, Run, RunState
@@ -76,7 +76,7 @@ async def cancel(house: House, id_or_name: str, *, patience: float = 30.0) -> Ru
     give_up = house.clock.monotonic() + patience
     while True:
         with contextlib.suppress(Locked):
-            return await queue.step(house, run.id, progress=Progress())  # where nobody is at work on it, it ends here
+            return await execute(run.id, house, progress=Progress())  # where nobody is at work on it, it ends here
         now = house.store.runs.get(run.id) or run
         if now.state is RunState.DONE or house.clock.monotonic() >= give_up:
             return now

@@ -17,7 +17,7 @@ from sentry_connector.reports import windows
 from sentry_connector.reports.details import Details
 from sentry_connector.reports.model import Report, Shape
 from sentry_connector.settings import Settings
-from sentry_connector.store.records import Part, Run, Trigger
+from sentry_connector.store.records import Part, Run, Trigger, Verdict
 
 DAYS_AT_A_TIME = 7
 """Days of one run of a backfill, before anything is known of its rows."""
@@ -42,6 +42,10 @@ class Limits:
 BYTES_OF_A_ROW = 1_500
 BYTES_OF_A_BODY = 12_000
 """What a row of a list of events takes in Sentry's answers, and one with its body."""
+
+FIRST_WAIT = dt.timedelta(minutes=15)
+LONGEST_WAIT = dt.timedelta(days=1)
+"""Between a backfill's failed run and the next one of the same days: at first, and at most."""
 
 _DAY = dt.timedelta(days=1)
 
@@ -109,13 +113,37 @@ def rows_by_day(surveys: Iterable[Survey], timezone: str) -> Counter[dt.date]:
     return total
 
 
-def run_of(part: Part, dataset_id: str, queued_at: dt.datetime, attempt: int = 1) -> Run:
-    """The run of a part. Its id follows from the part, so that it is stored once; each further `attempt` is another run."""
-    again = "" if attempt == 1 else f".{attempt}"
+def run_of(part: Part, dataset_id: str, queued_at: dt.datetime, number: int = 1) -> Run:
+    """The run of a part. Its id follows from the part, so that it is stored once; each further `number` is another run."""
     return Run(
-        id=f"{part.chain}.{part.start}.{part.end}{again}",
+        id=_id_of(part) if number == 1 else f"{_id_of(part)}.{number}",
         dataset_id=dataset_id,
         trigger=Trigger.BACKFILL,
         queued_at=queued_at,
         part=part,
     )
+
+
+def again(run: Run, now: dt.datetime) -> Run | None:
+    """The run that reads the days of a failed one of a backfill once more; None where none is to.
+
+    By itself it waits for a while, each time for twice as long; whoever asks for it need not.
+    """
+    if run.part is None or run.trigger is not Trigger.BACKFILL or run.verdict is not Verdict.FAILED:
+        return None
+    number = int(run.id.removeprefix(f"{_id_of(run.part)}.")) if run.id.startswith(f"{_id_of(run.part)}.") else 1
+    wait = min(FIRST_WAIT * 2 ** min(number - 1, 10), LONGEST_WAIT)
+    return msgspec.structs.replace(run_of(run.part, run.dataset_id, now, number + 1), not_before=now + wait)
+
+
+def given_up(run: Run) -> str | None:
+    """The chain whose further runs will not begin, since this one ended so; None where there is none.
+
+    Where the first run of a chain that a large run became fails, the next run has the same days before it.
+    """
+    failed_first = run.verdict is Verdict.FAILED and run.trigger is not Trigger.BACKFILL
+    return run.part.chain if run.part is not None and (failed_first or run.verdict is Verdict.CANCELLED) else None
+
+
+def _id_of(part: Part) -> str:
+    return f"{part.chain}.{part.start}.{part.end}"

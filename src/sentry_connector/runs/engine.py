@@ -21,6 +21,7 @@ from sentry_connector.errors import ConnectorError, Locked
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.reports import windows
 from sentry_connector.runs import check, news, outbox, queue
+from sentry_connector.runs.execute import attempt
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
 from sentry_connector.runs.log import Log
@@ -199,7 +200,7 @@ class Engine:
     async def _one(self, run: Waiting) -> None:
         """Bring a run to its end. What is known of a failure stands in the run; here is told what it could not say itself."""
         try:
-            done = await queue.turn(self.house, run.id, progress=Progress())
+            done = await attempt(run.id, self.house, progress=Progress())
             if done is not None:  # else another engine had it
                 self.told(done)
         except Locked:

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import itertools
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
-from sentry_connector.errors import Cancelled, ConnectorError, Locked, UnknownName
-from sentry_connector.extraction.progress import Progress
-from sentry_connector.runs import chain
-from sentry_connector.runs.execute import attempt
+from sentry_connector.errors import Cancelled, ConnectorError, Locked
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import briefly
-from sentry_connector.store.records import DataSet, Part, Problem, Run, RunState, Trigger, Verdict
+from sentry_connector.store.records import DataSet, Problem, Run, RunState, Trigger, Verdict
 from sentry_connector.store.runs import Waiting
-
-FIRST_WAIT = dt.timedelta(minutes=15)
-LONGEST_WAIT = dt.timedelta(days=1)
-"""Between a chain's failed run and the next one of the same days: at first, and at most."""
-
 
 AnyRun = TypeVar("AnyRun", Run, Waiting)
 
@@ -91,50 +82,6 @@ def pending(house: House, dataset: DataSet, days: tuple[dt.date, dt.date] | None
             if days is None or days == (run.part.first, run.part.last)
         ]
     )
-
-
-async def step(house: House, run_id: str, *, progress: Progress, wait_lock: float = 0.0) -> Run:
-    """Bring a run to its end, or to its next retry, and answer it; one that has ended is answered as it is.
-
-    Raises:
-        Locked: another process works on the DataSet.
-        UnknownName: there is no such run.
-    """
-    done = await turn(house, run_id, progress=progress, wait_lock=wait_lock) or house.store.runs.get(run_id)
-    if done is None:
-        raise UnknownName("run", run_id)
-    return done
-
-
-async def turn(house: House, run_id: str, *, progress: Progress, wait_lock: float = 0.0) -> Run | None:
-    """As `step`; None where the run had ended before.
-
-    Where one of a backfill fails, its days are queued again, so that the chain can go on there. Where it is the first of a chain
-    that a large run became, the chain is given up: the next run has the same days before it. So it is where one is cancelled.
-    """
-    done = await attempt(run_id, house, progress=progress, wait_lock=wait_lock)
-    if done is not None and done.part is not None:
-        if done.verdict is Verdict.FAILED and done.trigger is Trigger.BACKFILL:
-            _queue_again(house, done.part, done.dataset_id)
-        elif done.verdict in {Verdict.FAILED, Verdict.CANCELLED}:
-            _give_up(house, done.part.chain, done.dataset_id)
-    return done
-
-
-def _give_up(house: House, name: str, dataset_id: str) -> None:
-    """The runs of a chain that have not begun will not."""
-    for run in house.store.runs.unfinished(dataset_id):
-        if run.part is not None and run.part.chain == name:
-            end(house, run)
-
-
-def _queue_again(house: House, part: Part, dataset_id: str) -> None:
-    """By itself the chain goes on after a while, each time after twice as long; whoever asks for it need not wait."""
-    for number in itertools.count(2):
-        wait = min(FIRST_WAIT * 2 ** min(number - 2, 10), LONGEST_WAIT)
-        again = chain.run_of(part, dataset_id, house.now(), number)
-        if house.store.runs.add(msgspec.structs.replace(again, not_before=house.now() + wait)):
-            return
 
 
 def drop_waiting(house: House, dataset_id: str, states: Collection[RunState], why: str) -> None:

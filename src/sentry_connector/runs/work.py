@@ -17,7 +17,7 @@ from sentry_connector.redact import Redactor
 from sentry_connector.reports import catalogue
 from sentry_connector.reports.details import DateRange, Details
 from sentry_connector.reports.model import Report
-from sentry_connector.runs import news
+from sentry_connector.runs import chain, news
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import Holding
 from sentry_connector.runs.log import Lines, Log
@@ -78,7 +78,9 @@ class Work:
         return max(self.instant, self.house.now())
 
     def keep(self, **facts: Any) -> None:
-        """Store facts of the run, unless another process has taken it over meanwhile; with its end, what is to be told of it.
+        """Store facts of the run, unless another process has taken it over meanwhile.
+
+        With its end is stored what is to be told of it, and what becomes of the chain that it belongs to.
 
         Raises:
             LeaseLost: it has.
@@ -86,8 +88,12 @@ class Work:
         """
         self.run = msgspec.structs.replace(self.run, **facts)
         self.holding.renew()
-        ends = self.run.state is RunState.DONE
-        self.house.store.runs.save(self.run, news.of_run(self.house, self.dataset, self.run) if ends else ())
+        if self.run.state is not RunState.DONE:
+            self.house.store.runs.save(self.run)
+            return
+        told = news.of_run(self.house, self.dataset, self.run)
+        again, given_up = chain.again(self.run, self.house.now()), chain.given_up(self.run)
+        self.house.store.runs.end(self.run, told, again=again, given_up=given_up)
 
     def redacted(self, error: ConnectorError) -> Problem:
         """The error as it is stored: servers and libraries may repeat what they were sent."""

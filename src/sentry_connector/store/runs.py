@@ -13,7 +13,7 @@ from sentry_connector.errors import UnknownName
 from sentry_connector.extraction.progress import Snapshot
 from sentry_connector.store.database import Database
 from sentry_connector.store.notices import add_notices
-from sentry_connector.store.records import Notice, Part, Run, RunState, Trigger
+from sentry_connector.store.records import Notice, Part, Run, RunState, Trigger, Verdict
 from sentry_connector.store.rows import hold_dataset, insert_once, read_record, select_records
 from sentry_connector.store.tables import LIVE, UtcTime, accounts, datasets, leases, runs
 
@@ -79,11 +79,31 @@ class Runs:
                 connection.execute(insert(runs).values(**msgspec.structs.asdict(run)))
         return other or run
 
-    def save(self, run: Run, news: Iterable[Notice] = ()) -> None:
-        """Store the run's new state, and in the same step the notices about it."""
+    def save(self, run: Run) -> None:
+        """Store the run's new state."""
         with self._database.writing() as connection:
-            connection.execute(update(runs).where(runs.c.id == run.id).values(**msgspec.structs.asdict(run)))
+            _save(connection, run)
+
+    def end(
+        self, run: Run, news: Iterable[Notice] = (), *, again: Run | None = None, given_up: str | None = None
+    ) -> None:
+        """Store a run as it ended, and in the same step what follows from that: a process may die right after.
+
+        Args:
+            run: the run, with its end.
+            news: the notices about it.
+            again: the run that reads the same days once more.
+            given_up: the chain whose further runs will not begin.
+        """
+        with self._database.writing() as connection:
+            _save(connection, run)
             add_notices(connection, news)
+            if again is not None:
+                insert_once(connection, runs, msgspec.structs.asdict(again))
+            if given_up is not None:
+                rest = (runs.c.id.startswith(f"{given_up}.", autoescape=True), runs.c.state != RunState.DONE)
+                ended = {"state": RunState.DONE, "verdict": Verdict.CANCELLED, "finished_at": run.finished_at}
+                connection.execute(update(runs).where(*rest).values(**ended, not_before=None))
 
     def note(self, id: str, progress: Snapshot, **figures: float) -> bool:  # noqa: A002  # the field's name
         """Store how far a run is, and what it has cost.
@@ -138,6 +158,10 @@ class Runs:
     def _select(self, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:
         with self._database.reading() as connection:
             return _select(connection, *conditions, limit=limit)
+
+
+def _save(connection: Connection, run: Run) -> None:
+    connection.execute(update(runs).where(runs.c.id == run.id).values(**msgspec.structs.asdict(run)))
 
 
 def _select(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:

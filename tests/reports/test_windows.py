@@ -17,6 +17,7 @@ from sentry_connector.reports.details import AllAvailable, DateRange, Duration, 
 from sentry_connector.reports.windows import (
     align,
     check_duration,
+    dates_in_words,
     days_of,
     describe,
     floor_to_day,
@@ -358,6 +359,22 @@ def test_days_of_an_open_window_are_refused() -> None:
 )
 def test_describe_says_the_days_and_the_instants(duration: Duration, line: str) -> None:
     assert describe(resolve(duration, timezone="UTC", now=NOON), "UTC") == line
+
+
+@pytest.mark.parametrize(
+    ("duration", "words"),
+    [
+        (AllAvailable(), "everything that Sentry still has"),
+        (SinceLastRun(overlap=3600), "since the last run, and 60 minutes before"),
+        (SingleDate(day=0), "today"),
+        (SingleDate(day=dt.date(2026, 2, 28)), "2026-02-28"),
+        (DateRange(start=6, end=0), "the last 7 days"),
+        (DateRange(start=8, end=1), "8 days ago to yesterday"),
+        (DateRange(start=dt.date(2026, 2, 28), end=dt.date(2026, 3, 1)), "2026-02-28 to 2026-03-01"),
+    ],
+)
+def test_chosen_dates_are_words(duration: Duration, words: str) -> None:
+    assert dates_in_words(duration) == words
 
 
 def test_describe_gives_seconds_where_there_are_some() -> None:

@@ -35,7 +35,7 @@ from sentry_connector.operations.views import (
     stats_view,
     version_view,
 )
-from sentry_connector.reports import catalogue, menus
+from sentry_connector.reports import catalogue, menus, windows
 from sentry_connector.reports.details import DateRange, Details
 from sentry_connector.store.records import DataSet, Passed
 
@@ -388,7 +388,7 @@ def _print(house: App, dataset: DataSet, *, as_json: bool) -> None:
     if as_json:
         print_json(view)
     else:
-        print_fields(_in_words(view))
+        print_fields(_in_words(view, dataset))
     try:
         days = operations.days_now(house, dataset)
     except DatesError as error:  # days that were chosen in two ways can cross as time goes on
@@ -400,7 +400,23 @@ def _print(house: App, dataset: DataSet, *, as_json: bool) -> None:
         note("Replace keeps only the days of its last run: once they have moved on, a run needs --accept-loss.")
 
 
-def _in_words(view: dict[str, Any]) -> dict[str, Any]:
-    last = view["last_run"]
-    words = {"last_run": f"{last['verdict'] or last['state']}, {last['rows_read']:,} rows read" if last else None}
-    return {name.replace("_", " "): value for name, value in (view | words).items()}
+def _in_words(view: dict[str, Any], dataset: DataSet) -> dict[str, Any]:
+    """The fields of a DataSet for people; in the place of the details stand those that were chosen."""
+    last, retry, details = view["last_run"], dataset.retry, dataset.details
+    words = {
+        "details": None,
+        "retry": f"every {retry.every // 60} minutes, {retry.times} times at most" if retry else "never",
+        "last_run": f"{last['verdict'] or last['state']}, {last['rows_read']:,} rows read" if last else None,
+    }
+    chosen = {
+        **{
+            name: getattr(details, name)
+            for name in ("organizations", "projects", "teams", "issue", "stat", "resolution")
+        },
+        "dates": windows.dates_in_words(details.duration) if details.duration else None,
+        "bodies": details.bodies or None,
+    }
+    names = list(view)
+    place = names.index("details")
+    ordered = {**{name: view[name] for name in names[:place]}, **chosen, **{name: view[name] for name in names[place:]}}
+    return {name.replace("_", " "): value for name, value in (ordered | words).items()}

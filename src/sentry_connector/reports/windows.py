@@ -223,6 +223,27 @@ def describe(window: Window, timezone: str) -> str:
     return line if window.read_end == window.end else f"{line}, read up to {_instant(window.read_end)}"
 
 
+def dates_in_words(duration: Duration) -> str:
+    """The chosen dates for people: `the last 7 days`, `2026-02-28 to yesterday`, `since the last run, and 120 minutes before`."""
+    match duration:
+        case AllAvailable():
+            return "everything that Sentry still has"
+        case SinceLastRun(overlap=overlap):
+            return f"since the last run, and {overlap // 60} minutes before"
+        case SingleDate(day=day):
+            return _day_in_words(day)
+        case DateRange(start=int(start), end=0):
+            return f"the last {start + 1} days"
+        case DateRange(start=start, end=end):
+            return f"{_day_in_words(start)} to {_day_in_words(end)}"
+
+
+def _day_in_words(day: Day) -> str:
+    if isinstance(day, dt.date):
+        return str(day)
+    return {0: "today", 1: "yesterday"}.get(day, f"{day} days ago")
+
+
 def _check_day(day: Day) -> None:
     if isinstance(day, int):
         if not 0 <= day <= MAX_DAYS_BACK:

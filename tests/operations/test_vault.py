@@ -100,6 +100,16 @@ async def test_interrupted_after_the_tokens_are_sealed_anew_it_is_gone_on_with(a
     assert opened(app) == [SECRET] * 3
 
 
+async def test_a_next_key_that_was_never_whole_hinders_nothing(app: HastyApp, tmp_path: Path) -> None:
+    """An earlier version of this program could leave an empty file where the disk was full."""
+    (tmp_path / "vault.key.next").touch(0o600)
+    assert opened(app) == [SECRET, SECRET]
+    await accounts.add(app, "three", app.settings.url, SECRET)
+    assert (await vault.rotate(app)).secrets == 3
+    assert opened(app) == [SECRET] * 3
+    assert key_files(tmp_path) == ["vault.key"]
+
+
 async def test_a_token_that_does_not_open_stops_it_and_the_others_open_as_before(app: HastyApp, tmp_path: Path) -> None:
     broken = accounts.find(app, "one")
     app.store.accounts.replace_token(broken, broken, app.vault.seal(SECRET, "of another account", broken.url))

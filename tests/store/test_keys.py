@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import base64
+import errno
+import itertools
 import os
 import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keyring.backend
 import keyring.backends.fail
@@ -14,7 +20,7 @@ import keyring.errors
 import pytest
 
 from sentry_connector.errors import VaultUnusable
-from sentry_connector.settings import Settings, from_environment
+from sentry_connector.settings import APPLICATION, Settings, from_environment
 from sentry_connector.store.keys import is_given, load_keys, next_key, promote, system_keyring
 
 KEY = bytes(range(100, 132))
@@ -162,6 +168,107 @@ def test_a_next_key_is_kept_beside_the_one_in_use_until_it_takes_its_place(
     assert load_keys(settings, backend=backend, make=False) == [following]
     assert len({key, following, next_key(settings, backend=backend)}) == 3
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in settings.home.iterdir())
+
+
+@pytest.mark.parametrize("backend", [None, MemoryKeyring()], ids=["file", "keyring"])
+@pytest.mark.parametrize("torn", ["", BASE64[:20], "\0" * 45, "é" * 64])
+def test_a_next_key_that_was_not_kept_whole_is_none(
+    backend: MemoryKeyring | None, torn: str, settings: Settings
+) -> None:
+    """Nothing can have been sealed with it."""
+    key = load_key_in_use(settings, backend=backend, make=True)
+    if backend is None:
+        path = settings.home / "vault.key.next"
+        path.write_text(torn, encoding="utf-8")
+        path.chmod(0o600)
+    else:
+        backend.set_password(APPLICATION, f"{settings.home} (next)", torn)
+    assert load_key_in_use(settings, backend=backend, make=False) == key
+    following = next_key(settings, backend=backend)
+    assert load_keys(settings, backend=backend, make=False) == [key, following]
+    promote(settings, backend=backend)
+    assert load_key_in_use(settings, backend=backend, make=False) == following
+
+
+CALLS = ("open", "fdopen", "fsync", "link", "unlink", "replace", "close")
+"""What the system is asked to do on the way to a key that is kept."""
+
+Fail = Callable[[str], None]
+
+
+@contextmanager
+def struck(fail: Fail) -> Iterator[None]:
+    """Something happens in place of calls of the system."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in CALLS:
+            patch.setattr(os, name, _striking(fail, name, getattr(os, name)))
+        yield
+
+
+def _striking(fail: Fail, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **named: Any) -> Any:
+        fail(name)
+        return real(*args, **named)
+
+    return call
+
+
+class Killed(BaseException):
+    """The process is dead: it does nothing any more."""
+
+
+@dataclass
+class Fate:
+    """What strikes at one call: a disk that is full, or death, after which every call is struck."""
+
+    at: int
+    deadly: bool
+    calls: list[str] = field(default_factory=list)
+
+    def __call__(self, name: str) -> None:
+        self.calls.append(name)
+        if self.deadly and len(self.calls) >= self.at:
+            raise Killed
+        if len(self.calls) == self.at:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@dataclass
+class Changes:
+    """A key that is made and changed for another, as far as that gets."""
+
+    settings: Settings
+    key: bytes | None = None
+    following: bytes | None = None
+
+    def go_on(self) -> None:
+        self.key, *_ = load_keys(self.settings, backend=None, make=self.key is None)
+        self.following = next_key(self.settings, backend=None)
+        promote(self.settings, backend=None)
+
+
+@pytest.mark.parametrize("deadly", [False, True], ids=["full disk", "killed"])
+def test_whatever_happens_while_a_key_is_made_and_changed_none_is_lost(tmp_path: Path, *, deadly: bool) -> None:
+    struck_at: list[str] = []
+    for at in itertools.count(1):
+        home, fate = tmp_path / str(at), Fate(at, deadly)
+        changes = Changes(settings_of(home))
+        with struck(fate), suppress(VaultUnusable, Killed):
+            changes.go_on()
+        if len(fate.calls) < at:
+            break
+        struck_at.append(fate.calls[at - 1])
+        left = load_keys(changes.settings, backend=None, make=changes.key is None)
+        needed = {changes.key, changes.following} if changes.following else {changes.key} - {None}
+        promoted = changes.following is not None and left == [changes.following]
+        assert promoted or needed <= set(left), struck_at
+        files = {path.name for path in home.iterdir()}
+        assert deadly or struck_at[-1] == "unlink" or files <= {"vault.key", "vault.key.next"}, struck_at
+        following = changes.following
+        changes.go_on()
+        assert load_keys(changes.settings, backend=None, make=False) == [changes.following]
+        assert promoted or following in {None, changes.following}, "one that was interrupted is gone on with"
+    assert {"fdopen", "fsync", "link", "unlink", "replace"} <= set(struck_at)
 
 
 def test_a_key_file_stays_the_place_where_a_keyring_comes_later(settings: Settings) -> None:

@@ -17,7 +17,7 @@ from keyring.backend import KeyringBackend
 
 from sentry_connector.errors import VaultUnusable
 from sentry_connector.settings import APPLICATION, Settings
-from sentry_connector.store.private_files import is_private, private_file, sync_folder
+from sentry_connector.store.private_files import is_private, sync_folder, write_private
 from sentry_connector.store.vault import KEY_BYTES
 
 LEAST_DISTINCT_BYTES = 16
@@ -50,10 +50,12 @@ def load_keys(settings: Settings, *, backend: KeyringBackend | None, make: bool)
     if settings.key_file is not None:
         return [read_key_file(settings.key_file)]
     place = _place(settings, backend)
-    key, following = place.read(CURRENT), place.read(NEXT)
-    if key is None and not make:
+    text = place.text(CURRENT)
+    if text is None and not make:
         raise VaultUnusable("Tokens are stored, but the key that opens them is not there.")
-    return [key or place.make(CURRENT), *([] if following is None else [following])]
+    key = place.make(CURRENT) if text is None else _parsed(text, place.about)
+    following = _decoded(place.text(NEXT) or "")
+    return [key] if following is None else [key, following]  # one that was not kept whole never sealed anything
 
 
 def is_given(settings: Settings) -> bool:
@@ -65,10 +67,10 @@ def next_key(settings: Settings, *, backend: KeyringBackend | None) -> bytes:
     """A new key, kept beside the one in use; the one that is there, where an earlier change of the key was interrupted.
 
     Raises:
-        VaultUnusable: it cannot be kept, or what is there is no key.
+        VaultUnusable: it cannot be kept, or the one in use cannot be read.
     """
-    place = _place(settings, backend)
-    return place.read(NEXT) or place.make(NEXT)
+    _, *following = load_keys(settings, backend=backend, make=False)
+    return following[0] if following else _place(settings, backend).make(NEXT)
 
 
 def promote(settings: Settings, *, backend: KeyringBackend | None) -> str:
@@ -92,14 +94,16 @@ class _Files:
         self.about = f"the file {path}"
         self._paths = {CURRENT: path, NEXT: path.with_suffix(f"{path.suffix}.{NEXT}")}
 
-    def read(self, which: str) -> bytes | None:
+    def text(self, which: str) -> str | None:
         path = self._paths[which]
-        return read_key_file(path) if path.exists() else None
+        return _private_text(path) if path.exists() else None
 
     def make(self, which: str) -> bytes:
         key, path = os.urandom(KEY_BYTES), self._paths[which]
         try:
-            private_file(path, f"{base64.b64encode(key).decode()}\n".encode())
+            if which == NEXT:
+                path.unlink(missing_ok=True)  # what is there seals nothing
+            write_private(path, f"{_encoded(key)}\n".encode())
         except FileExistsError:
             return read_key_file(path)  # another process was quicker
         except OSError as error:
@@ -123,30 +127,29 @@ class _Entries:
         self._backend = backend
         self._names = {CURRENT: home, NEXT: f"{home} ({NEXT})"}
 
-    def read(self, which: str) -> bytes | None:
+    def text(self, which: str) -> str | None:
         try:
-            text = self._backend.get_password(APPLICATION, self._names[which])
+            return self._backend.get_password(APPLICATION, self._names[which])
         except keyring.errors.KeyringError as error:
             raise VaultUnusable("The system keyring does not give the key.") from error
-        return None if text is None else _parsed(text, "The system keyring's key")
 
     def make(self, which: str) -> bytes:
         key = os.urandom(KEY_BYTES)
-        self._set(which, key)
+        self._set(which, _encoded(key))
         return key
 
     def promote(self) -> None:
-        key = self.read(NEXT)
-        if key is not None:
-            self._set(CURRENT, key)
+        text = self.text(NEXT)
+        if text is not None:
+            self._set(CURRENT, text)
         try:
             self._backend.delete_password(APPLICATION, self._names[NEXT])
         except keyring.errors.KeyringError as error:
             raise VaultUnusable("The system keyring does not give up the key that was moved.") from error
 
-    def _set(self, which: str, key: bytes) -> None:
+    def _set(self, which: str, text: str) -> None:
         try:
-            self._backend.set_password(APPLICATION, self._names[which], base64.b64encode(key).decode())
+            self._backend.set_password(APPLICATION, self._names[which], text)
         except keyring.errors.KeyringError as error:
             raise VaultUnusable("The system keyring does not take the key.") from error
 
@@ -155,7 +158,7 @@ def _place(settings: Settings, backend: KeyringBackend | None) -> _Files | _Entr
     """Where the key is: in the keyring, unless there is none, or a key file was made while there was none."""
     path, home = settings.home / "vault.key", str(settings.home)
     entries = None if backend is None else _Entries(backend, home)
-    if entries is None or (path.exists() and entries.read(CURRENT) is None):
+    if entries is None or (path.exists() and entries.text(CURRENT) is None):
         return _Files(path)
     return entries
 
@@ -166,36 +169,44 @@ def read_key_file(path: Path) -> bytes:
     Raises:
         VaultUnusable: others may read it, it cannot be read, or it holds no good key.
     """
+    return _parsed(_private_text(path), f"the file {path}")
+
+
+def _private_text(path: Path) -> str:
     try:
         if not is_private(path):
             raise VaultUnusable(f"Others may read the key file {path}.", remedy=f"Run: chmod 600 '{path}'")
-        text = path.read_text(encoding="ascii").strip()
+        return path.read_text(encoding="ascii", errors="replace").strip()
     except OSError as error:
         raise VaultUnusable(f"The key file {path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise VaultUnusable(f"The key file {path} holds no key.") from error
-    return _parsed(text, f"The key file {path}")
 
 
-def _parsed(text: str, where: str) -> bytes:
+def _parsed(text: str, place: str) -> bytes:
     """The key that a text says in hexadecimal digits or base64 (either alphabet)."""
     key = _decoded(text)
-    if key is None or len(key) != KEY_BYTES:
-        problem = f"holds no key of {KEY_BYTES} bytes"
+    if key is None:
+        problem = f"no key of {KEY_BYTES} bytes"
     elif len(set(key)) < LEAST_DISTINCT_BYTES:
-        problem = "holds a weak key"
+        problem = "a weak key"
     else:
         return key
     raise VaultUnusable(
-        f"{where} {problem}.", remedy="Make one with `openssl rand -base64 32`; 64 hexadecimal digits will do too."
+        f"There is {problem} in {place}.",
+        remedy="Make one with `openssl rand -base64 32`; 64 hexadecimal digits will do too.",
     )
 
 
 def _decoded(text: str) -> bytes | None:
+    """The bytes that a text says; None where they are no key."""
     try:
         if len(text) == 2 * KEY_BYTES:
             return bytes.fromhex(text)
         standard = text.replace("-", "+").replace("_", "/").rstrip("=")
-        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+        key = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (ValueError, binascii.Error):
         return None
+    return key if len(key) == KEY_BYTES else None
+
+
+def _encoded(key: bytes) -> str:
+    return base64.b64encode(key).decode()

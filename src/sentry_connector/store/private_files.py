@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from sentry_connector.errors import StoreUnusable
@@ -25,17 +26,33 @@ def private_directory(path: Path) -> None:
         raise StoreUnusable(f"The folder {path} cannot be made: {error.strerror}.") from error
 
 
-def private_file(path: Path, content: bytes = b"") -> None:
-    """Make a file for the owner alone, with its folder.
+def private_file(path: Path) -> None:
+    """Make an empty file for the owner alone, with its folder.
 
     Raises:
         FileExistsError: the file is there already; it stays as it is.
     """
     private_directory(path.parent)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE))
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file for the owner alone, with its folder: whoever comes between finds all of it or none.
+
+    Raises:
+        FileExistsError: the file is there already; it stays as it is.
+    """
+    private_directory(path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # which is private too
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(name, path)  # unlike a move, it never takes the place of another file
+    finally:
+        Path(name).unlink()
+    sync_folder(path.parent)
 
 
 def is_private(path: Path) -> bool:
@@ -44,7 +61,7 @@ def is_private(path: Path) -> bool:
 
 
 def sync_folder(path: Path) -> None:
-    """See to it that a file which was moved into the folder is there after a loss of power too; Windows has no such thing."""
+    """See to it that the folder's files are there by their names after a loss of power too; Windows has no such thing."""
     if os.name == "nt":
         return
     folder = os.open(path, os.O_RDONLY)

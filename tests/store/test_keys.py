@@ -190,6 +190,24 @@ def test_a_next_key_that_was_not_kept_whole_is_none(
     assert load_key_in_use(settings, backend=backend, make=False) == following
 
 
+class HeedlessKeyring(MemoryKeyring):
+    """A keyring that forgets nothing, as for a process that is killed before it asks for it."""
+
+    def delete_password(self, service: str, username: str) -> None:
+        raise keyring.errors.PasswordDeleteError
+
+
+def test_a_next_key_that_is_in_use_already_is_none(settings: Settings) -> None:
+    """To change the key once more is to make another one."""
+    backend = HeedlessKeyring()
+    load_key_in_use(settings, backend=backend, make=True)
+    following = next_key(settings, backend=backend)
+    with pytest.raises(VaultUnusable):
+        promote(settings, backend=backend)
+    assert load_key_in_use(settings, backend=backend, make=False) == following
+    assert next_key(settings, backend=backend) != following
+
+
 CALLS = ("open", "fdopen", "fsync", "link", "unlink", "replace", "close")
 """What the system is asked to do on the way to a key that is kept."""
 

@@ -55,7 +55,8 @@ def load_keys(settings: Settings, *, backend: KeyringBackend | None, make: bool)
         raise VaultUnusable("Tokens are stored, but the key that opens them is not there.")
     key = place.make(CURRENT) if text is None else _parsed(text, place.about)
     following = _decoded(place.text(NEXT) or "")
-    return [key] if following is None else [key, following]  # one that was not kept whole never sealed anything
+    # One that was not kept whole never sealed anything; one that is in use has taken its place already.
+    return [key] if following is None or following == key else [key, following]
 
 
 def is_given(settings: Settings) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 from sentry_connector.simulator import TOKEN, Simulation
 from tests.cli.shell import Shell
@@ -25,6 +26,12 @@ def test_a_token_is_read_from_the_environment(shell: Shell) -> None:
 def test_standard_input_goes_before_the_environment(shell: Shell) -> None:
     result = shell.with_env(SENTRY_AUTH_TOKEN="sntryu_" + "e" * 64)("accounts", "add", "Main", stdin=TOKEN)
     assert result.exit_code == 0
+
+
+def test_two_processes_that_add_accounts_without_a_name_to_a_fresh_home_make_two(shell: Shell) -> None:
+    adding = [shell.process("accounts", "add", stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE) for _ in range(2)]
+    assert [(one.communicate()[1], one.returncode) for one in adding] == [(b"", 0)] * 2
+    assert [one["name"] for one in shell.json("accounts", "list")] == ["Sentry Account", "Sentry Account 2"]
 
 
 def test_without_a_token_there_is_no_account(shell: Shell) -> None:

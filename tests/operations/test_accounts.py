@@ -467,6 +467,12 @@ async def test_an_account_without_a_name_gets_one_that_no_other_has(app: HastyAp
     assert names == ["Sentry Account", "Sentry Account 2", "Sentry Account 3"]
 
 
+async def test_accounts_that_are_added_at_once_without_a_name_get_names_too(app: HastyApp, sentry: Simulation) -> None:
+    added = await asyncio.gather(*(accounts.add(app, None, sentry.url, token) for token in (TOKEN, SECRET)))
+    assert sorted(one.name for one in added) == ["Sentry Account", "Sentry Account 2"]
+    assert [opened(app, one.name) for one in added] == [TOKEN, SECRET]
+
+
 def test_a_token_is_asked_about_daily_and_a_bad_one_hourly() -> None:
     good = Account(
         id="a",

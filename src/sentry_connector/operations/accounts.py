@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -30,7 +29,7 @@ async def add(house: House, name: str | None, url: str, token: str) -> Account:
 
     Args:
         house: the parts.
-        name: what to call it; None = a name that no account has.
+        name: what to call it; None = `Sentry Account`, with a number where that is taken.
         url: Sentry's address.
         token: the token.
 
@@ -41,26 +40,20 @@ async def add(house: House, name: str | None, url: str, token: str) -> Account:
     now = house.now()
     account = Account(
         id=new_id(now, house.rng),
-        name=_free_name(house) if name is None else plain_text("name", name, LONGEST_NAME),
+        name=DEFAULT_NAME if name is None else plain_text("name", name, LONGEST_NAME),
         url=normalise_url(url),
         token_hint=token_hint(token),
         token_since=now,
         created_at=now,
         updated_at=now,
     )
-    _refuse_taken(house, account.name)
+    if name is not None:
+        _refuse_taken(house, account.name)
     identity = await runs_check.identify(house, house.with_token(account.url, token))
     account = runs_check.found(account, identity, house)
     async with _sealing(house):
-        house.store.accounts.add(account, house.vault.seal(token, account.id, account.url))
-    return account
-
-
-def _free_name(house: House) -> str:
-    """`Sentry Account`, with a number where that is taken: no account ever comes in another's place."""
-    taken = {account.name.casefold() for account in house.store.accounts.list()}
-    names = itertools.chain([DEFAULT_NAME], (f"{DEFAULT_NAME} {number}" for number in itertools.count(2)))
-    return next(name for name in names if name.casefold() not in taken)
+        sealed = house.vault.seal(token, account.id, account.url)
+        return house.store.accounts.add(account, sealed, numbered=name is None)
 
 
 def everything(house: House) -> Sequence[Account]:

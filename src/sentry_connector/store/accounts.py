@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -26,15 +27,23 @@ class Accounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, account: Account, sealed_token: str) -> None:
-        """Store a new account with its sealed token.
+    def add(self, account: Account, sealed_token: str, *, numbered: bool = False) -> Account:
+        """Store a new account with its sealed token, and answer it.
+
+        Args:
+            account: the account.
+            sealed_token: its token.
+            numbered: where its name is taken it gets a number: no account ever comes in another's place.
 
         Raises:
             UsageError: there is an account of that name.
         """
         with self._database.writing() as connection:
+            if numbered:
+                account = msgspec.structs.replace(account, name=_free_name(connection, account.name))
             refuse_taken(connection, accounts, "an account", account.name, but=account.id)
             connection.execute(insert(accounts).values(**_values(account), sealed_token=sealed_token))
+        return account
 
     def list(self) -> Sequence[Account]:
         """All accounts, by name."""
@@ -112,6 +121,12 @@ class Accounts:
         """Delete an account with its sealed token. DataSets that used it stay, and name an account that is no more."""
         with self._database.writing() as connection:
             connection.execute(delete(accounts).where(accounts.c.id == id))
+
+
+def _free_name(connection: Connection, name: str) -> str:
+    taken = set(connection.scalars(select(accounts.c.name_fold)))
+    names = itertools.chain([name], (f"{name} {number}" for number in itertools.count(2)))
+    return next(one for one in names if fold(one) not in taken)
 
 
 def _changed(connection: Connection, changes: Mapping[str, Any], *which: ColumnElement[bool]) -> Account | None:

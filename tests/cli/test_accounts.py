@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 
-from sentry_connector.simulator import TOKEN, Simulation
+from sentry_connector.simulator import TOKEN, Access, Simulation, World, start_in_thread
 from tests.cli.shell import Shell
+from tests.parts import NOW
 
 
 def test_a_token_is_read_from_standard_input(shell: Shell, sentry: Simulation) -> None:
@@ -64,6 +65,17 @@ def test_the_life_of_an_account(shell: Shell) -> None:
     shell.ok("accounts", "delete", "other", "--yes")
     assert shell.json("accounts", "list") == []
     assert shell.json("datasets", "show", "P")["account"] is None
+
+
+def test_a_token_that_may_do_more_than_read_is_told_whenever_the_account_is_shown(shell: Shell) -> None:
+    access = Access(scopes=frozenset({"org:read", "project:write", "event:admin"}))
+    with start_in_thread(World.build(now=NOW, events=0), tokens={TOKEN: access}) as sentry:
+        there = shell.with_env(SENTRY_URL=sentry.url)
+        told = "may do more than read: event:admin, project:write."
+        assert told in there.ok("accounts", "add", "Main", stdin=TOKEN).stderr
+        assert told in there.ok("accounts", "check", "Main").stderr
+        assert told in there.ok("accounts", "show", "Main").stderr
+        assert there.json("accounts", "show", "Main")["scopes_beyond_reading"] == ["event:admin", "project:write"]
 
 
 def test_an_unknown_account_is_refused_with_the_nearest(shell: Shell) -> None:

@@ -39,14 +39,12 @@ from tests.runs.acme import HOUR, SHOP, HastyApp, app_in, made, ran, rows_of, sm
 from tests.runs.watching import Watch
 
 SECRET = "sntryu_" + "5ec2e7" * 10 + "beef"
-WRITING = "sntryu_" + "a" * 64
 TOKENS = {
     TOKEN: Access(),
     SECRET: Access(),
     PROJECT_TOKEN: Access(scopes=frozenset({"project:read"})),
     SSO_TOKEN: Access(problem="sso"),
     EXPIRED_TOKEN: Access(problem="expired"),
-    WRITING: Access(scopes=frozenset({"org:admin", "project:read", "project:write", "event:read", "member:read"})),
 }
 NOBODYS = "sntryu_" + "9" * 64
 

@@ -41,7 +41,6 @@ def add(
     """Store a token under a name, once Sentry takes it."""
     with connector() as house:
         account = asyncio.run(operations.add(house, name, url or house.settings.url, read_token()))
-        _tell_excess(account)
         _print(house, account, as_json=as_json)
 
 
@@ -74,7 +73,6 @@ def check(name: Name, *, as_json: AsJson = False) -> None:
     """Ask Sentry whether the token is good, and what it may."""
     with connector() as house:
         account = asyncio.run(operations.check(house, name))
-        _tell_excess(account)
         _print(house, account, as_json=as_json)
 
 
@@ -101,7 +99,6 @@ def replace_token(
     with connector() as house:
         operations.find(house, name)
         account = asyncio.run(operations.replace_token(house, name, read_token(), url))
-        _tell_excess(account)
         _print(house, account, as_json=as_json)
 
 
@@ -140,14 +137,10 @@ def read_token() -> str:
     return token
 
 
-def _tell_excess(account: Account) -> None:
-    excess = operations.scopes_beyond_reading(account.scopes)
-    if excess:
-        note(f"The token may do more than read: {', '.join(excess)}. The connector never needs that.")
-
-
 def _print(house: App, account: Account, *, as_json: bool) -> None:
     view = account_view(account, operations.used_by(house, account))
+    if excess := view["scopes_beyond_reading"]:
+        note(f"The token may do more than read: {', '.join(excess)}. The connector never needs that.")
     if as_json:
         print_json(view)
     else:

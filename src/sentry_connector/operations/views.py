@@ -13,6 +13,7 @@ from sentry_connector.datasets import schedule as schedules
 from sentry_connector.destinations.delta import Delta
 from sentry_connector.destinations.model import Version
 from sentry_connector.notices.message import object_of
+from sentry_connector.operations.accounts import scopes_beyond_reading
 from sentry_connector.operations.datasets import schedule_of
 from sentry_connector.reports import menus
 from sentry_connector.reports.model import Column, Report
@@ -68,6 +69,7 @@ def account_view(account: Account, used_by: list[DataSet]) -> dict[str, Any]:
         "message": account.message,
         "checked_at": account.checked_at,
         "scopes": account.scopes,
+        "scopes_beyond_reading": scopes_beyond_reading(account.scopes),
         "token_hint": account.token_hint,
         "token_since": account.token_since,
         "used_by": [dataset.name for dataset in used_by],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -34,12 +35,14 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Seal all stored tokens with a new key."""
+    file = None if new_key_file is None else new_key_file.absolute()  # found from any folder
     with connector() as house:
-        done = asyncio.run(operations.rotate(house, new_key_file))
+        done = asyncio.run(operations.rotate(house, file))
     if as_json:
         print_json({"secrets": done.secrets, "place": done.place})
         return
     sealed = "1 secret is" if done.secrets == 1 else f"{done.secrets} secrets are"
     print_line(f"{sealed} sealed with a new key; it is in {done.place}.")
-    if new_key_file is not None:
-        note(f"From now on set SENTRY_CONNECTOR_KEY_FILE={new_key_file}; the former key opens nothing any more.")
+    if file is not None:
+        setting = f"SENTRY_CONNECTOR_KEY_FILE={shlex.quote(str(file))}"
+        note(f"From now on set {setting}; the former key opens nothing any more.")

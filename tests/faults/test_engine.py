@@ -7,7 +7,6 @@ from collections.abc import Coroutine, Iterator
 from typing import Any, Self
 from unittest import mock
 
-import msgspec
 import pytest
 
 from sentry_connector.datasets.definition import Definition
@@ -21,7 +20,7 @@ from sentry_connector.runs.engine import STOP_WITHIN, Engine, tick
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.lease import held
 from sentry_connector.simulator import TOKENS
-from sentry_connector.store.records import AccountStatus, DataSet, Run, RunState, Verdict
+from sentry_connector.store.records import AccountStatus, CatchUp, DataSet, Run, RunState, Verdict
 from tests.faults.ground import ground
 from tests.faults.process import Fate, Process, passing_journals
 from tests.faults.town import Town, silent
@@ -268,6 +267,105 @@ def test_slots_of_another_schedule_count_from_the_change_on(town: Town) -> None:
     played(town, story())
 
 
+@pytest.mark.parametrize("seen", [False, True])
+@pytest.mark.parametrize(
+    "changes",
+    [{"schedule": "daily 03:00"}, {"details": Details(projects=("acme/shop",), timezone="Asia/Kathmandu")}],
+    ids=["rule", "zone"],
+)
+def test_slots_of_a_schedule_that_is_changed_are_passed_over_unless_a_look_has_found_them(
+    town: Town, *, changes: dict[str, object], seen: bool
+) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        definition = Definition(
+            name="Events",
+            report="project-events",
+            details=Details(projects=("acme/shop",)),
+            schedule="hourly",
+            catch_up=CatchUp.ALL,
+        )
+        dataset = datasets.create(person, definition, None)
+        await asyncio.sleep(2 * 3600)
+        if seen:
+            tick(person, person.now())
+        await asyncio.sleep(3600)
+        datasets.edit(person, dataset.name, changes)
+        tick(person, person.now())
+        assert len(person.store.runs.unfinished()) == (2 if seen else 0)
+        assert [(one.count, one.reason) for one in datasets.passed(person, dataset)] == [
+            (1 if seen else 3, "the schedule was changed")
+        ]
+
+    played(town, story())
+
+
+def test_slots_until_a_deleted_dataset_comes_back_are_passed_over(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        dataset = made(person, schedule="hourly")
+        await asyncio.sleep(2 * 3600)
+        datasets.delete(person, dataset.name)
+        await asyncio.sleep(3 * 3600)
+        datasets.restore(person, dataset.name)
+        assert [(one.count, one.reason) for one in datasets.passed(person, dataset)] == [(5, "the DataSet was deleted")]
+        await asyncio.sleep(3600)
+        tick(person, person.now())
+        assert len(person.store.runs.unfinished()) == 1
+
+    played(town, story())
+
+
+def test_a_pause_ends_the_runs_that_wait_while_another_one_is_under_way(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        made(person, schedule="every 5m", catch_up=CatchUp.ALL)
+        await asyncio.sleep(25 * 60)
+        async with Living(slow(town)) as living:
+            await asyncio.sleep(5)
+            (first,) = living.engine.active
+            datasets.pause(person, "Projects")
+            assert [run.id for run in person.store.runs.unfinished()] == [first]
+        assert [run.id for run in person.store.runs.unfinished()] == [first]
+
+    played(town, story())
+
+
+def test_a_run_that_is_under_way_stops_when_its_dataset_is_deleted(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        made(person)
+        async with Living(slow(town)) as living:
+            run, _ = datasets.ask(person, "Projects")
+            await asyncio.sleep(5)
+            assert list(living.engine.active) == [run.id]
+            datasets.delete(person, "Projects")
+            await asyncio.sleep(2)
+            stopped = person.store.runs.get(run.id)
+            assert stopped is not None
+            assert stopped.verdict is Verdict.CANCELLED
+
+    played(town, story())
+
+
+def test_an_attempt_that_waits_is_given_up_with_its_account(town: Town) -> None:
+    async def story() -> None:
+        person: Any = town.process(Fate(town.ledger))
+        await accounts.add(person, "Main", person.settings.url, person.settings.auth_token)
+        definition = Definition(name="P", report="projects", details=Details(), schedule="every 5m")
+        datasets.create(person, definition, "Main")
+        async with Living(slow(town)):
+            await asyncio.sleep(600)
+        (waiting,) = person.store.runs.unfinished()
+        assert waiting.state is RunState.RETRYING
+        accounts.delete(person, "Main")
+        dropped = person.store.runs.get(waiting.id)
+        assert (dropped.state, dropped.verdict) == (RunState.DONE, Verdict.CANCELLED)
+        assert "account" in dropped.error.message
+
+    played(town, story())
+
+
 def test_a_clock_that_was_set_back_does_not_silence_a_schedule(town: Town) -> None:
     async def story() -> None:
         person = town.process(Fate(town.ledger))
@@ -290,9 +388,7 @@ def test_a_schedule_that_this_program_does_not_know_leaves_the_others_alone(town
     async def story() -> None:
         person = town.process(Fate(town.ledger))
         odd, good = made(person, "odd", schedule="every 5m"), made(person, "good", schedule="every 5m")
-        stored = person.store.datasets.get(odd.id)
-        assert stored is not None
-        person.store.datasets.save(msgspec.structs.replace(stored, schedule="whenever it suits"))
+        person.store.datasets.change(odd.id, {"schedule": "whenever it suits"})
         await asyncio.sleep(600)
         unkept = tick(person, person.now())
         assert [one.dataset_id for one in unkept] == [odd.id]

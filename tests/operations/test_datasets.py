@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import pytest
 
 from sentry_connector.datasets.definition import Definition
 from sentry_connector.destinations.model import UpdateMethod
-from sentry_connector.errors import DatesError, LossNotAccepted, UnknownName, UsageError
-from sentry_connector.operations import datasets, runs
+from sentry_connector.errors import DatesError, DestinationRefused, LossNotAccepted, UnknownName, UsageError
+from sentry_connector.extraction.progress import Progress
+from sentry_connector.operations import backfill, datasets, runs
 from sentry_connector.reports.details import AllAvailable, DateRange, Details, SinceLastRun, SingleDate
+from sentry_connector.runs.engine import tick
+from sentry_connector.runs.execute import execute
 from sentry_connector.simulator import Simulation, World, running
-from sentry_connector.store.records import Account, Trigger
+from sentry_connector.store.records import Account, Trigger, Verdict
 from tests.runs.acme import (
     ALL_OF_SHOP,
     DAY,
     SHOP,
+    BusyApp,
     HastyApp,
     app_in,
     column,
@@ -166,7 +170,7 @@ async def test_a_filled_table_is_not_given_rows_of_another_server(url: str, app:
     datasets.edit(app, dataset.name, {}, account=account)
     back = account_at(app, sentry.url)
     datasets.edit(app, dataset.name, {}, account=back)
-    app.store.datasets.save(msgspec.structs.replace(datasets.find(app, dataset.name), account_id=None))
+    app.store.datasets.change(dataset.id, {"account_id": None})
     await ran(app, dataset)
     datasets.edit(app, dataset.name, {}, account=back)
     with pytest.raises(UsageError, match="another Sentry server"):
@@ -180,7 +184,7 @@ async def test_regions_of_sentry_io_are_one_server(app: HastyApp) -> None:
     world_wide, europe, fake = (
         account_at(app, f"https://{host}") for host in ("sentry.io", "de.sentry.io", "nsentry.io")
     )
-    app.store.datasets.save(msgspec.structs.replace(dataset, account_id="https://sentry.io"))
+    app.store.datasets.change(dataset.id, {"account_id": "https://sentry.io"})
     assert datasets.edit(app, dataset.name, {}, account=europe).account_id == "https://de.sentry.io"
     assert datasets.edit(app, dataset.name, {}, account=world_wide).account_id == "https://sentry.io"
     with pytest.raises(UsageError, match="another Sentry server"):
@@ -202,6 +206,40 @@ async def test_a_renamed_dataset_keeps_rows_slug_and_history(app: HastyApp) -> N
     assert (renamed.id, renamed.slug, renamed.tags, renamed.description) == (dataset.id, dataset.slug, ("a",), "b")
     assert column(app, renamed) == rows
     assert len(runs.history(app, "Something else")) == 1
+
+
+@pytest.fixture
+def busy(tmp_path: Path, sentry: Simulation) -> BusyApp:
+    """On the store of `app`."""
+    return BusyApp(tmp_path, sentry.url, sentry.token)
+
+
+def test_an_edit_leaves_what_others_change_while_it_looks_at_the_table(app: HastyApp, busy: BusyApp) -> None:
+    dataset = made(app, "upsert")
+    busy.meanwhile = lambda: datasets.pause(app, dataset.name)
+    assert datasets.edit(busy, dataset.name, {"description": "another"}).paused
+    found = datasets.find(app, dataset.name)
+    assert (found.paused, found.description) == (True, "another")
+
+
+def test_an_edit_does_not_bring_back_what_was_deleted_while_it_looked_at_the_table(
+    app: HastyApp, busy: BusyApp
+) -> None:
+    dataset = made(app, "upsert")
+    busy.meanwhile = lambda: datasets.delete(app, dataset.name)
+    with pytest.raises(UnknownName):
+        datasets.edit(busy, dataset.name, {"description": "another"})
+    assert datasets.everything(app) == []
+
+
+async def test_a_run_that_begins_while_its_dataset_is_paused_stops(app: HastyApp, busy: BusyApp) -> None:
+    dataset = made(app, "upsert", schedule="hourly")
+    app.moment = busy.moment = app.moment + dt.timedelta(hours=1)
+    tick(app, app.moment)
+    (waiting,) = app.store.runs.unfinished()
+    busy.meanwhile = lambda: datasets.pause(app, dataset.name)
+    run = await execute(waiting.id, busy, progress=Progress())
+    assert (run.verdict, rows_of(app, dataset)) == (Verdict.CANCELLED, [])
 
 
 def test_a_replace_that_will_lose_rows_later_can_be_told(app: HastyApp) -> None:
@@ -282,6 +320,50 @@ async def test_a_deleted_dataset_is_out_of_sight_and_comes_back_with_table_and_h
     assert datasets.restore(app, dataset.name).id == dataset.id
     assert state(app, dataset) == before
     assert len(runs.history(app, dataset.name)) == 1
+
+
+@pytest.mark.parametrize("asks", [datasets.ask, lambda app, name: backfill.begin(app, name, DateRange(start=9, end=0))])
+def test_what_was_asked_for_does_not_run_when_a_deleted_dataset_comes_back(
+    asks: Callable[[HastyApp, str], object], app: HastyApp
+) -> None:
+    dataset = made(app, "upsert")
+    asks(app, dataset.name)
+    datasets.delete(app, dataset.name)
+    datasets.restore(app, dataset.name)
+    assert app.store.runs.unfinished() == []
+    for run in app.store.runs.history(dataset.id):
+        assert run.error is not None
+        assert "deleted" in run.error.message
+
+
+class Stuck(HastyApp):
+    """The connector whose tables cannot be dropped."""
+
+    @property
+    def destination(self) -> Any:
+        return self
+
+    def table(self, _dataset_id: str) -> Any:
+        return self
+
+    def drop(self) -> None:
+        raise DestinationRefused("The bucket may not be changed.")
+
+
+async def test_a_table_that_cannot_be_dropped_is_dropped_another_day(
+    app: HastyApp, tmp_path: Path, sentry: Simulation
+) -> None:
+    old, *others = (made(app, "upsert", name=name) for name in ("old", "a", "b"))
+    await ran(app, old)
+    datasets.delete(app, "old")
+    stuck = Stuck(tmp_path, sentry.url, sentry.token)
+    app.moment = stuck.moment = app.moment + 31 * DAY
+    with pytest.raises(DestinationRefused):
+        datasets.delete(stuck, "a")
+    assert folder_of(app, old.id).exists()
+    datasets.delete(app, "b")
+    assert not folder_of(app, old.id).exists()
+    assert {one.id for one in datasets.everything(app, deleted=True)} == {one.id for one in others}
 
 
 def test_a_name_that_was_taken_meanwhile_is_not_restored(app: HastyApp) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sentry_connector.datasets.definition import Definition
+from sentry_connector.destinations.delta import DeltaDestination
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets
@@ -66,6 +68,20 @@ class Broken(Faults):
             return None
         self.spared -= 1
         return Fault.INTERNAL_ERROR if self.spared < 0 else None
+
+
+class BusyApp(HastyApp):
+    """The connector in a process that is slow with its tables: somebody does something just before it comes to them."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    @property
+    def destination(self) -> DeltaDestination:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        found: DeltaDestination = super().destination
+        return found
 
 
 def small_world(**size: Any) -> World:

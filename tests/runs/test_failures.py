@@ -8,7 +8,6 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from sentry_connector.extraction.progress import Progress
@@ -170,7 +169,7 @@ def write_odd_log(folder: Path) -> None:
 
 async def test_a_report_that_the_catalogue_no_longer_has_fails_the_run(app: HastyApp) -> None:
     dataset = made(app, "upsert")
-    app.store.datasets.save(msgspec.structs.replace(dataset, report="withdrawn"))
+    app.store.datasets.change(dataset.id, {"report": "withdrawn"})
     run = await ran(app, dataset, Verdict.FAILED)
     assert run.error is not None
     assert (run.state, run.error.name) == (RunState.DONE, "usage.unknown_name")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.errors import RunCrashed
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets
@@ -116,7 +117,8 @@ async def test_changing_pausing_and_deleting_drop_what_waits_for_its_next_attemp
 ) -> None:
     faults.path = "/api/0/"
     changes: tuple[tuple[Callable[[str], object], str], ...] = (
-        (lambda name: datasets.edit(app, name, {"description": "another"}), "changed"),
+        (lambda name: datasets.edit(app, name, {"update_method": UpdateMethod.APPEND}), "changed"),
+        (lambda name: datasets.edit(app, name, {"retry": None}), "changed"),
         (lambda name: datasets.pause(app, name), "paused"),
         (lambda name: datasets.delete(app, name), "deleted"),
     )
@@ -134,13 +136,21 @@ async def test_changing_pausing_and_deleting_drop_what_waits_for_its_next_attemp
             datasets.delete(app, dataset.name)
 
 
+async def test_a_change_of_what_no_run_goes_by_leaves_the_next_attempt(app: StandingApp, faults: Broken) -> None:
+    dataset = made(app, "upsert", retry=TWICE)
+    faults.path = "/api/0/"
+    run = await step(app, slot(app, dataset))
+    datasets.edit(app, dataset.name, {"name": "Other", "description": "b", "tags": ("a",), "schedule": "hourly"})
+    assert app.store.runs.unfinished() == [run]
+
+
 async def test_a_run_that_fails_after_its_dataset_was_paused_is_not_tried_again(
     app: StandingApp, faults: Broken
 ) -> None:
     dataset = made(app, "upsert", retry=TWICE)
     faults.path = "/api/0/"
     run = slot(app, dataset)
-    app.store.datasets.save(msgspec.structs.replace(dataset, paused=True))
+    app.store.datasets.change(dataset.id, {"paused": True})
     assert (await step(app, run)).verdict is Verdict.FAILED
 
 

@@ -82,11 +82,7 @@ def test_more_than_one_transaction_can_hold_go_too(app: HastyApp, monkeypatch: p
 
 
 def test_slots_and_notices_go_unless_somebody_still_has_to_hear_of_them(app: HastyApp) -> None:
-    app.store.datasets.save(
-        DataSet(
-            id="busy", name="busy", slug="", report="projects", schedule="hourly", created_at=BEFORE, updated_at=BEFORE
-        )
-    )
+    app.store.datasets.change("busy", {"schedule": "hourly"})
     [busy] = app.store.slots.scheduled("busy")
     spans = [Passed(dataset_id="busy", first=at, last=at, count=1, reason=f"{at}") for at in (BEFORE, NOW - 89 * DAY)]
     assert app.store.slots.account(busy, NOW, lambda _busy: Becoming(passed=tuple(spans)))

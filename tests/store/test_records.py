@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentry_connector.errors import StoreUnusable, UnknownName, UsageError
+from sentry_connector.reports.model import Grain
+from sentry_connector.reports.scopes import Scope
 from sentry_connector.store.datasets import LONGEST_SLUG, slug_of
 from sentry_connector.store.ids import new_id
 from sentry_connector.store.records import RunState
@@ -18,6 +20,10 @@ from sentry_connector.store.store import Store
 from tests.store.examples import LATER, NOW, account, dataset, run
 
 replace = msgspec.structs.replace
+
+
+def delete(store: Store, dataset_id: str, at: dt.datetime) -> None:
+    store.datasets.change(dataset_id, {"deleted_at": at, "updated_at": at})
 
 
 def test_an_account_comes_back_as_it_was_stored(store: Store) -> None:
@@ -122,11 +128,29 @@ def test_times_come_back_in_utc_from_whatever_zone(store: Store) -> None:
 def test_slugs_are_made_once_and_never_again(store: Store) -> None:
     first = store.datasets.add(dataset("Events"))
     second = store.datasets.add(dataset("Events!"))
-    store.datasets.save(replace(first, name="Other", slug="ignored"))
-    store.datasets.delete(second.id, NOW)
+    store.datasets.change(first.id, {"name": "Other"})
+    delete(store, second.id, NOW)
     third = store.datasets.add(dataset("events?"))
     assert [first.slug, second.slug, third.slug] == ["events", "events_2", "events_3"]
     assert store.datasets.find("Other").slug == "events"
+
+
+def test_a_change_leaves_what_others_change_meanwhile(store: Store) -> None:
+    stored = store.datasets.add(dataset(paused=False))
+    store.datasets.remember(stored.id, {"shop": Scope(grain=Grain.PROJECT, url="https://sentry.io")})
+    store.datasets.change(stored.id, {"paused": True})
+    changed = store.datasets.change(stored.id, {"description": "another", "updated_at": NOW})
+    assert (changed.paused, changed.description, list(changed.scopes)) == (True, "another", ["shop"])
+    assert changed == store.datasets.get(stored.id)
+
+
+def test_what_is_deleted_or_never_was_is_not_changed(store: Store) -> None:
+    stored = store.datasets.add(dataset())
+    delete(store, stored.id, NOW)
+    for id_ in (stored.id, "none"):
+        with pytest.raises(UnknownName):
+            store.datasets.change(id_, {"paused": False})
+    assert [one.paused for one in store.datasets.deleted()] == [True]
 
 
 @given(st.text())
@@ -146,7 +170,7 @@ def test_slugs_keep_letters_readable() -> None:
 
 def test_a_deleted_dataset_is_out_of_sight_and_its_name_is_free(store: Store) -> None:
     old = store.datasets.add(dataset())
-    store.datasets.delete(old.id, LATER)
+    delete(store, old.id, LATER)
     assert store.datasets.list() == []
     assert [each.deleted_at for each in store.datasets.deleted()] == [LATER]
     new = store.datasets.add(dataset(id="another"))
@@ -156,7 +180,7 @@ def test_a_deleted_dataset_is_out_of_sight_and_its_name_is_free(store: Store) ->
 def test_restoring_brings_back_the_one_deleted_last(store: Store) -> None:
     for number in range(2):
         stored = store.datasets.add(dataset(id=f"dataset-{number}"))
-        store.datasets.delete(stored.id, NOW + dt.timedelta(hours=number))
+        delete(store, stored.id, NOW + dt.timedelta(hours=number))
     restored = store.datasets.restore("shop events", LATER)
     assert restored.id == "dataset-1"
     assert store.datasets.list() == [restored]
@@ -164,18 +188,22 @@ def test_restoring_brings_back_the_one_deleted_last(store: Store) -> None:
 
 def test_restoring_to_a_taken_name_is_refused(store: Store) -> None:
     old = store.datasets.add(dataset())
-    store.datasets.delete(old.id, NOW)
+    delete(store, old.id, NOW)
     store.datasets.add(dataset(id="another"))
     with pytest.raises(UsageError, match="already a DataSet"):
         store.datasets.restore("Shop Events", LATER)
 
 
-def test_deleted_datasets_are_kept_for_thirty_days_and_then_purged_with_their_runs(store: Store) -> None:
+def test_deleted_datasets_can_be_restored_for_thirty_days_and_are_then_forgotten_with_their_runs(store: Store) -> None:
     stored = store.datasets.add(dataset())
     store.runs.add(run(stored.id))
-    store.datasets.delete(stored.id, NOW)
-    assert store.datasets.purge(NOW + dt.timedelta(days=30)) == []
-    assert [each.id for each in store.datasets.purge(NOW + dt.timedelta(days=30, seconds=1))] == [stored.id]
+    delete(store, stored.id, NOW)
+    assert store.datasets.expired(NOW + dt.timedelta(days=30)) == []
+    too_late = NOW + dt.timedelta(days=30, seconds=1)
+    assert [each.id for each in store.datasets.expired(too_late)] == [stored.id]
+    with pytest.raises(UnknownName):
+        store.datasets.restore("Shop Events", too_late)
+    store.datasets.forget(stored.id)
     assert store.datasets.get(stored.id) is None
     assert store.runs.get("run-1") is None
 
@@ -183,7 +211,7 @@ def test_deleted_datasets_are_kept_for_thirty_days_and_then_purged_with_their_ru
 def test_epochs_rise_above_the_stores_and_the_tables(store: Store) -> None:
     stored = store.datasets.add(dataset())
     assert [store.datasets.next_epoch(stored.id, at_least) for at_least in (0, 0, 10, 3, 12)] == [1, 2, 11, 12, 13]
-    store.datasets.save(stored)
+    store.datasets.change(stored.id, {"description": "another"})
     assert store.datasets.next_epoch(stored.id, 0) == 14
     with pytest.raises(UnknownName):
         store.datasets.next_epoch("none", 0)

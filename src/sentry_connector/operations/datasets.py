@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import zoneinfo
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import pyarrow as pa
@@ -16,7 +16,7 @@ from sentry_connector.datasets.schedule import Schedule
 from sentry_connector.destinations.delta import Delta
 from sentry_connector.destinations.model import Committed, UpdateMethod, Version
 from sentry_connector.destinations.query import Snapshot, query
-from sentry_connector.errors import Locked, LossNotAccepted, UnknownName, UsageError
+from sentry_connector.errors import ConnectorError, Locked, LossNotAccepted, UnknownName, UsageError
 from sentry_connector.extraction.prepare import window_of
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.schema import arrow_schema
@@ -25,16 +25,25 @@ from sentry_connector.operations.running import to_its_end
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastRun, SingleDate, Window
 from sentry_connector.runs import queue
-from sentry_connector.runs.engine import tick
+from sentry_connector.runs.engine import due_slots, tick
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
 from sentry_connector.runs.marks import Marks
+from sentry_connector.runs.slots import passed_over
 from sentry_connector.runs.work import account_of
 from sentry_connector.sentry.address import Origin, server
 from sentry_connector.store.ids import new_id
-from sentry_connector.store.records import Account, DataSet, Passed, Run, RunState, Trigger
+from sentry_connector.store.records import Account, DataSet, Passed, Problem, Run, RunState, Scheduled, Trigger
 
 PREVIEW_ROWS = 100
+
+DELETED = "the DataSet was deleted"
+"""Why slots have no run that come due until a DataSet is restored."""
+
+READ_BY_RUNS = frozenset(
+    {"report", "account_id", "details", "update_method", "key", "keep_days", "keep_when_empty", "accept_loss"}
+)
+"""What a run goes by: an attempt after a change of it would go on with something else."""
 
 Changes = dict[str, object]
 """Field of `Definition` → new value."""
@@ -89,15 +98,27 @@ def edit(house: House, name: str, changes: Changes, account: str | None = None) 
     _refuse_strange_rows(house, dataset, definition)
     _refuse_strange_server(house, dataset, account_id)
     _refuse_loss(house, dataset, definition)
-    changed = msgspec.structs.replace(
-        dataset,
-        updated_at=house.now(),
-        account_id=account_id,
-        **{name: getattr(definition, name) for name in Definition.__struct_fields__},
-    )
-    house.store.datasets.save(changed)
-    queue.drop_waiting(house, dataset.id, {RunState.RETRYING}, "The DataSet was changed.")
-    return changed
+    wanted = msgspec.structs.asdict(definition) | {"account_id": account_id}
+    changed = {name: value for name, value in wanted.items() if value != getattr(dataset, name)}
+    now = house.now()
+    passed = _passed_over(now, "the schedule was changed")
+    edited = house.store.datasets.change(dataset.id, changed | {"updated_at": now}, passed)
+    if changed.keys() & READ_BY_RUNS or definition.retry is None:
+        retrying = [run for run in house.store.runs.unfinished(dataset.id) if run.state is RunState.RETRYING]
+        queue.drop_waiting(house, retrying, "The DataSet was changed.")
+    return edited
+
+
+def _passed_over(now: dt.datetime, why: str) -> Callable[[Scheduled], tuple[Passed, ...]]:
+    """What is stored of the slots of a schedule that is no more, those that have come due up to now."""
+
+    def passed(one: Scheduled) -> tuple[Passed, ...]:
+        try:
+            return passed_over(one, due_slots(one, now), why)
+        except ConnectorError:  # nobody can tell any more when they were
+            return ()
+
+    return passed
 
 
 def definition_of(dataset: DataSet) -> Definition:
@@ -239,16 +260,21 @@ def rows(house: House, name: str, version: int | None = None) -> Iterator[pa.Rec
 
 
 def delete(house: House, name: str) -> DataSet:
-    """Put a DataSet out of sight; table and history stay for 30 days.
+    """Put a DataSet out of sight; table and history stay for 30 days. A run that is under way stops, none begins any more.
 
     Raises:
         UnknownName: there is no such DataSet.
     """
-    dataset = house.store.datasets.find(name)
-    house.store.datasets.delete(dataset.id, house.now())
-    queue.drop_waiting(house, dataset.id, {RunState.QUEUED, RunState.RETRYING}, "The DataSet was deleted.")
-    for old in house.store.datasets.purge(house.now()):
-        house.destination.table(old.id).drop()
+    dataset, now = house.store.datasets.find(name), house.now()
+    out_of_sight = {"deleted_at": now, "updated_at": now}
+    house.store.datasets.change(dataset.id, out_of_sight, _passed_over(now, DELETED))
+    unfinished = house.store.runs.unfinished(dataset.id)
+    queue.drop_waiting(house, unfinished, "The DataSet was deleted.")
+    for run in unfinished:
+        house.store.runs.ask_to_stop(run.id, now)
+    for old in house.store.datasets.expired(now):
+        house.destination.table(old.id).drop()  # first: once it is forgotten, nobody knows of its files
+        house.store.datasets.forget(old.id)
     return dataset
 
 
@@ -259,7 +285,8 @@ def restore(house: House, name: str) -> DataSet:
         UnknownName: no deleted DataSet has that name.
         UsageError: another one has taken the name meanwhile.
     """
-    return house.store.datasets.restore(name, house.now())
+    now = house.now()
+    return house.store.datasets.restore(name, now, _passed_over(now, DELETED))
 
 
 async def run(house: House, name: str, *, progress: Progress, wait_lock: float = 0.0) -> Run:
@@ -300,10 +327,10 @@ def pause(house: House, name: str) -> DataSet:
     Raises:
         UnknownName: there is no such DataSet.
     """
-    dataset = msgspec.structs.replace(house.store.datasets.find(name), paused=True)
-    house.store.datasets.save(dataset)
-    queue.drop_waiting(house, dataset.id, {RunState.QUEUED, RunState.RETRYING}, "The DataSet was paused.")
-    return dataset
+    paused = house.store.datasets.change(house.store.datasets.find(name).id, {"paused": True})
+    of_schedule = [run for run in house.store.runs.unfinished(paused.id) if run.trigger.is_of_schedule]
+    queue.drop_waiting(house, of_schedule, "The DataSet was paused.")
+    return paused
 
 
 def resume(house: House, name: str) -> DataSet:
@@ -314,9 +341,7 @@ def resume(house: House, name: str) -> DataSet:
     """
     dataset = house.store.datasets.find(name)
     tick(house, house.now(), dataset.id)
-    resumed = msgspec.structs.replace(dataset, paused=False)
-    house.store.datasets.save(resumed)
-    return resumed
+    return house.store.datasets.change(dataset.id, {"paused": False})
 
 
 def mute(house: House, name: str, *, muted: bool) -> DataSet:
@@ -325,9 +350,7 @@ def mute(house: House, name: str, *, muted: bool) -> DataSet:
     Raises:
         UnknownName: there is no such DataSet.
     """
-    changed = msgspec.structs.replace(house.store.datasets.find(name), muted=muted)
-    house.store.datasets.save(changed)
-    return changed
+    return house.store.datasets.change(house.store.datasets.find(name).id, {"muted": muted})
 
 
 def schedule_of(dataset: DataSet) -> tuple[Schedule, zoneinfo.ZoneInfo]:
@@ -342,9 +365,7 @@ def passed(house: House, dataset: DataSet, *, limit: int = 100) -> list[Passed]:
 
 def _refused(house: House, run_id: str, error: Locked) -> None:
     """A run that never began is over: left in the queue, it would run some other day, with the dates of this one."""
-    run = house.store.runs.get(run_id)
-    if run is not None and run.state is RunState.QUEUED:
-        queue.end(house, run, error)
+    house.store.runs.drop([run_id], Problem(**error.as_dict()), house.now(), for_good=False)
 
 
 async def preview(house: House, name: str, *, progress: Progress, on_windows: OnWindows | None = None) -> pa.Table:

@@ -6,7 +6,7 @@ import contextlib
 
 from sentry_connector.errors import ConnectorError, Locked, UnknownName
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.runs import outbox, queue
+from sentry_connector.runs import outbox
 from sentry_connector.runs.engine import WORKERS
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.house import House
@@ -43,7 +43,7 @@ async def to_its_end(
             await outbox.deliver(house)  # nobody else may come by for long
         return done
     if run.not_before is not None:
-        queue.hurry(house, run)
+        house.store.runs.hurry(run.id)
     give_up = None if patience is None else house.clock.monotonic() + patience
     while True:
         now = house.store.runs.get(run.id)

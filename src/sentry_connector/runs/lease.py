@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -92,20 +92,6 @@ async def held(
             await asyncio.wait([heart])  # not `await heart`: its cancellation could not be told from the task's own
         finally:
             house.store.leases.release(holding.lease)
-
-
-@contextlib.contextmanager
-def briefly(house: House, name: str) -> Iterator[None]:
-    """Hold the lease `name` for a moment, without a heartbeat.
-
-    Raises:
-        Locked: somebody else holds it.
-    """
-    lease = house.store.leases.acquire(name, this_process(), house.now(), TTL)
-    try:
-        yield
-    finally:
-        house.store.leases.release(lease)
 
 
 async def _acquire(house: House, name: str, wait: float, ttl: dt.timedelta) -> Lease:

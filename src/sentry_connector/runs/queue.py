@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-import msgspec
-
-from sentry_connector.errors import Cancelled, ConnectorError, Locked
+from sentry_connector.errors import Cancelled
 from sentry_connector.runs.house import House
-from sentry_connector.runs.lease import briefly
-from sentry_connector.store.records import DataSet, Problem, Run, RunState, Trigger, Verdict
+from sentry_connector.store.records import DataSet, Problem, Run, Trigger
 from sentry_connector.store.runs import Waiting
 
 AnyRun = TypeVar("AnyRun", Run, Waiting)
@@ -84,23 +80,6 @@ def pending(house: House, dataset: DataSet, days: tuple[dt.date, dt.date] | None
     )
 
 
-def drop_waiting(house: House, dataset_id: str, states: Collection[RunState], why: str) -> None:
-    """The scheduled runs of a DataSet that are in these states are over; while somebody is at work on it, none is."""
-    with contextlib.suppress(Locked), briefly(house, f"dataset/{dataset_id}"):
-        for run in house.store.runs.unfinished(dataset_id):
-            if run.trigger.is_of_schedule and run.state in states:
-                end(house, run, Cancelled(why))
-
-
-def hurry(house: House, run: Run) -> None:
-    """A run that waits for its next attempt waits no longer; one that somebody is at work on is left alone."""
-    with contextlib.suppress(Locked), briefly(house, f"dataset/{run.dataset_id}"):
-        now = house.store.runs.get(run.id)
-        if now is not None and now.state is not RunState.DONE:
-            house.store.runs.save(msgspec.structs.replace(now, not_before=None))
-
-
-def end(house: House, run: Run, why: ConnectorError | None = None) -> None:
-    """A run that nobody is at work on is over: CANCELLED, with the reason where there is one."""
-    ended = {"state": RunState.DONE, "verdict": Verdict.CANCELLED, "finished_at": house.now(), "not_before": None}
-    house.store.runs.save(msgspec.structs.replace(run, **ended, error=why and Problem(**why.as_dict())))
+def drop_waiting(house: House, runs: Iterable[Run], why: str) -> None:
+    """Those of the runs that wait for their turn or for their next attempt are over: CANCELLED, with the reason."""
+    house.store.runs.drop([run.id for run in runs], Problem(**Cancelled(why).as_dict()), house.now())

@@ -55,6 +55,11 @@ def becoming(one: Scheduled, due: Sequence[dt.datetime], now: dt.datetime, busy:
     return Becoming(runs=(run,), passed=(merged,) if merged else ())
 
 
+def passed_over(one: Scheduled, due: Sequence[dt.datetime], why: str) -> tuple[Passed, ...]:
+    """The slots that have come due since the last look, where none of them becomes a run any more."""
+    return (_passed(one, due, _obstacle(one) or why),) if due else ()
+
+
 def slot_id(dataset_id: str, slot: dt.datetime) -> str:
     """The id of a slot's run: `<dataset>@<slot>`, so that it is stored once whoever finds it."""
     return f"{dataset_id}@{slot.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}"

@@ -6,7 +6,7 @@ import datetime as dt
 import itertools
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,8 +15,9 @@ from sqlalchemy import ColumnElement, Connection, case, delete, insert, select, 
 from sentry_connector.errors import UnknownName
 from sentry_connector.reports.scopes import Scope
 from sentry_connector.store.database import Database
-from sentry_connector.store.records import DataSet
-from sentry_connector.store.rows import fold, read_record, refuse_taken, select_records
+from sentry_connector.store.records import DataSet, Passed, Scheduled
+from sentry_connector.store.rows import columns_of, fold, hold_dataset, read_record, refuse_taken, select_records
+from sentry_connector.store.slots import add_passed, scheduled
 from sentry_connector.store.tables import LIVE, datasets
 
 RESTORABLE = dt.timedelta(days=30)
@@ -64,55 +65,66 @@ class DataSets:
         """
         return _find(self.list(), name)
 
-    def save(self, dataset: DataSet) -> None:
-        """Store the DataSet's new state; its slug stays what it is. Slots of another schedule count from then on.
+    def change(
+        self,
+        id: str,  # noqa: A002  # the field's name
+        changes: Mapping[str, Any],
+        passed: Callable[[Scheduled], Iterable[Passed]] = lambda _one: (),
+    ) -> DataSet:
+        """Store new values of some fields; the others stay, whoever changes them meanwhile. So does the slug.
+
+        Slots of another schedule count from the change on.
+
+        Args:
+            id: the DataSet's.
+            changes: field of `DataSet` → new value; with another schedule or zone `updated_at`, the time of the change.
+            passed: given the schedule that was until then: its slots that have come due and were not accounted for.
+
+        Returns:
+            The DataSet as it is now.
 
         Raises:
+            UnknownName: there is no such DataSet (any more).
             UsageError: another DataSet has that name.
         """
-        values = _values(dataset)
-        del values["slug"]
         with self._database.writing() as connection:
-            if dataset.deleted_at is None:
-                refuse_taken(connection, datasets, "a DataSet", dataset.name, but=dataset.id, among=LIVE)
-            if _when(connection, dataset.id) != (dataset.schedule, dataset.details.timezone, dataset.deleted_at):
-                values["slots_until"] = dataset.updated_at
-            connection.execute(update(datasets).where(datasets.c.id == dataset.id).values(**values))
+            hold_dataset(connection, id)
+            return _changed(connection, id, changes, passed)
 
     def remember(self, id: str, scopes: dict[str, Scope]) -> None:  # noqa: A002  # the field's name
         """Keep what the DataSet's single choices stand for; that is no change of the DataSet."""
         with self._database.writing() as connection:
             connection.execute(update(datasets).where(datasets.c.id == id).values(scopes=scopes))
 
-    def delete(self, id: str, now: dt.datetime) -> None:  # noqa: A002  # the field's name
-        """Put a DataSet out of sight; it can be restored for 30 days."""
-        with self._database.writing() as connection:
-            statement = update(datasets).where(datasets.c.id == id, LIVE)
-            connection.execute(statement.values(deleted_at=now, updated_at=now))
-
-    def restore(self, name: str, now: dt.datetime) -> DataSet:
+    def restore(
+        self, name: str, now: dt.datetime, passed: Callable[[Scheduled], Iterable[Passed]] = lambda _one: ()
+    ) -> DataSet:
         """Bring the DataSet of that name or slug back, the one deleted last where there are several.
 
+        Args:
+            name: its name or slug.
+            now: the present.
+            passed: as for `change`: the slots of the time between.
+
         Raises:
-            UnknownName: no deleted DataSet has that name.
+            UnknownName: no DataSet that was deleted in the last 30 days has that name.
             UsageError: another DataSet has taken the name meanwhile.
         """
-        by_age = sorted(self.deleted(), key=lambda each: each.deleted_at or now, reverse=True)
-        dataset = msgspec.structs.replace(_find(by_age, name), deleted_at=None, updated_at=now)
-        self.save(dataset)
-        return dataset
-
-    def purge(self, now: dt.datetime) -> Sequence[DataSet]:
-        """Forget the DataSets that were deleted more than 30 days ago, with their runs.
-
-        Returns:
-            Those DataSets, so that their tables can be dropped.
-        """
-        old = [each for each in self.deleted() if each.deleted_at and now - each.deleted_at > RESTORABLE]
+        restorable = [each for each in self.deleted() if _is_restorable(each, now)]
+        by_age = sorted(restorable, key=lambda each: each.deleted_at or now, reverse=True)
+        dataset = _find(by_age, name)
         with self._database.writing() as connection:
-            still_deleted = datasets.c.deleted_at.is_not(None)
-            connection.execute(delete(datasets).where(datasets.c.id.in_([each.id for each in old]), still_deleted))
-        return old
+            back = {"name": dataset.name, "deleted_at": None, "updated_at": now}
+            return _changed(connection, dataset.id, back, passed)
+
+    def expired(self, now: dt.datetime) -> Sequence[DataSet]:
+        """The DataSets that were deleted too long ago to be restored; each is to be forgotten once its table is dropped."""
+        return [each for each in self.deleted() if not _is_restorable(each, now)]
+
+    def forget(self, id: str) -> None:  # noqa: A002  # the field's name
+        """Remove a DataSet with its runs for good."""
+        with self._database.writing() as connection:
+            connection.execute(delete(datasets).where(datasets.c.id == id))
 
     def next_epoch(self, id: str, at_least: int) -> int:  # noqa: A002  # the field's name
         """Take the DataSet's next epoch: one more than the highest of the store's and `at_least` (the table's).
@@ -134,6 +146,10 @@ class DataSets:
             return [read_record(DataSet, row) for row in connection.execute(query).mappings()]
 
 
+def _is_restorable(deleted: DataSet, now: dt.datetime) -> bool:
+    return deleted.deleted_at is not None and now - deleted.deleted_at <= RESTORABLE
+
+
 def slug_of(name: str) -> str:
     """A name as lower-case ASCII letters, digits and `_`, for SQL without quotes: `Événements 2` → `evenements_2`."""
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
@@ -147,6 +163,26 @@ def _free_slug(connection: Connection, name: str) -> str:
     taken = set(connection.scalars(select(datasets.c.slug).where(datasets.c.slug.startswith(slug, autoescape=True))))
     candidates = itertools.chain([slug], (f"{slug}_{number}" for number in itertools.count(2)))
     return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _changed(
+    connection: Connection, id_: str, changes: Mapping[str, Any], passed: Callable[[Scheduled], Iterable[Passed]]
+) -> DataSet:
+    values = dict(changes)
+    if "name" in changes:
+        refuse_taken(connection, datasets, "a DataSet", changes["name"], but=id_, among=LIVE)
+        values["name_fold"] = fold(changes["name"])
+    before, schedules = _when(connection, id_), scheduled(connection, datasets.c.id == id_)
+    statement = update(datasets).where(datasets.c.id == id_).values(**values).returning(*columns_of(datasets, DataSet))
+    row = connection.execute(statement).mappings().first()
+    if row is None:
+        raise UnknownName("DataSet", id_)
+    dataset = read_record(DataSet, row)
+    if before != _when(connection, id_):
+        for one in schedules:
+            add_passed(connection, passed(one), after=one.until)
+        connection.execute(update(datasets).where(datasets.c.id == id_).values(slots_until=dataset.updated_at))
+    return dataset
 
 
 def _when(connection: Connection, id_: str) -> tuple[str, str, dt.datetime | None] | None:

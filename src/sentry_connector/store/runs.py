@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from sentry_connector.errors import UnknownName
 from sentry_connector.extraction.progress import Snapshot
 from sentry_connector.store.database import Database
 from sentry_connector.store.notices import add_notices
-from sentry_connector.store.records import Notice, Part, Run, RunState, Trigger, Verdict
+from sentry_connector.store.records import Notice, Part, Problem, Run, RunState, Trigger, Verdict
 from sentry_connector.store.rows import hold_dataset, insert_once, read_record, select_records
 from sentry_connector.store.tables import LIVE, UtcTime, accounts, datasets, leases, runs
 
@@ -126,6 +126,30 @@ class Runs:
         """Whether somebody has asked the run to stop."""
         with self._database.reading() as connection:
             return connection.scalar(select(runs.c.cancel_asked_at).where(runs.c.id == id)) is not None
+
+    def drop(self, ids: Collection[str], why: Problem, now: dt.datetime, *, for_good: bool = True) -> None:
+        """End those of these runs that wait for their turn or for their next attempt. It needs no lease.
+
+        Args:
+            ids: the runs'.
+            why: what is told of them.
+            now: the present.
+            for_good: whoever begins with one at this very moment hears that it is to stop; else it goes on.
+        """
+        ended = {"state": RunState.DONE, "verdict": Verdict.CANCELLED, "finished_at": now, "not_before": None}
+        waiting = (runs.c.id.in_(ids), runs.c.state.in_([RunState.QUEUED, RunState.RETRYING]))
+        with self._database.writing() as connection:
+            connection.execute(
+                update(runs)
+                .where(*waiting)
+                .values(**ended, error=why, **({"cancel_asked_at": now} if for_good else {}))
+            )
+
+    def hurry(self, id: str) -> None:  # noqa: A002  # the field's name
+        """Let a run that waits for its next attempt wait no longer."""
+        with self._database.writing() as connection:
+            open_ = (runs.c.id == id, runs.c.state != RunState.DONE)
+            connection.execute(update(runs).where(*open_).values(not_before=None))
 
     def ask_to_stop(self, id: str, now: dt.datetime) -> None:  # noqa: A002  # the field's name
         """Ask a run to stop; whoever is at work on it, or will be, sees that."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 
 from sentry_connector.store.database import Database
 from sentry_connector.store.records import MANUAL, Becoming, Passed, RunState, Scheduled, Trigger
@@ -22,22 +22,9 @@ class Slots:
 
     def scheduled(self, dataset_id: str | None = None) -> list[Scheduled]:
         """The DataSets that have a schedule, or that one alone, if it has."""
-        until = func.coalesce(datasets.c.slots_until, datasets.c.created_at, type_=datasets.c.created_at.type)
-        query = (
-            select(
-                datasets.c.id.label("dataset_id"),
-                *(datasets.c[name] for name in ("schedule", "details", "paused", "catch_up", "account_id")),
-                accounts.c.status.label("account_status"),
-                until.label("until"),
-            )
-            .outerjoin(accounts, accounts.c.id == datasets.c.account_id)
-            .where(LIVE, datasets.c.schedule != MANUAL)
-            .order_by(datasets.c.id)
-        )
-        if dataset_id is not None:
-            query = query.where(datasets.c.id == dataset_id)
+        of_one = () if dataset_id is None else (datasets.c.id == dataset_id,)
         with self._database.reading() as connection:
-            return [read_record(Scheduled, row) for row in connection.execute(query).mappings()]
+            return scheduled(connection, LIVE, *of_one)
 
     def account(
         self, one: Scheduled, until: dt.datetime, becoming: Callable[[str | None], Becoming] = lambda _busy: Becoming()
@@ -65,8 +52,7 @@ class Slots:
             become = becoming(connection.scalar(_BUSY, {"dataset_id": one.dataset_id}))
             for run in become.runs:
                 insert_once(connection, runs, msgspec.structs.asdict(run))
-            for each in become.passed:
-                _add(connection, each, after=one.until)
+            add_passed(connection, become.passed, after=one.until)
         return True
 
     def passed(self, dataset_id: str, *, limit: int | None = 100) -> list[Passed]:
@@ -75,6 +61,29 @@ class Slots:
         with self._database.reading() as connection:
             rows = connection.execute(query.order_by(slots.c.number.desc()).limit(limit)).mappings()
             return [read_record(Passed, row) for row in rows]
+
+
+def scheduled(connection: Connection, *conditions: ColumnElement[bool]) -> list[Scheduled]:
+    """The schedules of the DataSets that fulfil the conditions."""
+    until = func.coalesce(datasets.c.slots_until, datasets.c.created_at, type_=datasets.c.created_at.type)
+    query = (
+        select(
+            datasets.c.id.label("dataset_id"),
+            *(datasets.c[name] for name in ("schedule", "details", "paused", "catch_up", "account_id")),
+            accounts.c.status.label("account_status"),
+            until.label("until"),
+        )
+        .outerjoin(accounts, accounts.c.id == datasets.c.account_id)
+        .where(datasets.c.schedule != MANUAL, *conditions)
+        .order_by(datasets.c.id)
+    )
+    return [read_record(Scheduled, row) for row in connection.execute(query).mappings()]
+
+
+def add_passed(connection: Connection, passed: Iterable[Passed], *, after: dt.datetime) -> None:
+    """Store slots that have no run of their own, those after a time."""
+    for each in passed:
+        _add(connection, each, after=after)
 
 
 def _add(connection: Connection, passed: Passed, *, after: dt.datetime) -> None:

@@ -11,7 +11,7 @@ from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
 from sentry_connector.errors import UnknownName, UsageError
 from sentry_connector.redact import token_hint
 from sentry_connector.runs import check as runs_check
-from sentry_connector.runs import news
+from sentry_connector.runs import news, queue
 from sentry_connector.runs.house import House
 from sentry_connector.sentry.address import normalise_url, server
 from sentry_connector.sentry.client import Connection
@@ -146,6 +146,9 @@ def delete(house: House, name: str) -> tuple[Account, list[DataSet]]:
     account = house.store.accounts.find(name)
     users = used_by(house, account)
     house.store.accounts.delete(account.id)
+    for dataset in users:
+        of_schedule = [run for run in house.store.runs.unfinished(dataset.id) if run.trigger.is_of_schedule]
+        queue.drop_waiting(house, of_schedule, f"The account {account.name!r} was deleted.")
     return account, users
 
 

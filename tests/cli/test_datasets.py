@@ -37,6 +37,14 @@ def test_a_dataset_is_told_when_it_is_made(shell: Shell) -> None:
     assert "project-events" in result.stdout
 
 
+def test_tags_are_replaced_and_taken_away(shell: Shell) -> None:
+    shell.ok("datasets", "create", "--name", "P", "--report", "projects", "--tag", "a", "--tag", "b")
+    assert shell.json("datasets", "edit", "P", "--tag", "c")["tags"] == ["c"]
+    refused = shell("datasets", "edit", "P", "--tag", "d", "--no-tags")
+    assert (refused.exit_code, shell.json("datasets", "show", "P")["tags"]) == (2, ["c"])
+    assert shell.json("datasets", "edit", "P", "--no-tags")["tags"] == []
+
+
 def test_a_backfill_is_a_chain_of_runs(changing: tuple[Shell, Simulation]) -> None:
     shell, _ = changing
     shell.ok("datasets", "create", "--name", "E", "--report", "project-events", "--project", "acme/shop",

@@ -116,6 +116,7 @@ def edit(
     report: Annotated[str | None, typer.Option("--report", metavar="REPORT", help="Another report.")] = None,
     account: AccountName = None,
     *,
+    no_tags: Annotated[bool, typer.Option("--no-tags", help="Without the tags that it has.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Change a DataSet: what is given changes, the rest stays. A filled table keeps its report."""
@@ -125,6 +126,10 @@ def edit(
         details = options.applied_to(dataset.details)
         if details != dataset.details:
             changes["details"] = details
+        if no_tags and "tags" in changes:
+            raise UsageError("--no-tags and --tag contradict each other.", remedy="--tag replaces all tags by itself.")
+        if no_tags:
+            changes["tags"] = ()
         if new_name is not None:
             changes["name"] = new_name
         if report is not None:

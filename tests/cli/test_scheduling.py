@@ -23,6 +23,15 @@ def test_what_a_dataset_says_of_its_schedule(shell: Shell) -> None:
     assert (view["paused"], view["health"], view["attention"]) == (False, "never run", [])
 
 
+def test_a_schedule_without_an_account_is_told_whose_token_it_takes(shell: Shell) -> None:
+    create = ("datasets", "create", *PROJECTS, "--name")
+    assert "SENTRY_AUTH_TOKEN" not in shell.ok(*create, "by hand").stderr
+    assert "has no account: the server" in shell.ok(*create, "by itself", "--schedule", "hourly").stderr
+    shell.ok("accounts", "add", "Main")
+    with_account = shell.ok(*create, "of Main", "--schedule", "hourly", "--account", "Main")
+    assert "has no account" not in with_account.stderr
+
+
 def test_without_options_it_is_manual_and_would_be_tried_again_three_times(shell: Shell) -> None:
     view = make(shell)
     assert (view["schedule"], view["retry"], view["catch_up"]) == ("manual", {"every": 900, "times": 3}, "one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 import re
 from collections.abc import AsyncIterator
@@ -173,6 +174,18 @@ async def test_a_report_that_the_catalogue_no_longer_has_fails_the_run(app: Hast
     run = await ran(app, dataset, Verdict.FAILED)
     assert run.error is not None
     assert (run.state, run.error.name) == (RunState.DONE, "usage.unknown_name")
+
+
+async def test_a_run_without_an_account_and_without_a_token_tells_what_is_missing_where(app: HastyApp) -> None:
+    """The shell that asked a server for it may well have a token."""
+    dataset = made(app, "upsert")
+    app.settings = dataclasses.replace(app.settings, auth_token=None)
+    run = await ran(app, dataset, Verdict.FAILED)
+    assert run.error is not None
+    assert (run.error.name, run.error.code) == ("token.missing", 10)
+    assert "has no account" in run.error.message
+    assert "server" in run.error.message
+    assert "--account" in run.error.remedy
 
 
 # ---- its log

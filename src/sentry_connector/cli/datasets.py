@@ -37,7 +37,7 @@ from sentry_connector.operations.views import (
 )
 from sentry_connector.reports import catalogue, menus, windows
 from sentry_connector.reports.details import DateRange, Details
-from sentry_connector.store.records import DataSet, Passed
+from sentry_connector.store.records import MANUAL, DataSet, Passed
 
 app = typer_app()
 
@@ -401,6 +401,9 @@ def _print(house: App, dataset: DataSet, *, as_json: bool) -> None:
     else:
         if days is not None:
             note(f"A run now reads: {days}")
+    if dataset.account_id is None and dataset.schedule != MANUAL:
+        note("It has no account: the server that keeps its schedule takes its own SENTRY_AUTH_TOKEN and SENTRY_URL.")
+        note("  Give it one: `sentry-connector datasets edit NAME --account ACCOUNT`.")
     if operations.will_lose(dataset):
         note("Replace keeps only the days of its last run: once they have moved on, a run needs --accept-loss.")
 

@@ -190,7 +190,7 @@ class _Attempt:
             raise TableChanged(f"A later run has committed to {work.dataset.name!r} meanwhile; this one is overtaken.")
         account = account_of(work.dataset, work.house)
         try:
-            gathering, prepared, reconciled = await self._gathered(work.house.connection(account))
+            gathering, prepared, reconciled = await self._gathered(work.connection(account))
         except TokenRejected as error:
             if account is not None:
                 check.refused(work.house, account, work.redacted(error).message)

@@ -21,6 +21,7 @@ from sentry_connector.runs import chain, news
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import Holding
 from sentry_connector.runs.log import Lines, Log
+from sentry_connector.sentry.client import Connection
 from sentry_connector.store.records import Account, DataSet, Problem, Run, RunState, Trigger
 
 
@@ -94,6 +95,24 @@ class Work:
         told = news.of_run(self.house, self.dataset, self.run)
         again, given_up = chain.again(self.run, self.house.now()), chain.given_up(self.run)
         self.house.store.runs.end(self.run, told, again=again, given_up=given_up)
+
+    def connection(self, account: Account | None) -> Connection:
+        """How to reach Sentry with the DataSet's account; None = with the environment's token.
+
+        Raises:
+            TokenMissing: the environment has none.
+            VaultUnusable: the account's token cannot be opened.
+        """
+        try:
+            return self.house.connection(account)
+        except TokenMissing as error:
+            if account is not None:
+                raise
+            raise TokenMissing(
+                f"{self.dataset.name!r} has no account, and SENTRY_AUTH_TOKEN is not set in the environment of the "
+                "process that did the run. A server has an environment of its own.",
+                remedy="Give the DataSet an account: `sentry-connector datasets edit NAME --account ACCOUNT`.",
+            ) from error
 
     def redacted(self, error: ConnectorError) -> Problem:
         """The error as it is stored: servers and libraries may repeat what they were sent."""

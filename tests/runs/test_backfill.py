@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sentry_connector.errors import DatesError, UsageError
+from sentry_connector.errors import DatesError, LossNotAccepted, UsageError
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import backfill
 from sentry_connector.reports.details import AllAvailable, DateRange, Details, SinceLastRun
@@ -228,6 +228,14 @@ async def test_a_chain_whose_first_run_failed_is_given_up(tmp_path: Path) -> Non
         await ran(app, dataset)
         await gone_through(app, dataset)
         assert column(app, dataset) == events_in(world, until=NOW)
+
+
+async def test_a_backfill_by_which_replace_would_drop_rows_is_refused_before_anything_is_queued(app: HastyApp) -> None:
+    dataset = made(app, "replace", ALL_OF_SHOP)
+    await ran(app, dataset)
+    with pytest.raises(LossNotAccepted, match="would drop"):
+        backfill.begin(app, dataset.name, DateRange(start=3, end=1))
+    assert queue.pending(app, dataset) == []
 
 
 async def test_replace_stays_one_run_and_says_so(tmp_path: Path) -> None:

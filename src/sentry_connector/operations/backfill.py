@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.errors import UsageError
+from sentry_connector.operations.datasets import definition_of, refuse_loss
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.details import DateRange
 from sentry_connector.runs import chain, queue
@@ -45,6 +48,7 @@ def begin(house: House, name: str, days: DateRange) -> Chain:
         UnknownName: there is no such DataSet.
         UsageError: its report has no dates.
         DatesError: the days make no window.
+        LossNotAccepted: Replace would drop rows of other days.
     """
     dataset, now = house.store.datasets.find(name), house.now()
     if catalogue.find(dataset.report).time_column is None:
@@ -54,6 +58,9 @@ def begin(house: House, name: str, days: DateRange) -> Chain:
         raise ValueError("a range of days has a first and a last one")
     first, last = window.first_day, window.last_day
     in_one = dataset.update_method is UpdateMethod.REPLACE
+    if in_one:
+        details = msgspec.structs.replace(dataset.details, duration=days)
+        refuse_loss(house, dataset, msgspec.structs.replace(definition_of(dataset), details=details))
     before = queue.pending(house, dataset, (first, last))
     if before and _is_stored_whole(house, before[0]):
         return Chain(dataset=dataset, runs=tuple(before), goes_on=True, in_one=in_one)

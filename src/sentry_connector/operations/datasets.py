@@ -97,7 +97,8 @@ def edit(house: House, name: str, changes: Changes, account: str | None = None) 
     account_id = _account_id(house, account) if account else dataset.account_id
     _refuse_strange_rows(house, dataset, definition)
     _refuse_strange_server(house, dataset, account_id)
-    _refuse_loss(house, dataset, definition)
+    if definition != definition_of(dataset):
+        refuse_loss(house, dataset, definition)
     wanted = msgspec.structs.asdict(definition) | {"account_id": account_id}
     changed = {name: value for name, value in wanted.items() if value != getattr(dataset, name)}
     now = house.now()
@@ -157,12 +158,15 @@ def _refuse_strange_rows(house: House, dataset: DataSet, definition: Definition)
         )
 
 
-def _refuse_loss(house: House, dataset: DataSet, definition: Definition) -> None:
-    """Replace with dates shorter than what the table holds: refused here, where somebody is there to consent."""
-    column, changes = catalogue.find(definition.report).time_column, definition != definition_of(dataset)
+def refuse_loss(house: House, dataset: DataSet, definition: Definition) -> None:
+    """Refuse what would make Replace drop rows of the table, where somebody is there to consent.
+
+    Raises:
+        LossNotAccepted: the dates are shorter than what the table holds.
+    """
+    table, column = table_of(house, dataset), catalogue.find(definition.report).time_column
     may_lose = definition.update_method is UpdateMethod.REPLACE and not definition.accept_loss
-    table = table_of(house, dataset)
-    if not may_lose or not changes or column is None or not table.exists():
+    if not may_lose or column is None or not table.exists():
         return
     window = _window_now(house, definition)
     rows = 0 if window.start is None else table.count_outside(column, window.start, window.end)

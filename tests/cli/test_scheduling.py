@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+
 import pytest
 
+from sentry_connector.store.records import Run, Trigger
+from sentry_connector.store.store import Store
 from tests.cli.shell import Shell
 
 PROJECTS = ("--report", "projects")
@@ -111,6 +116,22 @@ def test_a_run_that_has_ended_cannot_be_cancelled(shell: Shell) -> None:
     refused = shell("runs", "cancel", "P")
     assert refused.exit_code == 2
     assert "COMPLETE" in refused.stderr
+
+
+def test_a_run_that_does_not_come_to_rest_is_not_cancelled_yet(shell: Shell) -> None:
+    make(shell)
+    now = dt.datetime.now(dt.UTC)
+    with Store(f"sqlite:///{shell.home / 'connector.db'}") as store:
+        (dataset,) = store.datasets.list()
+        store.runs.add(Run(id="r", dataset_id=dataset.id, trigger=Trigger.MANUAL, queued_at=now))
+        lease = store.leases.acquire(
+            f"dataset/{dataset.id}", "process 1 on another machine", now, dt.timedelta(hours=1)
+        )
+        slow = shell("runs", "cancel", "r", "--wait-lock", "0s", "--json")
+        assert (slow.exit_code, json.loads(slow.stdout)["error"]["name"]) == (50, "store.locked")
+        assert shell.json("runs", "show", "r")["state"] == "queued"
+        store.leases.release(lease)
+    assert shell.json("runs", "cancel", "r")["verdict"] == "CANCELLED"
 
 
 def test_a_run_shows_its_attempts(shell: Shell) -> None:

@@ -141,6 +141,22 @@ def test_a_run_that_nobody_is_at_work_on_is_cancelled_at_once(town: Town) -> Non
     played(town, story())
 
 
+def test_the_run_of_a_process_that_was_killed_is_cancelled_once_its_lease_is_over(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        made(person)
+        run, _ = datasets.ask(person, "Projects")
+        async with Living(slow(town)) as living:
+            await asyncio.sleep(5)
+            await living.die()
+            done = await runs.cancel(person, run.id)
+        assert (done.state, done.verdict) == (RunState.DONE, Verdict.CANCELLED)
+        assert done.error is not None
+        assert done.error.message == "The run was cancelled.", "it had begun"
+
+    played(town, story())
+
+
 def test_a_run_whose_commit_was_made_before_it_was_cancelled_has_ended_well(town: Town) -> None:
     async def story() -> None:
         dying: Any = town.process(Fate(town.ledger))

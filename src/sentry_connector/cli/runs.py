@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from sentry_connector.app import app as connector
-from sentry_connector.cli.options import AsJson, typer_app
+from sentry_connector.cli.options import AsJson, WaitLock, seconds, typer_app
 from sentry_connector.cli.output import note, print_json, print_line
 from sentry_connector.cli.tables import cell, print_fields, print_table
+from sentry_connector.errors import Locked
 from sentry_connector.operations import runs as operations
 from sentry_connector.operations.views import run_view
 from sentry_connector.reports import windows
@@ -87,17 +88,24 @@ def _print_lines(lines: Sequence[dict[str, Any]], *, as_json: bool) -> None:
 
 
 @app.command()
-def cancel(run: IdOrName, *, as_json: AsJson = False) -> None:
-    """Stop a run that is not done: its table stays as it is. Of a chain, the runs that are left are dropped too."""
+def cancel(run: IdOrName, wait_lock: WaitLock = "2m", *, as_json: AsJson = False) -> None:
+    """Stop a run that is not done: its table stays as it is. Of a chain, the runs that are left are dropped too.
+
+    A process that was killed at it has its lease for a minute; so long it is waited for.
+    """
+    patience = seconds("--wait-lock", wait_lock)
     with connector() as house:
-        ended = asyncio.run(operations.cancel(house, run))
+        ended = asyncio.run(operations.cancel(house, run, patience=patience))
         _, dataset = operations.find(house, ended.id)
+    if ended.state is not RunState.DONE:
+        raise Locked(
+            f"The run {ended.id} has been asked to stop, and has not come to rest yet.",
+            remedy="Whoever is at work on it, or goes on with it, stops it. `sentry-connector runs show` tells.",
+        )
     if as_json:
         print_json(run_view(ended, dataset))
-    elif ended.state is RunState.DONE:
-        note(f"{ended.id}: {ended.verdict}.")
     else:
-        note(f"{ended.id} has been asked to stop, and has not come to rest yet.")
+        note(f"{ended.id}: {ended.verdict}.")
 
 
 def _in_words(run: Run, dataset: DataSet | None) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import TTL
 from sentry_connector.store.records import Run, RunState
 
+A_LEASE = 2 * TTL.total_seconds()
+"""Seconds, longer than the lease of a process that died lasts."""
+
 POLL = 0.5
 """Seconds between two looks at a run that a server does."""
 
@@ -52,14 +55,10 @@ async def to_its_end(
         if now.state is RunState.DONE or (now.state is RunState.RETRYING and now.not_before is not None):
             return now
         if not is_served(house):  # it died; what it was doing is gone on with here, once its lease has lapsed
-            return await execute(run.id, house, progress=progress, wait_lock=max(wait_lock, _A_LEASE))
+            return await execute(run.id, house, progress=progress, wait_lock=max(wait_lock, A_LEASE))
         if give_up is not None and house.clock.monotonic() >= give_up:
             raise Locked(f"The server is at work on the run {run.id}.")
         snapshot = house.store.runs.progress(run.id)
         if snapshot is not None:
             progress.show(snapshot)
         await house.clock.sleep(POLL)
-
-
-_A_LEASE = 2 * TTL.total_seconds()
-"""Seconds, longer than any lease lasts."""

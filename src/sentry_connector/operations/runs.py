@@ -8,7 +8,7 @@ from typing import Any
 
 from sentry_connector.errors import Locked, UnknownName, UsageError
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.operations.running import POLL
+from sentry_connector.operations.running import A_LEASE, POLL
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.house import House
 from sentry_connector.runs.log import read_log
@@ -54,7 +54,7 @@ def find_by_id(house: House, id: str) -> tuple[Run, DataSet | None]:  # noqa: A0
     return run, house.store.datasets.get(run.dataset_id)
 
 
-async def cancel(house: House, id_or_name: str, *, patience: float = 30.0) -> Run:
+async def cancel(house: House, id_or_name: str, *, patience: float = A_LEASE) -> Run:
     """Stop a run: its table stays as it is, and it is not gone on with.
 
     Args:

@@ -150,7 +150,7 @@ class _Attempt:
         """
         work, run, now = self.work, self.work.run, self.work.house.now()
         if work.house.store.runs.is_to_stop(run.id):
-            raise Cancelled("The run was cancelled before it began.")
+            raise Cancelled("The run was cancelled." if run.attempts else "The run was cancelled before it began.")
         await work.holding.aside(work.table.mend)
         if run.epoch is None:
             # It is new, or the store was restored to before it began: then the table knows it by its id.

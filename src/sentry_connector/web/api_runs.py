@@ -21,6 +21,9 @@ from sentry_connector.store.records import RunState
 KEEP_ALIVE = 15.0
 """Seconds after which a silent stream says that it lives."""
 
+PATIENCE = 30.0
+"""Seconds after which it is answered that a run has been asked to stop."""
+
 MOST = 1000
 
 
@@ -64,7 +67,7 @@ def run_routes(house: House) -> APIRouter:
     @routes.post("/{run_id}/cancel", summary="Stop a run that is not done")
     async def cancel(run_id: str) -> Response:
         runs.find_by_id(house, run_id)
-        run = await runs.cancel(house, run_id)
+        run = await runs.cancel(house, run_id, patience=PATIENCE)
         status = HTTPStatus.OK if run.state is RunState.DONE else HTTPStatus.ACCEPTED
         return json_of(run_view(run, house.store.datasets.get(run.dataset_id)), status=status)
 

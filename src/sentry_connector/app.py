@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
     from sentry_connector.destinations.delta import DeltaDestination
     from sentry_connector.notices.channels import Address
+    from sentry_connector.notices.message import Message
     from sentry_connector.store.database import Database
-    from sentry_connector.store.records import Account, Notice
+    from sentry_connector.store.records import Account
     from sentry_connector.store.store import Store
     from sentry_connector.store.turns import Line
     from sentry_connector.store.vault import Vault
@@ -183,11 +184,11 @@ class App(House):
             max_wait=settings.max_wait,
         )
 
-    async def send(self, address: Address, notice: Notice) -> None:
-        """Hand a notice to the service at an address."""
+    async def send(self, address: Address, message: Message) -> None:
+        """Hand a message to the service at an address."""
         from sentry_connector.notices.channels import send
 
-        await send(address, notice, self.clock.time(), self.aside)
+        await send(address, message, self.clock.time(), self.aside)
 
     def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:
         """A client for that connection, to be entered with `async with`."""

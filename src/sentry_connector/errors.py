@@ -40,6 +40,8 @@ ConnectorError
 ├── StoreUnusable              store.unusable        51
 │   └── VaultUnusable          vault.unusable        51
 ├── RunCrashed                 run.crashed            1   each process that worked on it died
+├── NotDelivered               notice.not_delivered  30   retry; a channel did not take a notice
+│   └── NoticeRefused          notice.refused        30   a channel refuses a notice for what it is
 ├── OutOfResources             system.exhausted       1   retry; the process may open no more files, or have no more memory
 └── Cancelled                  run.cancelled         60
 ```
@@ -330,6 +332,13 @@ class NotDelivered(ConnectorError):
     exit_code = 30
     retryable = True
     default_remedy = "Look at the channel's address and its service, then `sentry-connector notices test NAME`."
+
+
+class NoticeRefused(NotDelivered):
+    """A channel refuses a notice for what it is; another one may be taken."""
+
+    name = "notice.refused"
+    retryable = False
 
 
 class RunIncomplete(ConnectorError):

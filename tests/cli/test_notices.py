@@ -96,8 +96,27 @@ def test_the_notices_of_a_muted_dataset_are_kept_and_not_sent(shell: Shell, hook
     failing(shell)("datasets", "run", "Shop")
     assert shell.json("datasets", "unmute", "Shop")["muted"] is False
     shell.ok("datasets", "run", "Shop")
-    assert hook.titles() == ["Shop: recovered (failed)"]
-    assert "muted" in shell.ok("notices", "sent").stdout
+    assert hook.titles() == []
+    assert [(one["title"], one["muted"]) for one in shell.json("notices", "sent")] == [
+        ("Shop: recovered (failed)", True),
+        ("Shop: failed", True),
+    ]
+
+
+def test_what_waits_when_its_dataset_is_muted_is_not_sent_and_says_why(shell: Shell, hook: Hook) -> None:
+    shell.ok("notices", "add", "ops", stdin=hook.url)
+    shell.ok("datasets", "create", "--name", "Shop", *EVENTS)
+    hook.status = 500
+    failing(shell)("datasets", "run", "Shop")
+    hook.status = 204
+    hook.heard.clear()
+    shell.ok("datasets", "mute", "Shop")
+    shell.ok("notices", "edit", "ops", "--all-kinds")  # which ends its rest
+    shell.ok("datasets", "run", "Shop")
+    assert hook.titles() == []
+    said = shell.ok("notices", "sent").stdout
+    assert "ops: given up (The DataSet is muted.)" in said
+    assert "ops: given up (The channel was not told that it began.)" in said
 
 
 def test_a_channel_takes_only_what_it_is_for(shell: Shell, hook: Hook) -> None:
@@ -126,7 +145,9 @@ def test_what_a_channel_does_not_take_waits_with_its_reason(shell: Shell, hook: 
 def test_a_test_takes_the_real_way_and_tells_why_it_failed(shell: Shell, hook: Hook) -> None:
     shell.ok("notices", "add", "ops", stdin=hook.url)
     assert "took it" in shell.ok("notices", "test", "ops").stderr
-    assert hook.heard[0]["message"] == "This is a test: nothing is wrong."
+    [heard] = hook.heard
+    assert (heard["test"], heard["title"]) == (True, "Test of ops")
+    assert heard["message"] == "This is a test: nothing is wrong."
     hook.status = 503
     refused = shell("notices", "test", "ops")
     assert refused.exit_code == 30
@@ -178,16 +199,20 @@ def test_a_rejected_token_is_told_once_for_the_account_and_again_when_it_is_repl
     shell.ok("accounts", "add", "A")
     for name in ("One", "Two"):
         shell.ok("datasets", "create", "--name", name, "--account", "A", *EVENTS)
+    shell.ok("datasets", "create", "--name", "Other", *EVENTS)
+    for name in ("Two", "Other"):
+        shell.ok("notices", "add", f"only {name}", "--dataset", name, stdin=hook.url)
     with connector(shell.env) as house:
         account = house.store.accounts.find("A")
         house.store.accounts.replace_token(account, account, house.vault.seal(EXPIRED_TOKEN, account.id, account.url))
     for name in ("One", "Two", "One"):
         assert shell("datasets", "run", name).exit_code == 10
-    assert hook.titles() == ["A: token rejected"]
+    assert hook.titles() == ["A: token rejected"] * 2, "on the channel of all DataSets, and on that of Two"
     assert "the schedules of its DataSets rest: One, Two" in hook.heard[0]["message"]
     shell.ok("accounts", "replace-token", "A", stdin=sentry.token)
     shell.ok("datasets", "run", "One")
-    assert hook.titles() == ["A: token rejected", "A: recovered (token rejected)"]
+    assert hook.titles()[2:] == ["A: recovered (token rejected)"] * 2
+    assert [one["subject"] for one in shell.json("notices", "sent", "--dataset", "Two")] == ["A", "A"]
 
 
 def test_a_server_tells_of_a_pause_and_of_what_was_left_unsent(shell: Shell, hook: Hook) -> None:

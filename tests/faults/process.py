@@ -28,12 +28,12 @@ from sentry_connector.errors import Locked, TableChanged
 from sentry_connector.extraction.journal import Note
 from sentry_connector.extraction.spool import Spool
 from sentry_connector.notices.channels import Address
+from sentry_connector.notices.message import Message
 from sentry_connector.sentry.budget import Observer
 from sentry_connector.sentry.client import Connection, SentryClient
 from sentry_connector.sentry.transport import Transport
 from sentry_connector.settings import from_environment
 from sentry_connector.simulator import TOKEN
-from sentry_connector.store.records import Notice
 from sentry_connector.store.store import Store
 from tests.faults.kinds import OF_FULL_DISKS, Fault, Ledger
 from tests.faults.line import URL_OF_SENTRY
@@ -291,7 +291,7 @@ class Process(App):
         self.fate = fate
         self._store = store
         self.line: Transport | None = None
-        self.mailbox: Callable[[Notice], None] = lambda _notice: None
+        self.mailbox: Callable[[Message], None] = lambda _message: None
         self.__dict__["destination"] = Destination(table_of, fate)
 
     def now(self) -> dt.datetime:
@@ -306,11 +306,11 @@ class Process(App):
         self.fate.point("store")
         return self._store
 
-    async def send(self, address: Address, notice: Notice) -> None:
+    async def send(self, address: Address, message: Message) -> None:
         """The service takes it, or does not; the process may die before and after."""
         self.fate.point("send")
         await self.clock.sleep(0.2)
-        self.mailbox(notice)
+        self.mailbox(message)
         self.fate.point("sent")
 
     def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:

@@ -22,13 +22,14 @@ from sentry_connector.datasets import schedule as schedules
 from sentry_connector.datasets.definition import Definition
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.errors import ConnectorError, NotDelivered
+from sentry_connector.notices.message import Message
 from sentry_connector.operations import datasets, notices, runs
 from sentry_connector.reports import windows
 from sentry_connector.reports.details import Details, SinceLastRun
 from sentry_connector.runs.engine import Engine
 from sentry_connector.runs.log import Log
 from sentry_connector.simulator import World
-from sentry_connector.store.records import CatchUp, DataSet, Kind, Notice, Retry, Run, RunState, Trigger, Verdict
+from sentry_connector.store.records import CatchUp, DataSet, Kind, Retry, Run, RunState, Trigger, Verdict
 from tests.faults.ground import Ground
 from tests.faults.kinds import Fault, Ledger
 from tests.faults.line import Line, Weather, server_of
@@ -96,14 +97,14 @@ class Town:
         weather = Weather(f"{self.seed}:{self._number}", self.ledger, rate, BAD, refusals=refusals)
         server = server_of(self.world, self._tick, compress=False, latency=0.05)
         made.line = Line(server, weather, fate.point)
-        made.mailbox = lambda notice: self._receive(notice, rate)
+        made.mailbox = lambda message: self._receive(message, rate)
         return made
 
-    def _receive(self, notice: Notice, rate: float) -> None:
+    def _receive(self, message: Message, rate: float) -> None:
         """The channel takes a notice, or does not."""
         if self.random.random() < 3 * rate:
             raise NotDelivered("The channel is not there.")
-        self.heard[notice.id] += 1
+        self.heard[message.id] += 1
 
     def table_of(self, dataset_id: str) -> Any:
         root = str(self.ground.folder / "tables" / dataset_id)

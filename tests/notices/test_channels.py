@@ -10,23 +10,27 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from email.message import Message
+from email.message import Message as Mail
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiosmtpd.smtp import SMTP
 
-from sentry_connector.errors import NotDelivered, UsageError
+from sentry_connector.errors import NotDelivered, NoticeRefused, UsageError
 from sentry_connector.notices import channels
+from sentry_connector.notices.message import Message, message_of
+from sentry_connector.notices.message import test_of as a_test_of
 from sentry_connector.notices.webhook import SECRET_PREFIX
 from sentry_connector.store.records import Kind, Notice
 from tests.parts import NOW
 
 
-def notice(kind: Kind = Kind.FAILED, **more: Any) -> Notice:
+def notice(kind: Kind = Kind.FAILED, **more: Any) -> Message:
     values = {"recovered": False, "message": "The last run failed: no.", "run_id": "run-1", **more}
-    return Notice(id=f"id of {kind}", kind=kind, subject_id="d", subject="Shop", since=NOW, at=NOW, **values)
+    return message_of(
+        Notice(id=f"id of {kind}", kind=kind, subject_id="d", subject="Shop", since=NOW, at=NOW, **values)
+    )
 
 
 @dataclass
@@ -61,7 +65,7 @@ class Mailbox:
     """What a mail server keeps."""
 
     def __init__(self) -> None:
-        self.mails: list[Message] = []
+        self.mails: list[Mail] = []
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
         self.mails.append(email.message_from_bytes(envelope.content))
@@ -126,14 +130,31 @@ async def test_a_webhook_gets_each_kind_signed_with_its_id(hook: Hook, kind: Kin
     assert headers["webhook-signature"] == f"v1,{mac}"
 
 
-@pytest.mark.parametrize("status", [301, 307, 400, 404, 500])
+@pytest.mark.parametrize("status", [301, 307, 401, 404, 410, 429, 500])
 async def test_what_a_webhook_does_not_take_is_not_delivered_and_no_redirect_is_followed(
     hook: Hook, status: int
 ) -> None:
     hook.status = status
-    with pytest.raises(NotDelivered, match=str(status)):
+    with pytest.raises(NotDelivered, match=str(status)) as caught:
         await channels.send(channels.address_of(hook.url)[0], notice(), NOW.timestamp(), aside)
+    assert not isinstance(caught.value, NoticeRefused)
     assert len(hook.requests) == 1
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_what_a_webhook_refuses_for_what_it_is_is_told_apart(hook: Hook, status: int) -> None:
+    hook.status = status
+    with pytest.raises(NoticeRefused, match=str(status)):
+        await channels.send(channels.address_of(hook.url)[0], notice(), NOW.timestamp(), aside)
+
+
+async def test_a_test_is_no_notice(hook: Hook) -> None:
+    await channels.send(channels.address_of(hook.url)[0], a_test_of("ops", "an id", NOW), NOW.timestamp(), aside)
+    [(headers, body)] = hook.requests
+    assert headers["webhook-id"] == "an id"
+    facts = json.loads(body)
+    assert (facts["id"], facts["test"], facts["title"]) == ("an id", True, "Test of ops")
+    assert not {"kind", "recovered"} & facts.keys()
 
 
 async def test_a_webhook_that_is_not_there_is_told_without_its_address() -> None:

@@ -86,13 +86,14 @@ def test_slots_and_notices_go_unless_somebody_still_has_to_hear_of_them(app: Has
     [busy] = app.store.slots.scheduled("busy")
     spans = [Passed(dataset_id="busy", first=at, last=at, count=1, reason=f"{at}") for at in (BEFORE, NOW - 89 * DAY)]
     assert app.store.slots.account(busy, NOW, lambda _busy: Becoming(passed=tuple(spans)))
-    app.store.notices.add([notice("told", BEFORE)])
+    over = msgspec.structs.replace(notice("over", BEFORE), recovered=True)
+    app.store.notices.add([notice("told", BEFORE), over, notice("goes on", BEFORE + DAY / 2)])
     channel = Channel(id="c", name="c", service="Webhook", hint="", created_at=NOW, updated_at=NOW)
     app.store.notices.add_channel(channel, "sealed")
     app.store.notices.add([notice("waits", BEFORE, Kind.LATE), notice("new", NOW - 89 * DAY, Kind.SLOW)])
     thin(app, NOW)
     assert app.store.slots.passed("busy") == spans[1:]
-    assert {one.id for one, _ in app.store.notices.recent()} == {"waits", "new"}
+    assert {one.id for one, _ in app.store.notices.recent()} == {"goes on", "waits", "new"}
 
 
 def notice(id_: str, at: dt.datetime, kind: Kind = Kind.FAILED) -> Notice:

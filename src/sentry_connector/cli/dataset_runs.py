@@ -17,7 +17,7 @@ from sentry_connector.extraction.lists import together
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets as operations
 from sentry_connector.operations.backfill import Chain
-from sentry_connector.operations.running import to_its_end
+from sentry_connector.operations.running import tell_others, to_its_end
 from sentry_connector.operations.views import run_view
 from sentry_connector.reports import windows
 from sentry_connector.runs import queue
@@ -76,7 +76,9 @@ async def _run_all(house: App, chosen: Sequence[DataSet], wait_lock: float) -> l
             async with room:
                 return await _run(house, dataset, begin, wait_lock)
 
-        return list(itertools.chain.from_iterable(await together(one(dataset) for dataset in chosen)))
+        ends = list(itertools.chain.from_iterable(await together(one(dataset) for dataset in chosen)))
+    await tell_others(house)
+    return ends
 
 
 async def _run(house: App, dataset: DataSet, begin: Callable[[str], Progress], wait_lock: float) -> list[End]:
@@ -92,7 +94,9 @@ def run_chain(house: App, chain: Chain, wait_lock: float) -> list[End]:
 
     async def work() -> list[End]:
         with progress_bars() as begin:
-            return await _go_through(house, chain.dataset, begin, wait_lock)
+            ends = await _go_through(house, chain.dataset, begin, wait_lock)
+        await tell_others(house)
+        return ends
 
     return asyncio.run(work())
 

@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from sentry_connector.errors import NotDelivered, UsageError
-from sentry_connector.notices.message import text_of, title_of
+from sentry_connector.notices.message import Message
 from sentry_connector.notices.webhook import SECRET_PREFIX, post
 from sentry_connector.redact import redact_patterns
-from sentry_connector.store.records import Notice
 
 if TYPE_CHECKING:
     import apprise
@@ -75,33 +74,34 @@ def address_of(url: str, *, secret: str | None = None) -> tuple[Address, str, st
     return Address(url=url, secret=made), WEBHOOK, f"{place.scheme}://{place.hostname}"
 
 
-async def send(address: Address, notice: Notice, at: float, aside: Callable[[Callable[[], Any]], Any]) -> None:
-    """Hand a notice to the service.
+async def send(address: Address, message: Message, at: float, aside: Callable[[Callable[[], Any]], Any]) -> None:
+    """Hand a message to the service.
 
     Args:
         address: where to.
-        notice: what.
+        message: what.
         at: the present, Unix seconds.
         aside: does blocking work while others go on.
 
     Raises:
+        NoticeRefused: the service does not want this one.
         NotDelivered: the service did not take it.
     """
     if address.secret is not None:
-        await post(address.url, address.secret, notice, at)
+        await post(address.url, address.secret, message, at)
     else:
-        await aside(lambda: _send_by_apprise(address.url, notice))
+        await aside(lambda: _send_by_apprise(address.url, message))
 
 
-def _send_by_apprise(url: str, notice: Notice) -> None:
+def _send_by_apprise(url: str, message: Message) -> None:
     import apprise  # noqa: PLC0415  # an extra, and slow to import
 
     service = _service(url)
     if service is None:
         raise NotDelivered("Apprise does not know the channel's service (any more).")
-    mood = apprise.NotifyType.SUCCESS if notice.recovered else apprise.NotifyType.WARNING
+    mood = apprise.NotifyType.SUCCESS if message.is_good else apprise.NotifyType.WARNING
     with apprise.LogCapture(level=logging.WARNING) as told:  # type: ignore[no-untyped-call]
-        taken = service.notify(title=title_of(notice), body=text_of(notice), notify_type=mood)
+        taken = service.notify(title=message.title, body=message.text, notify_type=mood)
         if not taken:
             raise NotDelivered(f"{service.service_name} did not take it: {_last_line(told.getvalue(), url)}")
 

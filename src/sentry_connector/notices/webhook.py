@@ -9,31 +9,35 @@ import hmac
 import aiohttp
 import msgspec
 
-from sentry_connector.errors import NotDelivered
-from sentry_connector.notices.message import object_of
-from sentry_connector.store.records import Notice
+from sentry_connector.errors import NotDelivered, NoticeRefused
+from sentry_connector.notices.message import Message
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  # how such secrets begin
 PATIENCE = 15.0
 """Seconds that a webhook may take."""
 
 _TAKEN = range(200, 300)
+_REFUSED = frozenset(range(400, 500)) - {401, 403, 404, 405, 407, 408, 410, 425, 429}
+"""Answers that are about what was posted, and neither about the address nor about the moment."""
 
 
-async def post(url: str, secret: str, notice: Notice, at: float) -> None:
-    """Post a notice at a time (Unix seconds). What is not answered with 2xx is not delivered; redirects are not followed.
+async def post(url: str, secret: str, message: Message, at: float) -> None:
+    """Post a message at a time (Unix seconds). What is not answered with 2xx is not delivered; redirects are not followed.
 
     Raises:
+        NoticeRefused: the webhook does not want this one.
         NotDelivered: nobody took it.
     """
-    body = msgspec.json.encode(object_of(notice))
-    headers = {**signed(secret, notice.id, int(at), body), "Content-Type": "application/json"}
+    body = msgspec.json.encode(message.facts)
+    headers = {**signed(secret, message.id, int(at), body), "Content-Type": "application/json"}
     patience = aiohttp.ClientTimeout(total=PATIENCE)
     try:
         async with (
             aiohttp.ClientSession(timeout=patience) as session,
             session.post(url, data=body, headers=headers, allow_redirects=False) as answer,
         ):
+            if answer.status in _REFUSED:
+                raise NoticeRefused(f"The webhook refuses this notice: it answered {answer.status}.")
             if answer.status not in _TAKEN:
                 raise NotDelivered(f"The webhook answered {answer.status}.")
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:

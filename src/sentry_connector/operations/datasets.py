@@ -351,6 +351,8 @@ def resume(house: House, name: str) -> DataSet:
 def mute(house: House, name: str, *, muted: bool) -> DataSet:
     """Keep a DataSet's notices from being sent, or let them be sent again; those of the time between are not sent later.
 
+    What waits to be sent is dropped when its turn comes; that something is over is told where it was told to have begun.
+
     Raises:
         UnknownName: there is no such DataSet.
     """

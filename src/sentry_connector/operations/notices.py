@@ -8,6 +8,7 @@ import msgspec
 
 from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
 from sentry_connector.notices import channels
+from sentry_connector.notices.message import test_of
 from sentry_connector.operations.vault import sealing
 from sentry_connector.runs import outbox
 from sentry_connector.runs.house import House
@@ -67,7 +68,7 @@ async def edit(
         UsageError: as `add`.
     """
     channel = find(house, name)
-    changes: dict[str, object] = {"updated_at": house.now()}
+    changes: dict[str, object] = {"updated_at": house.now(), "failures": 0, "rests_until": None}  # it is tried at once
     if new_name is not None:
         changes["name"] = plain_text("name", new_name, LONGEST_NAME)
     if kinds is not None:
@@ -112,7 +113,7 @@ def delete(house: House, name: str) -> Channel:
 
 
 async def test(house: House, name: str) -> Channel:
-    """Send a notice that says it is a test, on the way of every other one.
+    """Send a message that says it is a test, on the way of every notice.
 
     Raises:
         UnknownName: there is no such channel.
@@ -120,28 +121,19 @@ async def test(house: House, name: str) -> Channel:
         VaultUnusable: its address cannot be opened.
     """
     channel, now = find(house, name), house.now()
-    notice = Notice(
-        id=new_id(now, house.rng),
-        kind=Kind.FAILED,
-        recovered=True,
-        subject_id=channel.id,
-        subject=f"Test of {channel.name}",
-        message="This is a test: nothing is wrong.",
-        since=now,
-        at=now,
-    )
-    await house.send(outbox.address(house, channel.id), notice)
+    await house.send(outbox.address(house, channel.id), test_of(channel.name, new_id(now, house.rng), now))
     return channel
 
 
 def told(house: House, dataset: str | None = None, *, limit: int = 100) -> list[tuple[Notice, list[Delivery]]]:
-    """What was told, newest first, of all or of one DataSet, with what became of it on each channel.
+    """What was told, newest first, of all or of one DataSet and its account, with what became of it on each channel.
 
     Raises:
         UnknownName: there is no such DataSet.
     """
-    subject = None if dataset is None else house.store.datasets.find(dataset).id
-    return house.store.notices.recent(subject, limit=limit)
+    found = None if dataset is None else house.store.datasets.find(dataset)
+    subjects = (found.id, found.account_id) if found else ()
+    return house.store.notices.recent(*filter(None, subjects), limit=limit)
 
 
 def _ids(house: House, names: Collection[str]) -> tuple[str, ...]:

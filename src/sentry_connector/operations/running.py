@@ -16,6 +16,9 @@ from sentry_connector.store.records import Run, RunState
 A_LEASE = 2 * TTL.total_seconds()
 """Seconds, longer than the lease of a process that died lasts."""
 
+PATIENCE = 30.0
+"""Seconds for which another process that sends notices is waited for."""
+
 POLL = 0.5
 """Seconds between two looks at a run that a server does."""
 
@@ -41,10 +44,7 @@ async def to_its_end(
         Locked: another process is at work on the DataSet, or patience was not enough.
     """
     if not is_served(house):
-        done = await execute(run.id, house, progress=progress, wait_lock=wait_lock)
-        with contextlib.suppress(ConnectorError):  # whatever becomes of notices, the run has ended as it has
-            await outbox.deliver(house)  # nobody else may come by for long
-        return done
+        return await execute(run.id, house, progress=progress, wait_lock=wait_lock)
     if run.not_before is not None:
         house.store.runs.hurry(run.id)
     give_up = None if patience is None else house.clock.monotonic() + patience
@@ -62,3 +62,13 @@ async def to_its_end(
         if snapshot is not None:
             progress.show(snapshot)
         await house.clock.sleep(POLL)
+
+
+async def tell_others(house: House) -> None:
+    """Send the notices that wait, when all runs of a command are at their end; a server that lives does so by itself.
+
+    Whatever becomes of notices, the runs have ended as they have.
+    """
+    if not is_served(house):  # nobody else may come by for long
+        with contextlib.suppress(ConnectorError):
+            await outbox.deliver(house, wait=PATIENCE)

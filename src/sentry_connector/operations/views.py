@@ -152,6 +152,8 @@ def channel_view(house: House, channel: Channel) -> dict[str, Any]:
         "hint": channel.hint,
         "kinds": [kind.value for kind in channel.kinds],
         "datasets": [names[one] for one in channel.dataset_ids if one in names],
+        "failures": channel.failures,
+        "rests_until": channel.rests_until,
         "created_at": channel.created_at,
         "updated_at": channel.updated_at,
     }

@@ -13,11 +13,12 @@ if TYPE_CHECKING:  # only named here, and some of them load large libraries
 
     from sentry_connector.destinations.delta import DeltaDestination
     from sentry_connector.notices.channels import Address
+    from sentry_connector.notices.message import Message
     from sentry_connector.sentry.budget import Observer
     from sentry_connector.sentry.client import Connection, SentryClient
     from sentry_connector.sentry.server_clock import Clock
     from sentry_connector.settings import Settings
-    from sentry_connector.store.records import Account, Notice
+    from sentry_connector.store.records import Account
     from sentry_connector.store.store import Store
     from sentry_connector.store.vault import Vault
     from sentry_connector.tracing import Tracer
@@ -82,10 +83,11 @@ class House(Protocol):
     def with_token(self, url: str, token: str) -> Connection:
         """How to reach Sentry with a token that is not stored."""
 
-    async def send(self, address: Address, notice: Notice) -> None:
-        """Hand a notice to the service at an address.
+    async def send(self, address: Address, message: Message) -> None:
+        """Hand a message to the service at an address.
 
         Raises:
+            NoticeRefused: the service does not want this one.
             NotDelivered: the service did not take it.
         """
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-import itertools
 
 import msgspec
 
-from sentry_connector.errors import ConnectorError, Locked, NotDelivered
+from sentry_connector.errors import ConnectorError, Locked, NotDelivered, NoticeRefused
+from sentry_connector.extraction.lists import together
 from sentry_connector.notices.channels import Address
+from sentry_connector.notices.message import message_of
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
-from sentry_connector.store.records import Delivery, Notice
+from sentry_connector.store.records import Outgoing
 
 FIRST_WAIT = dt.timedelta(seconds=30)
 LONGEST_WAIT = dt.timedelta(hours=1)
@@ -23,37 +25,70 @@ TTL, BEAT = dt.timedelta(seconds=10), 3.0
 GIVE_UP = dt.timedelta(days=3)
 """A notice that no attempt got rid of for so long is given up."""
 
+MOST_REFUSALS = 3
+"""Attempts after which a notice is given up that its channel refuses for what it is."""
 
-async def deliver(house: House) -> None:
-    """Send what waits, unless another process does. What a channel does not take waits there, and is tried again later.
+ROUND = 5.0
+"""Seconds after which a channel that takes its time lets the others be looked at again."""
+
+
+async def deliver(house: House, *, wait: float = 0.0) -> None:
+    """Send what waits, until nothing is due, unless another process does.
+
+    What a channel does not take waits there, with all that comes after it, and is tried again later.
+
+    Args:
+        house: the parts.
+        wait: seconds to wait for another process that sends.
 
     Raises:
         StoreUnusable: what waits cannot be read.
     """
     if not house.store.notices.due(house.now()):
         return
-    try:
-        async with held(house, "notices", ttl=TTL, beat=BEAT):
-            due = sorted(house.store.notices.due(house.now()), key=lambda one: one[0].channel_id)
-            for channel_id, waiting in itertools.groupby(due, key=lambda one: one[0].channel_id):
-                for delivery, notice in waiting:
-                    if not await _taken(house, channel_id, delivery, notice):
-                        break  # the channel rests, with all that waits for it
-    except Locked:
-        return
+    with contextlib.suppress(Locked):
+        async with held(house, "notices", wait=wait, ttl=TTL, beat=BEAT):
+            while due := house.store.notices.due(house.now()):
+                await together(_serve(house, channel_id) for channel_id in due)
 
 
-async def _taken(house: House, channel_id: str, delivery: Delivery, notice: Notice) -> bool:
+async def _serve(house: House, channel_id: str) -> None:
+    """Send one after another what waits for a channel, in its order, for a round."""
+    end = house.clock.monotonic() + ROUND
+    while (one := house.store.notices.next(channel_id, house.now())) is not None:
+        why_not = dropped(one)
+        if why_not is None:
+            await _send(house, one)
+        else:
+            house.store.notices.give_up(one.delivery, why_not, house.now())
+        if house.clock.monotonic() >= end:
+            return
+
+
+def dropped(one: Outgoing) -> str | None:
+    """Why a notice is not sent after all; None where it is.
+
+    What was told to have begun is told to be over, muted or not: whoever counts episodes would wait for ever.
+    """
+    if one.notice.recovered:
+        return None if one.begun else "The channel was not told that it began."
+    return "The DataSet is muted." if one.muted else None
+
+
+async def _send(house: House, one: Outgoing) -> None:
+    tried = msgspec.structs.replace(one.delivery, attempts=one.delivery.attempts + 1)
     try:
-        await house.send(address(house, channel_id), notice)
+        await house.send(address(house, tried.channel_id), message_of(one.notice))
     except ConnectorError as error:
         now = house.now()
-        wait = min(FIRST_WAIT * 2 ** min(delivery.attempts, 10), LONGEST_WAIT)
-        again = None if now - notice.at > GIVE_UP else now + wait
-        house.store.notices.failed(delivery, error.message, again, now)
-        return again is None
-    house.store.notices.sent(delivery, house.now())
-    return True
+        refused = isinstance(error, NoticeRefused) and tried.attempts >= MOST_REFUSALS
+        if refused or now - one.notice.at > GIVE_UP:
+            house.store.notices.give_up(tried, error.message, now)
+        else:
+            wait = min(FIRST_WAIT * 2 ** min(one.failures, 10), LONGEST_WAIT)
+            house.store.notices.failed(tried, error.message, now + wait)
+    else:
+        house.store.notices.sent(tried, house.now())
 
 
 def address(house: House, channel_id: str) -> Address:

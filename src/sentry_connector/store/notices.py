@@ -7,14 +7,30 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Update, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    RowMapping,
+    Select,
+    Update,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from sentry_connector.store.database import Database
-from sentry_connector.store.records import Channel, Delivery, Kind, Notice
+from sentry_connector.store.records import Channel, Delivery, Kind, Notice, Outgoing
 from sentry_connector.store.rows import Record, find_named, fold, insert_once, read_record, refuse_taken, select_records
-from sentry_connector.store.tables import channels, deliveries, episodes, notices
+from sentry_connector.store.tables import LIVE, channels, datasets, deliveries, episodes, notices
 
 WAITING = (deliveries.c.sent_at.is_(None), deliveries.c.given_up_at.is_(None))
 """A delivery that is not done."""
@@ -47,11 +63,11 @@ class Notices:
         with self._database.writing() as connection:
             connection.execute(delete(episodes).where(episodes.c.subject_id == subject_id))
 
-    def recent(self, subject_id: str | None = None, *, limit: int | None = 100) -> list[tuple[Notice, list[Delivery]]]:
-        """Notices with their deliveries, newest first; of all subjects, or of one."""
+    def recent(self, *subject_ids: str, limit: int | None = 100) -> list[tuple[Notice, list[Delivery]]]:
+        """Notices with their deliveries, newest first; of all subjects, or of some."""
         query = select_records(notices, Notice).order_by(notices.c.at.desc(), notices.c.id.desc()).limit(limit)
-        if subject_id is not None:
-            query = query.where(notices.c.subject_id == subject_id)
+        if subject_ids:
+            query = query.where(notices.c.subject_id.in_(subject_ids))
         with self._database.reading() as connection:
             found = [read_record(Notice, row) for row in connection.execute(query).mappings()]
             ids = [notice.id for notice in found]
@@ -59,17 +75,28 @@ class Notices:
             sent = [read_record(Delivery, row) for row in rows.mappings()]
         return [(notice, [one for one in sent if one.notice_id == notice.id]) for notice in found]
 
-    def due(self, now: dt.datetime) -> list[tuple[Delivery, Notice]]:
-        """What is to be sent now, oldest first."""
+    def due(self, now: dt.datetime) -> list[str]:
+        """The ids of the channels that something waits for, and that do not rest."""
+        with self._database.reading() as connection:
+            return list(connection.scalars(_due(now, deliveries.c.channel_id).distinct()))
+
+    def next(self, channel_id: str, now: dt.datetime) -> Outgoing | None:
+        """What a channel is to take first; None where nothing waits for it, or where it rests."""
+        of_delivery = (deliveries.c[name] for name in Delivery.__struct_fields__)
+        now_muted = func.coalesce(datasets.c.muted, false()).label("now_muted")
         query = (
-            select(*(deliveries.c[name] for name in Delivery.__struct_fields__), notices)
+            _due(now, *of_delivery, notices, channels.c.failures, now_muted, _begun().label("begun"))
             .join(notices, notices.c.id == deliveries.c.notice_id)
-            .where(*WAITING, or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= now))
-            .order_by(notices.c.at, notices.c.id)
+            .outerjoin(datasets, datasets.c.id == notices.c.dataset_id)
+            .where(deliveries.c.channel_id == channel_id)
+            .order_by(notices.c.at, notices.c.recovered, notices.c.id)
         )
         with self._database.reading() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [(_read(Delivery, row), _read(Notice, row)) for row in rows]
+            row = connection.execute(query.limit(1)).mappings().first()
+        if row is None:
+            return None
+        more = {"failures": row["failures"], "muted": row["now_muted"], "begun": row["begun"]}
+        return Outgoing(delivery=_read(Delivery, row), notice=_read(Notice, row), **more)
 
     def waiting(self) -> int:
         """How many deliveries are not done."""
@@ -77,19 +104,21 @@ class Notices:
             return connection.scalar(select(func.count()).select_from(deliveries).where(*WAITING)) or 0
 
     def sent(self, delivery: Delivery, now: dt.datetime) -> None:
-        """A channel has taken a notice."""
-        done = {"sent_at": now, "attempts": delivery.attempts + 1, "not_before": None, "error": None}
+        """A channel has taken a notice; `delivery` counts this attempt."""
         with self._database.writing() as connection:
-            connection.execute(_change(delivery, done))
+            connection.execute(_change(delivery, sent_at=now, error=None))
+            connection.execute(_of_channel(delivery, failures=0, rests_until=None))
 
-    def failed(self, delivery: Delivery, error: str, again: dt.datetime | None, now: dt.datetime) -> None:
-        """A channel has not: it is tried again then, with all that waits for it; None: this one is given up."""
-        found = {"attempts": delivery.attempts + 1, "error": error, "given_up_at": now if again is None else None}
+    def failed(self, delivery: Delivery, error: str, again: dt.datetime) -> None:
+        """A channel has not, as `sent`: it rests until then, with all that waits for it."""
         with self._database.writing() as connection:
-            connection.execute(_change(delivery, found))
-            if again is not None:
-                of_channel = (deliveries.c.channel_id == delivery.channel_id, *WAITING)
-                connection.execute(update(deliveries).where(*of_channel).values(not_before=again))
+            connection.execute(_change(delivery, error=error))
+            connection.execute(_of_channel(delivery, failures=channels.c.failures + 1, rests_until=again))
+
+    def give_up(self, delivery: Delivery, why: str, now: dt.datetime) -> None:
+        """A channel is not to take a notice any more."""
+        with self._database.writing() as connection:
+            connection.execute(_change(delivery, error=why, given_up_at=now))
 
     def add_channel(self, channel: Channel, sealed_address: str) -> None:
         """Store a new channel with its sealed address.
@@ -142,27 +171,78 @@ class Notices:
 def add_notices(connection: Connection, news: Iterable[Notice]) -> None:
     """As `Notices.add`, within a transaction of somebody else's."""
     for notice in news:
-        which = (episodes.c.subject_id == notice.subject_id, episodes.c.kind == notice.kind)
         if notice.recovered:
-            since = connection.scalar(delete(episodes).where(*which).returning(episodes.c.since))
-            if since is None:
-                continue
+            _end(connection, notice)
         else:
-            since = notice.since
-            values = {"subject_id": notice.subject_id, "kind": notice.kind, "since": since}
-            if not insert_once(connection, episodes, values):
-                continue
-        told = msgspec.structs.replace(notice, since=since)
-        connection.execute(insert(notices).values(**msgspec.structs.asdict(told)))
-        for channel in [] if told.muted else _channels(connection):
-            if channel.takes(told):
-                one = Delivery(notice_id=told.id, channel_id=channel.id)
-                connection.execute(insert(deliveries).values(**msgspec.structs.asdict(one)))
+            _begin(connection, notice)
 
 
-def _change(delivery: Delivery, values: dict[str, object]) -> Update:
+def _begin(connection: Connection, notice: Notice) -> None:
+    values = {"subject_id": notice.subject_id, "kind": notice.kind, "since": notice.since}
+    if not insert_once(connection, episodes, values):
+        return
+    concerned = [notice.dataset_id] if notice.dataset_id else _users(connection, notice.subject_id)
+    takers = [one.id for one in _channels(connection) if one.takes(notice.kind, concerned)]
+    _store(connection, notice, [] if notice.muted else takers)
+
+
+def _end(connection: Connection, notice: Notice) -> None:
+    """That an episode is over goes where its beginning went: what was told is taken back there, and nowhere else."""
+    which = (episodes.c.subject_id == notice.subject_id, episodes.c.kind == notice.kind)
+    since = connection.scalar(delete(episodes).where(*which).returning(episodes.c.since))
+    if since is None:
+        return
+    told = msgspec.structs.replace(notice, since=since, at=max(since, notice.at))
+    query = select(notices.c.id, notices.c.muted).where(*_begins(told.subject_id, told.kind, since))
+    began = connection.execute(query).first()
+    if began is None:
+        _store(connection, told, [])
+        return
+    takers = connection.scalars(select(deliveries.c.channel_id).where(deliveries.c.notice_id == began.id))
+    _store(connection, msgspec.structs.replace(told, muted=began.muted), takers.all())
+
+
+def _store(connection: Connection, notice: Notice, takers: Iterable[str]) -> None:
+    connection.execute(insert(notices).values(**msgspec.structs.asdict(notice)))
+    for channel_id in takers:
+        one = Delivery(notice_id=notice.id, channel_id=channel_id)
+        connection.execute(insert(deliveries).values(**msgspec.structs.asdict(one)))
+
+
+def _users(connection: Connection, account_id: str) -> Sequence[str]:
+    """The DataSets of an account whose notices are sent."""
+    of_account = (datasets.c.account_id == account_id, LIVE, ~datasets.c.muted)
+    return connection.scalars(select(datasets.c.id).where(*of_account)).all()
+
+
+def _due(now: dt.datetime, *columns: Any) -> Select[Any]:
+    """What waits for channels that do not rest."""
+    awake = or_(channels.c.rests_until.is_(None), channels.c.rests_until <= now)
+    of_channel = deliveries.join(channels, channels.c.id == deliveries.c.channel_id)
+    return select(*columns).select_from(of_channel).where(*WAITING, awake)
+
+
+def _begins(subject_id: Any, kind: Any, since: Any, table: FromClause = notices) -> tuple[ColumnElement[bool], ...]:
+    """The notice that an episode has begun."""
+    column = table.c
+    return (column.subject_id == subject_id, column.kind == kind, column.since == since, ~column.recovered)
+
+
+def _begun() -> ColumnElement[bool]:
+    """Whether a delivery's channel has taken the beginning of its notice's episode."""
+    first, its = notices.alias(), deliveries.alias()
+    its_own = (its.c.notice_id == first.c.id, its.c.channel_id == deliveries.c.channel_id, its.c.sent_at.is_not(None))
+    episode = (notices.c.subject_id, notices.c.kind, notices.c.since)
+    return exists().where(*_begins(*episode, first), *its_own).correlate(notices, deliveries)
+
+
+def _change(delivery: Delivery, **values: Any) -> Update:
     which = (deliveries.c.notice_id == delivery.notice_id, deliveries.c.channel_id == delivery.channel_id)
-    return update(deliveries).where(*which).values(**values)
+    return update(deliveries).where(*which).values(attempts=delivery.attempts, **values)
+
+
+def _of_channel(delivery: Delivery, **values: Any) -> Update:
+    return update(channels).where(channels.c.id == delivery.channel_id).values(**values)
 
 
 def _channels(connection: Connection) -> list[Channel]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from enum import StrEnum
 
 import msgspec
@@ -340,7 +341,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
         run_id: the run that showed it; None where none did.
         since: when the episode began, UTC.
         at: when this was found, UTC.
-        muted: whether its DataSet's notices were not to be sent then.
+        muted: whether its DataSet's notices were not to be sent when the episode began.
     """
 
     id: str
@@ -365,8 +366,10 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
         service: what kind of service it is, such as `E-Mail`.
         hint: what may be shown of the address.
         kinds: the kinds of notices that it takes; empty = all.
-        dataset_ids: the DataSets whose notices it takes; empty = all, and those about accounts.
+        dataset_ids: the DataSets whose notices it takes, and those about their accounts; empty = all.
         created_at, updated_at: UTC.
+        failures: how often it has not taken a notice since it last took one.
+        rests_until: when it is tried again, UTC; None = at once.
     """
 
     id: str
@@ -377,11 +380,13 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     dataset_ids: tuple[str, ...] = ()
     created_at: dt.datetime
     updated_at: dt.datetime
+    failures: int = 0
+    rests_until: dt.datetime | None = None
 
-    def takes(self, notice: Notice) -> bool:
-        """Whether the notice is sent here."""
-        return (not self.kinds or notice.kind in self.kinds) and (
-            not self.dataset_ids or notice.dataset_id in self.dataset_ids
+    def takes(self, kind: Kind, dataset_ids: Collection[str]) -> bool:
+        """Whether a notice of that kind, about these DataSets, is sent here."""
+        return (not self.kinds or kind in self.kinds) and (
+            not self.dataset_ids or not set(self.dataset_ids).isdisjoint(dataset_ids)
         )
 
 
@@ -391,19 +396,35 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         notice_id, channel_id: what goes where.
         attempts: how often it was tried.
-        not_before: when it is tried again, UTC; None = at once.
         sent_at: when the channel took it, UTC.
         given_up_at: since when it is not tried any more, UTC.
-        error: why the last attempt failed.
+        error: why the last attempt failed, or why it is not tried.
     """
 
     notice_id: str
     channel_id: str
     attempts: int = 0
-    not_before: dt.datetime | None = None
     sent_at: dt.datetime | None = None
     given_up_at: dt.datetime | None = None
     error: str | None = None
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """The notice that a channel is to take next.
+
+    Attributes:
+        delivery: on its way.
+        notice: what is told.
+        failures: as the channel says.
+        muted: whether the notices of its DataSet are not to be sent now.
+        begun: whether the channel has taken a notice of the episode's beginning.
+    """
+
+    delivery: Delivery
+    notice: Notice
+    failures: int
+    muted: bool
+    begun: bool
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):

@@ -228,6 +228,8 @@ channels = Table(
     Column("sealed_address", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("rests_until", UtcTime),
 )
 
 episodes = Table(  # those that are not over
@@ -262,7 +264,6 @@ deliveries = Table(
     Column("notice_id", String(64), ForeignKey("notices.id", ondelete="CASCADE"), primary_key=True),
     Column("channel_id", String(64), ForeignKey("channels.id", ondelete="CASCADE"), primary_key=True),
     Column("attempts", Integer, nullable=False),
-    Column("not_before", UtcTime),
     Column("sent_at", UtcTime),
     Column("given_up_at", UtcTime),
     Column("error", Text),

@@ -10,7 +10,7 @@ from sqlalchemy import delete, exists, func, select
 from sentry_connector.store.database import Database
 from sentry_connector.store.notices import WAITING
 from sentry_connector.store.records import RunState
-from sentry_connector.store.tables import deliveries, notices, runs, slots
+from sentry_connector.store.tables import deliveries, episodes, notices, runs, slots
 
 AT_ONCE = 1000
 """Rows of a transaction: others write in between."""
@@ -43,7 +43,12 @@ class Thinning:
             connection.execute(delete(slots).where(slots.c.last < before))
 
     def notices(self, before: dt.datetime) -> None:
-        """Forget notices from before a time, but for those that are still to be sent."""
+        """Forget notices from before a time, but for those that are still to be sent, and those of episodes that go on."""
         waits = exists().where(deliveries.c.notice_id == notices.c.id, *WAITING)
+        goes_on = exists().where(
+            episodes.c.subject_id == notices.c.subject_id,
+            episodes.c.kind == notices.c.kind,
+            episodes.c.since == notices.c.since,
+        )
         with self._database.writing() as connection:
-            connection.execute(delete(notices).where(notices.c.at < before, ~waits))
+            connection.execute(delete(notices).where(notices.c.at < before, ~waits, ~goes_on))

@@ -122,6 +122,22 @@ def test_an_account_whose_token_is_rejected_is_told_once_with_what_rests() -> No
     ]
 
 
+def test_an_account_that_is_gone_is_told_once_for_all_its_datasets() -> None:
+    told = Teller()
+    users = [msgspec.structs.replace(DATASET, id=name, name=name, muted=name == "Two") for name in ("One", "Two")]
+
+    def seen(users: list[DataSet]) -> list[Notice]:
+        return episodes.of_deleted_account("a", told.open, users, NOW, lambda: "id")
+
+    [first] = seen(users)
+    assert (first.subject_id, first.subject, first.dataset_id, first.muted) == ("a", "One, Two", None, False)
+    assert "One, Two" in first.message
+    told.keep([first])
+    assert seen(users) == seen(users[:1]) == []
+    assert told.keep(seen([])) == [(Kind.ACCOUNT_MISSING, True)]
+    assert [one.muted for one in seen(users[1:])] == [True], "nobody is to hear of those that it is about"
+
+
 def test_a_pause_is_told_and_its_end() -> None:
     told, paused = Teller(), [Concern(Kind.PAUSED, "It rests.")]
 

@@ -10,13 +10,14 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from sentry_connector.errors import ConnectorError, NotDelivered, NoticeRefused
 from sentry_connector.notices.channels import Address
 from sentry_connector.notices.message import Message
 from sentry_connector.operations import datasets, notices
-from sentry_connector.runs import outbox
+from sentry_connector.runs import news, outbox
 from sentry_connector.store.records import DataSet, Delivery, Kind, Notice
 from tests.parts import NOW, StandingApp
 from tests.virtual_time import LoopClock, run
@@ -256,6 +257,28 @@ def test_the_end_of_what_began_muted_or_before_there_was_a_channel_is_not_told(
         await outbox.deliver(app)
         assert app.heard == []
         assert [notice.muted for notice, _ in app.store.notices.recent()] == [False, True, True, False]
+
+    play(scenario)
+
+
+def test_the_channel_of_a_dataset_hears_that_its_account_was_deleted_and_when_that_is_mended(
+    play: Callable[[Scenario], None],
+) -> None:
+    async def scenario(app: Sender) -> None:
+        for name in ("One", "Two"):
+            app.store.datasets.save(msgspec.structs.replace(app.dataset(name), account_id="gone"))
+        app.dataset("Other")
+        await app.channel("all")
+        await app.channel("two", datasets=["Two"])
+        await app.channel("other", datasets=["Other"])
+        for name in ("One", "Two", "Two"):
+            news.look(app, app.now())
+            await outbox.deliver(app)
+            app.store.datasets.save(msgspec.structs.replace(app.store.datasets.find(name), account_id=None))
+        told = ["One, Two: account missing", "A deleted account: recovered (account missing)"]
+        assert (app.titles("all"), app.titles("two"), app.titles("other")) == (told, told, [])
+        news.look(app, app.now())
+        assert app.store.notices.open() == {}
 
     play(scenario)
 

@@ -18,7 +18,7 @@ OVER: dict[Kind, str] = {
     Kind.DRIFT: "Sentry's answers are what the catalogue knows again.",
     Kind.PAUSED: "Its schedule goes on.",
     Kind.TOKEN_REJECTED: "Sentry takes its token again; the schedules of its DataSets go on.",
-    Kind.ACCOUNT_MISSING: "It has an account again.",
+    Kind.ACCOUNT_MISSING: "No DataSet is left without its account.",
 }
 
 _SHOWN_BY: dict[Verdict, frozenset[Kind]] = {
@@ -29,7 +29,7 @@ _SHOWN_BY: dict[Verdict, frozenset[Kind]] = {
 }
 """What the end of a run can say: one that failed does not show that rows are no longer missing."""
 
-OF_TIME = frozenset({Kind.LATE, Kind.PAUSED, Kind.ACCOUNT_MISSING})
+OF_TIME = frozenset({Kind.LATE, Kind.PAUSED})
 """What shows without a run: looked for once a minute."""
 
 NewId = Callable[[], str]
@@ -77,14 +77,46 @@ def of_account(
     """
     concerns = []
     if account.status is AccountStatus.INVALID:
-        some = ", ".join(used_by[:MOST_USERS]) + (
-            f" and {len(used_by) - MOST_USERS} more" if used_by[MOST_USERS:] else ""
-        )
-        rest = f" Meanwhile the schedules of its DataSets rest: {some}." if used_by else ""
+        rest = f" Meanwhile the schedules of its DataSets rest: {_some(used_by)}." if used_by else ""
         remedy = f" Give it another one: `sentry-connector accounts replace-token {account.name!r}`."
         concerns = [Concern(Kind.TOKEN_REJECTED, f"{account.message}{rest}{remedy}")]
     found = _changes(concerns, going_on, {Kind.TOKEN_REJECTED})
     return [_notice(account, kind, one, now, new_id()) for kind, one in found]
+
+
+def of_deleted_account(
+    account_id: str, going_on: Collection[Kind], used_by: Sequence[DataSet], now: dt.datetime, new_id: NewId
+) -> list[Notice]:
+    """What is to be told of an account that is no more, by the names of the DataSets that still wait for another one.
+
+    Args:
+        account_id: whose name nobody knows any more.
+        going_on, now, new_id: as `of_run`.
+        used_by: the DataSets that name it.
+    """
+    names = [one.name for one in used_by]
+    missing = f"The account of these DataSets was deleted, so that no run of theirs can succeed: {_some(names)}."
+    remedy = "Give each another one: `sentry-connector datasets edit NAME --account ACCOUNT`."
+    concerns = [Concern(Kind.ACCOUNT_MISSING, f"{missing} {remedy}")] if names else []
+    return [
+        Notice(
+            id=new_id(),
+            kind=kind,
+            recovered=concern is None,
+            subject_id=account_id,
+            subject=_some(names) if concern else "A deleted account",
+            message=concern.message if concern else OVER[kind],
+            since=now,
+            at=now,
+            muted=bool(used_by) and all(one.muted for one in used_by),
+        )
+        for kind, concern in _changes(concerns, going_on, {Kind.ACCOUNT_MISSING})
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - MOST_USERS
+    return ", ".join(names[:MOST_USERS]) + (f" and {more} more" if more > 0 else "")
 
 
 MOST_USERS = 5

@@ -34,21 +34,32 @@ def look(house: House, now: dt.datetime) -> None:
         unfinished.setdefault(run.dataset_id, []).append(run)
     found: list[Notice] = []
     for dataset in datasets:
-        concerns = _concerns(dataset, unfinished.get(dataset.id, []), accounts, now)
+        concerns = _concerns(dataset, unfinished.get(dataset.id, []), now)
         found += episodes.of_time(dataset, concerns, going_on.get(dataset.id, set()), now, lambda: _id(house))
+    without = _without_account(datasets, accounts)
+    for account_id in without.keys() | {one for one, kinds in going_on.items() if Kind.ACCOUNT_MISSING in kinds}:
+        users, kinds = without.get(account_id, []), going_on.get(account_id, set())
+        found += episodes.of_deleted_account(account_id, kinds, users, now, lambda: _id(house))
     if found:
         house.store.notices.add(found)
-    for gone in going_on.keys() - accounts - {one.id for one in datasets}:
+    for gone in going_on.keys() - accounts - without.keys() - {one.id for one in datasets}:
         house.store.notices.forget(gone)
 
 
-def _concerns(dataset: DataSet, unfinished: Sequence[Run], accounts: set[str], now: dt.datetime) -> list[Concern]:
+def _concerns(dataset: DataSet, unfinished: Sequence[Run], now: dt.datetime) -> list[Concern]:
     found = [late_run(unfinished, now)]
     if dataset.paused:
         found.append(Concern(Kind.PAUSED, "Its schedule rests until `sentry-connector datasets resume`."))
-    if dataset.account_id is not None and dataset.account_id not in accounts:
-        found.append(Concern(Kind.ACCOUNT_MISSING, "Its account was deleted, so that no run can succeed."))
     return [one for one in found if one is not None]
+
+
+def _without_account(datasets: Sequence[DataSet], accounts: set[str]) -> dict[str, list[DataSet]]:
+    """The ids of the accounts that are gone → the DataSets that still name them."""
+    found: dict[str, list[DataSet]] = {}
+    for dataset in datasets:
+        if dataset.account_id is not None and dataset.account_id not in accounts:
+            found.setdefault(dataset.account_id, []).append(dataset)
+    return found
 
 
 def _going_on(house: House, subject_id: str) -> set[Kind]:

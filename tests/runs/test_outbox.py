@@ -10,7 +10,6 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from sentry_connector.errors import ConnectorError, NotDelivered, NoticeRefused
@@ -266,7 +265,7 @@ def test_the_channel_of_a_dataset_hears_that_its_account_was_deleted_and_when_th
 ) -> None:
     async def scenario(app: Sender) -> None:
         for name in ("One", "Two"):
-            app.store.datasets.save(msgspec.structs.replace(app.dataset(name), account_id="gone"))
+            app.store.datasets.change(app.dataset(name).id, {"account_id": "gone"})
         app.dataset("Other")
         await app.channel("all")
         await app.channel("two", datasets=["Two"])
@@ -274,7 +273,7 @@ def test_the_channel_of_a_dataset_hears_that_its_account_was_deleted_and_when_th
         for name in ("One", "Two", "Two"):
             news.look(app, app.now())
             await outbox.deliver(app)
-            app.store.datasets.save(msgspec.structs.replace(app.store.datasets.find(name), account_id=None))
+            app.store.datasets.change(app.store.datasets.find(name).id, {"account_id": None})
         told = ["One, Two: account missing", "A deleted account: recovered (account missing)"]
         assert (app.titles("all"), app.titles("two"), app.titles("other")) == (told, told, [])
         news.look(app, app.now())

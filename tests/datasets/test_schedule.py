@@ -6,7 +6,7 @@ import bisect
 import datetime as dt
 import itertools
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -46,7 +46,27 @@ FORMS = {
     "jan,jul monthly 1 06:30": ("the 1st day of the month in January and July, at 06:30", ("30 6 1 1,7 *",)),
     "weekdays every 15m 8-10": ("Monday to Friday, every 15 minutes from 08:00 to before 10:00", ("*/15 8,9 * * 1-5",)),
     "daily every 6h": ("every day, every 6 hours", ("0 0,6,12,18 * * *",)),
+    "hourly 0-24": ("every day, at each full hour, all day", (f"0 {','.join(map(str, range(24)))} * * *",)),
+    "daily every 12h 8-8": ("every day, every 12 hours, all day from 08:00", ("0 8,20 * * *",)),
+    "feb,aug hourly": ("every day in February and August, at each full hour", ("0 * * 2,8 *",)),
     "cron: */5 * * * *": ("Every 5 minutes", ("*/5 * * * *",)),
+    "cron: 0 0 * * MON": ("At 00:00, only on Monday", ("0 0 * * MON",)),
+    "cron: 0 0 29 2 MON#5": (
+        "At 00:00, on day 29 of the month, or on the fifth Monday of the month, only in February",
+        ("0 0 29 2 MON#5",),
+    ),
+    "cron: 0 0 */2 * MON": ("At 00:00, every 2 days, and on Monday", ("0 0 */2 * MON",)),
+}
+SPELLINGS = {
+    "daily 6:30": "daily 06:30",
+    "daily 18:00, 6:30,06:30": "daily 06:30,18:00",
+    "weekly thursday,mon , thu 6:30": "weekly mon,thu 06:30",
+    "monthly last,15,01 06:30": "monthly 1,15,last 06:30",
+    "monthly last,2nd,2nd sun,Monday 06:30": "monthly 2nd,last mon,sun 06:30",
+    "July,jan monthly 1 06:30": "jan,jul monthly 1 06:30",
+    "every 120m": "every 2h",
+    "weekdays every 60m 08-17": "weekdays every 1h 8-17",
+    "hourly 08-17": "hourly 8-17",
 }
 REFUSED = {
     "": "is empty",
@@ -63,7 +83,17 @@ REFUSED = {
     "monthly 32 06:30": "'32' is no day of the month",
     "monthly 0 06:30": "'0' is no day of the month",
     "hourly 8": "no place for '8'",
-    "hourly 24-8": "no place for '24-8'",
+    "hourly 24-8": "'24-8' is no window of hours",
+    "hourly 8-25": "'8-25' is no window of hours",
+    "weekly 06:30": "lacks days of the week",
+    "weekly every 15m": "lacks days of the week",
+    "monthly 06:30": "lacks days of the month",
+    "monthly 2 sun 06:30": "`2` does not say which sun",
+    "monthly 1,last fri 06:30": "`1,last` does not say which fri",
+    "monthly last foo 06:30": "'foo' is no time of day",
+    "daily \uff10\uff16:30": "is no time of day",
+    "monthly \uff11 06:30": "is no day of the month",
+    "every \uff15m": "names no step",
     "every": "names no step",
     "every 0m": "names no step",
     "every 25h": "names no step",
@@ -84,10 +114,24 @@ def first(rule: str, zone: zoneinfo.ZoneInfo, after: str, count: int) -> list[tu
     return [(slot.at.astimezone(zone).isoformat(timespec="minutes"), slot.note) for slot in found]
 
 
-def by_the_clock(zone: zoneinfo.ZoneInfo, time: dt.time) -> Iterator[dt.datetime]:
-    """For each local day the first minute at which the clock shows the time or, where it never does, a later one."""
-    day = FROM.astimezone(zone).date()
+IsDay = Callable[[dt.date], bool]
+DAYS: dict[str, IsDay] = {
+    "daily": lambda _: True,
+    "weekly mon,thu": lambda day: f"{day:%a}" in {"Mon", "Thu"},
+    "monthly 1,last": lambda day: day.day == 1 or (day + DAY).day == 1,
+    "monthly 2nd,last sun": lambda day: f"{day:%a}" == "Sun" and (8 <= day.day <= 14 or (day + 7 * DAY).day <= 7),
+    "mar,oct weekdays": lambda day: day.month in {3, 10} and day.isoweekday() <= 5,
+}
+"""Days of a rule → whether a day is one of them, by the calendar alone."""
+
+
+def by_the_clock(zone: zoneinfo.ZoneInfo, time: dt.time, is_day: IsDay) -> Iterator[dt.datetime]:
+    """For each such local day the first minute at which the clock shows the time or, where it never does, a later one."""
+    day = FROM.astimezone(zone).date() - DAY
     while True:
+        day += DAY
+        if not is_day(day):
+            continue
         wanted = dt.datetime.combine(day, time)
         at = wanted.replace(tzinfo=zone).astimezone(dt.UTC)
         if len({(at + dt.timedelta(hours=hours)).astimezone(zone).utcoffset() for hours in range(-26, 27, 26)}) > 1:
@@ -98,13 +142,20 @@ def by_the_clock(zone: zoneinfo.ZoneInfo, time: dt.time) -> Iterator[dt.datetime
             return
         if at > FROM:
             yield at
-        day += DAY
 
 
-def check_fixed_times(name: str, time: str) -> None:
+def check_fixed_times(name: str, time: str, days: str = "daily") -> None:
     zone = zoneinfo.ZoneInfo(name)
-    found = between(parse(f"daily {time}"), zone, FROM, UNTIL)
-    assert found == list(by_the_clock(zone, dt.time.fromisoformat(time))), (name, time)
+    found = between(parse(f"{days} {time}"), zone, FROM, UNTIL)
+    assert found == list(by_the_clock(zone, dt.time.fromisoformat(time), DAYS[days])), (name, days, time)
+
+
+def check_window(name: str) -> None:
+    """Each full hour of a window comes once on its days: what is skipped with others of the window is one slot with them."""
+    zone, hours = zoneinfo.ZoneInfo(name), (22, 23, 0, 1, 2, 3)
+    found = between(parse("weekly mon,thu hourly 22-4"), zone, FROM, UNTIL)
+    wanted = (by_the_clock(zone, dt.time(hour), DAYS["weekly mon,thu"]) for hour in hours)
+    assert found == sorted(set(itertools.chain.from_iterable(wanted))), name
 
 
 def clock(name: str) -> tuple[tuple[dt.datetime, dt.timedelta | None], ...]:
@@ -137,12 +188,32 @@ def test_a_rule_means_this(rule: str) -> None:
     assert parse(f"  {rule.upper().replace(' ', '   ')} ") == schedule
 
 
+@pytest.mark.parametrize("rule", SPELLINGS)
+def test_a_rule_has_one_spelling(rule: str) -> None:
+    schedule = parse(rule)
+    assert schedule.rule == SPELLINGS[rule]
+    assert parse(schedule.rule) == schedule
+
+
 @pytest.mark.parametrize("rule", REFUSED)
 def test_what_is_no_rule_is_refused_with_the_part_that_is_wrong(rule: str) -> None:
     with pytest.raises(ScheduleError) as refused:
         parse(rule)
     assert REFUSED[rule] in refused.value.message
     assert refused.value.remedy
+
+
+def test_the_calendar_has_an_end() -> None:
+    for rule in ("daily 06:30", "every 7m", "hourly"):
+        start = dt.datetime(9999, 12, 31, 20, tzinfo=dt.UTC)
+        assert all(slot.at > start for slot in slots(parse(rule), NEW_YORK, start))
+
+
+def test_days_of_the_month_and_of_the_week_are_each_enough_in_cron_unless_one_begins_with_a_star() -> None:
+    days = [at[:10] for at, _ in first("cron: 0 6 13 * FRI", NEW_YORK, "2026-01-01T00:00", 4)]
+    assert days == ["2026-01-02", "2026-01-09", "2026-01-13", "2026-01-16"]
+    days = [at[:10] for at, _ in first("cron: 0 6 */2 * MON", NEW_YORK, "2026-01-01T00:00", 3)]
+    assert days == ["2026-01-05", "2026-01-19", "2026-02-09"]
 
 
 def test_manual_is_never() -> None:
@@ -195,6 +266,13 @@ def test_a_fixed_time_comes_once_on_each_day_of_ten_years(name: str) -> None:
     check_steps(name)
 
 
+@pytest.mark.parametrize("name", ODD_ZONES)
+def test_a_fixed_time_comes_once_on_each_day_of_a_rule(name: str) -> None:
+    for days in list(DAYS)[1:]:
+        check_fixed_times(name, "02:45", days)
+    check_window(name)
+
+
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_a_fixed_time_comes_once_on_each_day_of_ten_years_in_every_zone() -> None:
@@ -202,8 +280,9 @@ def test_a_fixed_time_comes_once_on_each_day_of_ten_years_in_every_zone() -> Non
     zones = {clock(name): name for name in zoneinfo.available_timezones() - {"localtime", "Factory"}}
     assert len(zones) > len(ODD_ZONES)
     for name in zones.values():
-        for time in TIMES:
-            check_fixed_times(name, time)
+        for time, days in itertools.product(TIMES, DAYS):
+            check_fixed_times(name, time, days)
+        check_window(name)
         check_steps(name)
 
 

@@ -17,6 +17,7 @@ what happens at one that comes twice happens at the first; what happens every fe
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import heapq
 import itertools
@@ -26,7 +27,7 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 import msgspec
-from cron_descriptor import CasingTypeEnum, ExpressionDescriptor, Options
+from cron_descriptor import CasingTypeEnum, DescriptionTypeEnum, ExpressionDescriptor, Options
 from cronsim import CronSim, CronSimError
 
 from sentry_connector.errors import ScheduleError
@@ -48,6 +49,7 @@ _MONTHS = (
 )  # fmt: skip
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _ORDINALS = {"1st": "1", "2nd": "2", "3rd": "3", "4th": "4", "5th": "5", "last": "L"}
+_INTERVALS = frozenset({"every", "hourly"})
 _CRON_FIELDS = 5
 
 
@@ -85,15 +87,17 @@ class Slot(msgspec.Struct, frozen=True):
 
 
 class _When(msgspec.Struct, frozen=True):
-    """The times of a day: fields for minute and hour, in words."""
+    """The times of a day: their part of the rule, fields for minute and hour, in words."""
 
+    rule: str
     fields: tuple[str, ...]
     words: str
 
 
 class _Days(msgspec.Struct, frozen=True):
-    """The days: fields for the day of the month and of the week, in words."""
+    """The days: their part of the rule, in words, fields for the day of the month and of the week."""
 
+    rule: str
     words: str
     of_month: str = "*"
     of_week: str = "*"
@@ -111,7 +115,7 @@ def parse(rule: str) -> Schedule:
     text = " ".join(rule.split())
     if text.casefold().startswith("cron:"):
         return _of_cron(text[len("cron:") :].strip())
-    words = text.casefold().split()
+    words = re.sub(r" ?, ?", ",", text).casefold().split()
     if words == [MANUAL]:
         return Schedule(rule=MANUAL, words="never by itself")
     months, rest = _months(words)
@@ -120,23 +124,24 @@ def parse(rule: str) -> Schedule:
     step = _step_of(rest) if not months else None
     if step is not None:
         origin = ", counted from midnight UTC" if MOST_STEP % step == 0 else ", day and night"
-        return Schedule(rule=" ".join(rest), words=f"every {_duration(step)}{origin}", step=step)
+        return Schedule(rule=f"every {_short(step)}", words=f"every {_duration(step)}{origin}", step=step)
     days, when = _days_and_times(rest)
-    crons = tuple(f"{time} {days.of_month} {months or '*'} {days.of_week}" for time in when.fields)
+    crons = tuple(f"{time} {days.of_month} {_field(months) or '*'} {days.of_week}" for time in when.fields)
     if not all(map(_ever_comes, crons)):
         raise ScheduleError(f"No day is ever that of `{' '.join(words)}`.", remedy="Choose days that the months have.")
-    in_months = f" in {_listed([_MONTHS[int(one) - 1] for one in months.split(',')])}" if months else ""
-    return Schedule(rule=" ".join(words), words=f"{days.words}{in_months}, {when.words}", crons=crons)
+    parts = [",".join(_MONTHS[one - 1][:3].casefold() for one in months), days.rule, when.rule]
+    in_months = f" in {_listed([_MONTHS[one - 1] for one in months])}" if months else ""
+    return Schedule(rule=" ".join(filter(None, parts)), words=f"{days.words}{in_months}, {when.words}", crons=crons)
 
 
 def _days_and_times(words: Sequence[str]) -> tuple[_Days, _When]:
     kind, rest = words[0], list(words[1:])
-    if kind in {"every", "hourly"}:
-        return _Days("every day"), _when(words)
+    if kind in _INTERVALS:
+        return _Days("", "every day"), _when(words)
     if kind == "daily":
-        return _Days("every day"), _when(rest, after=kind)
+        return _Days(kind, "every day"), _when(rest, after=kind)
     if kind == "weekdays":
-        return _Days("Monday to Friday", of_week="1-5"), _when(rest, after=kind)
+        return _Days(kind, "Monday to Friday", of_week="1-5"), _when(rest, after=kind)
     if kind == "weekly":
         return _weekly(rest), _when(rest, after=kind)
     if kind == "monthly":
@@ -144,11 +149,11 @@ def _days_and_times(words: Sequence[str]) -> tuple[_Days, _When]:
     raise ScheduleError(f"A schedule does not begin with {kind!r}.", remedy=f"Schedules look like {EXAMPLES}.")
 
 
-def _months(words: list[str]) -> tuple[str, list[str]]:
+def _months(words: list[str]) -> tuple[list[int], list[str]]:
     """The months in front, as numbers, and what follows them."""
     found = [_named(one, _MONTHS) for one in words[0].split(",")] if words else []
     months = sorted({number + 1 for number in found if number is not None})
-    return (",".join(map(str, months)), words[1:]) if found and None not in found else ("", words)
+    return (months, words[1:]) if found and None not in found else ([], words)
 
 
 def _weekly(rest: list[str]) -> _Days:
@@ -156,22 +161,34 @@ def _weekly(rest: list[str]) -> _Days:
     days = _first(rest, "weekly", "days of the week, such as `weekly mon,thu 06:30`")
     numbers = sorted({_day_of_the_week(one) for one in days.split(",")})
     names = _listed([_DAYS[one] for one in numbers])
-    return _Days(f"every {names}", of_week=",".join(str(one + 1) for one in numbers))
+    return _Days(f"weekly {_short_days(numbers)}", f"every {names}", of_week=_field([one + 1 for one in numbers]))
 
 
 def _monthly(rest: list[str]) -> _Days:
     """Takes the days off the front of the words."""
     given = _first(rest, "monthly", "days of the month, such as `monthly 1,15 06:30` or `monthly 2nd sun 06:30`")
-    days = given.split(",")
-    if rest and all(one in _ORDINALS for one in days) and _named(rest[0].split(",")[0], _DAYS) is not None:
-        weekdays = [_day_of_the_week(one) for one in rest.pop(0).split(",")]
-        names = _listed([_DAYS[one] for one in weekdays])
-        chosen = [f"{weekday + 1}{_nth(one)}" for weekday in weekdays for one in days]
-        return _Days(f"the {_listed(days)} {names} of the month", of_week=",".join(chosen))
-    numbers = sorted({_day_of_the_month(one) for one in days if one != "last"})
-    shown = [*map(_ordinal, numbers), *(["last"] if "last" in days else [])]
-    fields = [*map(str, numbers), *(["L"] if "last" in days else [])]
-    return _Days(f"the {_listed(shown)} day of the month", of_month=",".join(fields))
+    days = set(given.split(","))
+    if rest and _named(rest[0].split(",")[0], _DAYS) is not None:
+        return _nth_weekdays(given, days, rest.pop(0))
+    numbers, last = sorted({_day_of_the_month(one) for one in days if one != "last"}), sorted(days & {"last"})
+    shown = _listed([*map(_ordinal, numbers), *last])
+    rule = f"monthly {','.join([*map(str, numbers), *last])}"
+    return _Days(rule, f"the {shown} day of the month", of_month=_field([*numbers, *(_ORDINALS[one] for one in last)]))
+
+
+def _nth_weekdays(given: str, days: set[str], of_week: str) -> _Days:
+    """`2nd,4th sun`."""
+    if not days <= _ORDINALS.keys():
+        raise ScheduleError(
+            f"`{given}` does not say which {of_week} of the month is meant.",
+            remedy="Before a day of the week stand 1st, 2nd, 3rd, 4th, 5th or last: `monthly 2nd,last sun 06:30`.",
+        )
+    weekdays = sorted({_day_of_the_week(one) for one in of_week.split(",")})
+    ordinals = [one for one in _ORDINALS if one in days]
+    chosen = [f"{weekday + 1}{_nth(one)}" for weekday in weekdays for one in ordinals]
+    rule = f"monthly {','.join(ordinals)} {_short_days(weekdays)}"
+    names = _listed([_DAYS[one] for one in weekdays])
+    return _Days(rule, f"the {_listed(ordinals)} {names} of the month", of_week=_field(chosen))
 
 
 def _nth(ordinal: str) -> str:
@@ -179,34 +196,40 @@ def _nth(ordinal: str) -> str:
     return number if number == "L" else f"#{number}"
 
 
+def _short_days(numbers: Sequence[int]) -> str:
+    return ",".join(_DAYS[one][:3].casefold() for one in numbers)
+
+
+def _field(values: Sequence[object]) -> str:
+    return ",".join(map(str, values))
+
+
 def _when(words: Sequence[str], *, after: str = "") -> _When:
     """The times of a day."""
     if not words:
         raise ScheduleError(f"`{after}` lacks a time of day.", remedy="End it with one, or several: 06:30,18:00.")
     if words[0] == "hourly":
-        hours, within = _hours(words[1:])
-        return _When((f"0 {hours}",), f"at each full hour{within}")
+        window, hours, within = _hours(words[1:])
+        return _When(f"hourly{window}", (f"0 {hours}",), f"at each full hour{within}")
     if words[0] == "every":
         return _repeated(words)
+    times = sorted({_time_of_day(one) for one in words[0].split(",")})
     if len(words) > 1:
         _superfluous(words[1:])
-    times = sorted({_time_of_day(one) for one in words[0].split(",")})
-    return _When(
-        tuple(f"{minute} {hour}" for hour, minute in times),
-        f"at {_listed([f'{hour:02}:{minute:02}' for hour, minute in times])}",
-    )
+    shown = [f"{hour:02}:{minute:02}" for hour, minute in times]
+    return _When(",".join(shown), tuple(f"{minute} {hour}" for hour, minute in times), f"at {_listed(shown)}")
 
 
 def _repeated(words: Sequence[str]) -> _When:
     """`every 15m 8-17`: within an hour, or from hour to hour, so that each day has the same times."""
     step = _minutes(words)
-    hours, within = _hours(words[2:])
-    text = f"every {_duration(step)}{within}"
+    window, hours, within = _hours(words[2:])
+    rule, text = f"every {_short(step)}{window}", f"every {_duration(step)}{within}"
     if step < _HOUR and _HOUR % step == 0:
-        return _When((f"*/{step} {hours}",), text)
+        return _When(rule, (f"*/{step} {hours}",), text)
     chosen = _hours_of(hours)
     if step % _HOUR == 0 and (_HOURS % (step // _HOUR) == 0 or len(chosen) < _HOURS):
-        return _When((f"0 {','.join(map(str, chosen[:: step // _HOUR]))}",), text)
+        return _When(rule, (f"0 {_field(chosen[:: step // _HOUR])}",), text)
     raise ScheduleError(
         f"`every {words[1]}` does not divide the hour or the day into equal parts.",
         remedy="On certain days or hours choose a step such as 5m, 15m, 20m, 30m, 1h, 2h or 6h; alone, `every` takes any.",
@@ -220,7 +243,7 @@ def _step_of(words: Sequence[str]) -> int | None:
 
 
 def _minutes(words: Sequence[str]) -> int:
-    match = re.fullmatch(r"(\d{1,5})(m|h)", words[1]) if len(words) > 1 else None
+    match = re.fullmatch(r"([0-9]{1,5})(m|h)", words[1]) if len(words) > 1 else None
     minutes = int(match[1]) * (_HOUR if match[2] == "h" else 1) if match else 0
     if not 1 <= minutes <= MOST_STEP:
         raise ScheduleError(
@@ -230,16 +253,24 @@ def _minutes(words: Sequence[str]) -> int:
     return minutes
 
 
-def _hours(words: Sequence[str]) -> tuple[str, str]:
-    """The hours of a window such as 8-17, as a field, and in words. Its end is exclusive."""
+def _hours(words: Sequence[str]) -> tuple[str, str, str]:
+    """A window of hours such as 8-17: its part of the rule, a field, in words. Its end is exclusive."""
     if not words:
-        return "*", ""
-    match = re.fullmatch(r"(\d{1,2})-(\d{1,2})", words[0])
-    if len(words) > 1 or not match or int(match[1]) >= _HOURS or int(match[2]) > _HOURS:
+        return "", "*", ""
+    match = re.fullmatch(r"([0-9]{1,2})-([0-9]{1,2})", words[0])
+    if len(words) > 1 or not match:
         _superfluous(words)
-    first, end = int(match[1]), int(match[2]) % _HOURS
+    first, end = int(match[1]), int(match[2])
+    if first >= _HOURS or end > _HOURS:
+        raise ScheduleError(
+            f"{words[0]!r} is no window of hours.", remedy="Hours go from 0 to 24, the end exclusive: 8-17, 0-24, 22-6."
+        )
     hours = [(first + number) % _HOURS for number in range((end - first) % _HOURS or _HOURS)]
-    return ",".join(map(str, hours)), f" from {first:02}:00 to before {end:02}:00"
+    if len(hours) == _HOURS:
+        words_of_it = ", all day" + (f" from {first:02}:00" if first else "")
+    else:
+        words_of_it = f" from {first:02}:00 to before {end:02}:00"
+    return f" {first}-{end}", _field(hours), words_of_it
 
 
 def _hours_of(field: str) -> list[int]:
@@ -247,14 +278,14 @@ def _hours_of(field: str) -> list[int]:
 
 
 def _time_of_day(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{1,2}):([0-5]\d)", text)
+    match = re.fullmatch(r"([0-9]{1,2}):([0-5][0-9])", text)
     if not match or int(match[1]) >= _HOURS:
         raise ScheduleError(f"{text!r} is no time of day.", remedy="Times are written from 00:00 to 23:59.")
     return int(match[1]), int(match[2])
 
 
 def _day_of_the_month(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _LONGEST_MONTH:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= _LONGEST_MONTH:
         raise ScheduleError(
             f"{text!r} is no day of the month.",
             remedy="Days are 1 to 31 or `last`, or `1st` to `5th` or `last` with a day of the week: `monthly 2nd sun 06:30`.",
@@ -276,7 +307,7 @@ def _named(text: str, names: Sequence[str]) -> int | None:
 
 
 def _first(rest: list[str], kind: str, what: str) -> str:
-    if not rest:
+    if not rest or ":" in rest[0] or rest[0] in _INTERVALS:  # the times of the day are there already
         raise ScheduleError(f"`{kind}` lacks {what}.")
     return rest.pop(0)
 
@@ -304,9 +335,24 @@ def _of_cron(expression: str) -> Schedule:
         ) from None
     if not _ever_comes(cron):
         raise ScheduleError(f"The time of {expression!r} never comes.")
+    return Schedule(rule=f"cron: {cron}", words=_cron_in_words(cron), crons=(cron,))
+
+
+def _cron_in_words(cron: str) -> str:
+    """As the library says it, but for how days of the month and of the week go together.
+
+    Either of them is enough, unless one begins with a star: then a day must be both (crontab(5)).
+    """
     options = Options()
     options.casing_type, options.use_24hour_time_format = CasingTypeEnum.Sentence, True
-    return Schedule(rule=f"cron: {cron}", words=ExpressionDescriptor(cron, options).get_description(), crons=(cron,))
+    descriptor = ExpressionDescriptor(cron, options)
+    words = descriptor.get_description()
+    _, _, of_month, _, of_week = cron.split()
+    if "*" in {of_month, of_week}:
+        return words
+    said = descriptor.get_description(DescriptionTypeEnum.DAYOFWEEK)
+    both = of_month.startswith("*") or of_week.startswith("*")
+    return words.replace(said, f", {'and' if both else 'or'} {said.removeprefix(', ').removeprefix('or ')}")
 
 
 def _ever_comes(cron: str) -> bool:
@@ -321,9 +367,10 @@ def _ever_comes(cron: str) -> bool:
 
 
 def slots(schedule: Schedule, zone: zoneinfo.ZoneInfo, after: dt.datetime) -> Iterator[Slot]:
-    """The instants after another at which it is time, in order, without end as a rule; none for a manual schedule."""
-    for at in _instants(schedule, zone, after):
-        yield Slot(at, _note(schedule, zone, at))
+    """The instants after another at which it is time, in order, up to the end of the calendar; none for a manual schedule."""
+    with contextlib.suppress(OverflowError):
+        for at in _instants(schedule, zone, after):
+            yield Slot(at, _note(schedule, zone, at))
 
 
 def between(schedule: Schedule, zone: zoneinfo.ZoneInfo, after: dt.datetime, until: dt.datetime) -> list[dt.datetime]:
@@ -379,6 +426,10 @@ def _is_match(cron: str, naive: dt.datetime) -> bool:
 
 
 # ---- in words
+
+
+def _short(minutes: int) -> str:
+    return f"{minutes // _HOUR}h" if minutes % _HOUR == 0 else f"{minutes}m"
 
 
 def _duration(minutes: int) -> str:

@@ -41,7 +41,17 @@ def show(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Say a schedule in words, and when it is time next."""
+    """Say a schedule in words, and when it is time next.
+
+    A rule is `manual`, `every STEP [HOURS]`, `hourly [HOURS]`, or DAYS and times: `06:30`, `06:30,18:00`, `hourly [HOURS]` or
+    `every STEP [HOURS]`.
+
+    DAYS are `daily`, `weekdays`, `weekly mon,thu`, `monthly 1,15`, `monthly last`, `monthly 2nd,4th sun` or `monthly last fri`;
+    HOURS a window such as `8-17`, the end exclusive, or `22-6`; STEP such as `15m` or `2h`. Months may stand in front:
+    `jan,jul monthly 1 06:30`.
+
+    `cron: MINUTE HOUR DAY MONTH WEEKDAY` is a cron expression.
+    """
     parsed, zone = schedules.parse(rule), windows.zone(timezone)
     after = dt.datetime.now(dt.UTC) if start is None else _instant(start, zone)
     found = list(itertools.islice(schedules.slots(parsed, zone, after), count))

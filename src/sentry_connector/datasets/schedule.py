@@ -346,11 +346,11 @@ def _cron_in_words(cron: str) -> str:
     options = Options()
     options.casing_type, options.use_24hour_time_format = CasingTypeEnum.Sentence, True
     descriptor = ExpressionDescriptor(cron, options)
-    words = descriptor.get_description()
+    words: str = descriptor.get_description()
     _, _, of_month, _, of_week = cron.split()
     if "*" in {of_month, of_week}:
         return words
-    said = descriptor.get_description(DescriptionTypeEnum.DAYOFWEEK)
+    said: str = descriptor.get_description(DescriptionTypeEnum.DAYOFWEEK)
     both = of_month.startswith("*") or of_week.startswith("*")
     return words.replace(said, f", {'and' if both else 'or'} {said.removeprefix(', ').removeprefix('or ')}")
 

@@ -241,21 +241,34 @@ def test_what_was_told_to_have_begun_is_told_to_be_over_muted_or_not(play: Calla
     play(scenario)
 
 
-def test_the_end_of_what_began_muted_or_before_there_was_a_channel_is_not_told(
-    play: Callable[[Scenario], None],
-) -> None:
+def test_the_end_of_what_began_muted_is_not_told(play: Callable[[Scenario], None]) -> None:
     async def scenario(app: Sender) -> None:
         app.dataset("Shop")
-        app.tells("Shop", Kind.LATE)
         await app.channel("ops")
         datasets.mute(app, "Shop", muted=True)
         app.tells("Shop")
         datasets.mute(app, "Shop", muted=False)
         app.tells("Shop", recovered=True)
-        app.tells("Shop", Kind.LATE, recovered=True)
         await outbox.deliver(app)
         assert app.heard == []
-        assert [notice.muted for notice, _ in app.store.notices.recent()] == [False, True, True, False]
+        assert [notice.muted for notice, _ in app.store.notices.recent()] == [True, True]
+
+    play(scenario)
+
+
+def test_a_new_channel_hears_of_what_is_wrong_now_and_of_its_end(play: Callable[[Scenario], None]) -> None:
+    async def scenario(app: Sender) -> None:
+        for name in ("Shop", "Blog"):
+            app.dataset(name)
+            app.tells(name)
+        app.tells("Shop", Kind.LATE)
+        app.tells("Shop", Kind.LATE, recovered=True)
+        await app.channel("ops", datasets=["Shop"])
+        await outbox.deliver(app)
+        assert app.titles() == ["Shop: failed"], "neither what is over nor what is another DataSet's"
+        app.tells("Shop", recovered=True)
+        await outbox.deliver(app)
+        assert app.titles() == ["Shop: failed", "Shop: recovered (failed)"]
 
     play(scenario)
 

@@ -121,7 +121,7 @@ class Notices:
             connection.execute(_change(delivery, error=why, given_up_at=now))
 
     def add_channel(self, channel: Channel, sealed_address: str) -> None:
-        """Store a new channel with its sealed address.
+        """Store a new channel with its sealed address. It is told of what has begun to be wrong and is not over.
 
         Raises:
             UsageError: there is a channel of that name.
@@ -130,6 +130,9 @@ class Notices:
             refuse_taken(connection, channels, "a channel", channel.name, but=channel.id)
             values = {**msgspec.structs.asdict(channel), "name_fold": fold(channel.name)}
             connection.execute(insert(channels).values(**values, sealed_address=sealed_address))
+            for notice in _open(connection):
+                if channel.takes(notice.kind, _concerned(connection, notice)):
+                    _deliver(connection, notice, [channel.id])
 
     def save_channel(self, channel: Channel, sealed_address: str | None = None) -> None:
         """Store a channel's new state, with another address where there is one.
@@ -181,7 +184,7 @@ def _begin(connection: Connection, notice: Notice) -> None:
     values = {"subject_id": notice.subject_id, "kind": notice.kind, "since": notice.since}
     if not insert_once(connection, episodes, values):
         return
-    concerned = [notice.dataset_id] if notice.dataset_id else _users(connection, notice.subject_id)
+    concerned = _concerned(connection, notice)
     takers = [one.id for one in _channels(connection) if one.takes(notice.kind, concerned)]
     _store(connection, notice, [] if notice.muted else takers)
 
@@ -204,14 +207,26 @@ def _end(connection: Connection, notice: Notice) -> None:
 
 def _store(connection: Connection, notice: Notice, takers: Iterable[str]) -> None:
     connection.execute(insert(notices).values(**msgspec.structs.asdict(notice)))
+    _deliver(connection, notice, takers)
+
+
+def _deliver(connection: Connection, notice: Notice, takers: Iterable[str]) -> None:
     for channel_id in takers:
         one = Delivery(notice_id=notice.id, channel_id=channel_id)
         connection.execute(insert(deliveries).values(**msgspec.structs.asdict(one)))
 
 
-def _users(connection: Connection, account_id: str) -> Sequence[str]:
-    """The DataSets of an account whose notices are sent."""
-    of_account = (datasets.c.account_id == account_id, LIVE, ~datasets.c.muted)
+def _open(connection: Connection) -> list[Notice]:
+    """The notices with which the episodes began that are not over; those of muted DataSets are nobody's."""
+    query = select_records(notices, Notice).where(*_begins(episodes.c.subject_id, episodes.c.kind, episodes.c.since))
+    return [read_record(Notice, row) for row in connection.execute(query.where(~notices.c.muted)).mappings()]
+
+
+def _concerned(connection: Connection, notice: Notice) -> Sequence[str]:
+    """The DataSets that a notice is about: one, or those of an account whose notices are sent."""
+    if notice.dataset_id:
+        return [notice.dataset_id]
+    of_account = (datasets.c.account_id == notice.subject_id, LIVE, ~datasets.c.muted)
     return connection.scalars(select(datasets.c.id).where(*of_account)).all()
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from typing import Annotated
 
 import typer
 
 from sentry_connector.app import App
 from sentry_connector.app import app as connector
-from sentry_connector.cli.options import AsJson, Yes, confirm, typer_app
+from sentry_connector.cli.options import AsJson, Yes, confirm, read_secret, typer_app
 from sentry_connector.cli.output import note, print_json
 from sentry_connector.cli.tables import print_fields, print_table
 from sentry_connector.errors import TokenMissing, UsageError
@@ -40,7 +38,7 @@ def add(
 ) -> None:
     """Store a token under a name, once Sentry takes it."""
     with connector() as house:
-        account = asyncio.run(operations.add(house, name, url or house.settings.url, read_token()))
+        account = asyncio.run(operations.add(house, name, url or house.settings.url, _read_token(house)))
         _print(house, account, as_json=as_json)
 
 
@@ -98,7 +96,7 @@ def replace_token(
     """Replace the token, once Sentry takes the new one."""
     with connector() as house:
         operations.find(house, name)
-        account = asyncio.run(operations.replace_token(house, name, read_token(), url))
+        account = asyncio.run(operations.replace_token(house, name, _read_token(house), url))
         _print(house, account, as_json=as_json)
 
 
@@ -118,18 +116,14 @@ def delete(name: Name, *, yes: Yes = False, as_json: AsJson = False) -> None:
         note("Deleted.")
 
 
-def read_token() -> str:
+def _read_token(house: App) -> str:
     """The token: from standard input where something is piped, else from the environment, else from a prompt.
 
     Raises:
         TokenMissing: there is none.
         UsageError: what was given is no token.
     """
-    terminal = sys.stdin.isatty()
-    token = "" if terminal else sys.stdin.read().strip()
-    token = token or os.environ.get("SENTRY_AUTH_TOKEN", "").strip()
-    if not token and terminal:
-        token = typer.prompt("Token", hide_input=True, err=True).strip()
+    token = read_secret("Token", house.settings.auth_token)
     if not token:
         raise TokenMissing("No token was given.", remedy="Pipe it to standard input, or set SENTRY_AUTH_TOKEN.")
     if not token.isascii() or not token.isprintable() or " " in token:

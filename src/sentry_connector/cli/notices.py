@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Annotated
 
 import typer
 
 from sentry_connector.app import App
 from sentry_connector.app import app as connector
-from sentry_connector.cli.options import AsJson, Yes, confirm, one_of, typer_app
+from sentry_connector.cli.options import AsJson, Yes, confirm, one_of, read_secret, typer_app
 from sentry_connector.cli.output import note, print_json
 from sentry_connector.cli.tables import print_fields, print_table
 from sentry_connector.errors import UsageError
@@ -174,11 +173,10 @@ def _word(one: dict[str, object]) -> str:
 
 
 def _read_address() -> str:
-    terminal = sys.stdin.isatty()
-    address = typer.prompt("Address", hide_input=True, err=True) if terminal else sys.stdin.read()
-    if not address.strip():
+    address = read_secret("Address")
+    if not address:
         raise UsageError("No address was given.", remedy="Pipe it to standard input: https://…, mailtos://…, slack://…")
-    return str(address).strip()
+    return address
 
 
 def _kinds(given: list[str] | None) -> tuple[Kind, ...]:

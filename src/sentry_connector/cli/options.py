@@ -105,6 +105,13 @@ def confirm(question: str, *, yes: bool) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
+def read_secret(what: str, otherwise: str | None = None) -> str:
+    """What is piped to standard input, else `otherwise`, else what is typed unseen; without the blanks around it."""
+    if sys.stdin.isatty():
+        return str(otherwise or typer.prompt(what, hide_input=True, err=True)).strip()
+    return sys.stdin.read().strip() or otherwise or ""
+
+
 def one_of(words: type[Word], kind: str, given: str | None) -> Word | None:
     """The word that was given; None where none was.
 

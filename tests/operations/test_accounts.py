@@ -36,7 +36,7 @@ from sentry_connector.simulator import (
 from sentry_connector.store.records import Account, AccountStatus, DataSet, Kind, RunState, Verdict
 from tests.parts import NOW
 from tests.runs.acme import HOUR, SHOP, HastyApp, app_in, made, ran, rows_of, small_world, state
-from tests.runs.watching import Watch
+from tests.runs.watching import PATIENCE, Watch
 
 SECRET = "sntryu_" + "5ec2e7" * 10 + "beef"
 TOKENS = {
@@ -254,6 +254,29 @@ async def test_a_check_of_an_account_that_was_deleted_meanwhile_is_told_as_such(
     watch.do(lambda: accounts.delete(app, "Main"))
     with pytest.raises(UnknownName, match="Main"):
         await accounts.check(app, "Main")
+
+
+async def test_a_host_that_does_not_answer_keeps_no_other_accounts_check_waiting(
+    app: HastyApp, sentry: Simulation, watch: Watch
+) -> None:
+    others_turn = asyncio.Event()
+
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await others_turn.wait()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        first = await accounts.add(app, "A", sentry.url, SECRET)
+        await accounts.add(app, "B", sentry.url, SECRET)
+        moved = msgspec.structs.replace(first, url=url)
+        app.store.accounts.replace_token(first, moved, app.vault.seal(SECRET, first.id, url))
+        app.moment += check.EVERY
+        watch.do(others_turn.set)
+        async with asyncio.timeout(PATIENCE):
+            failed = await check.check_due(app)
+    assert [(account.name, type(error)) for account, error in failed] == [("A", SentryUnreachable)]
+    assert [one.checked_at == app.now() for one in accounts.everything(app)] == [False, True]
 
 
 # ---- rename, replace the token

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 
 import msgspec
@@ -18,6 +19,9 @@ EVERY = dt.timedelta(days=1)
 
 SOON = dt.timedelta(hours=1)
 """Between two checks of one that was not: Sentry, or whoever looks after it, may have changed its mind."""
+
+AT_ONCE = 8
+"""Accounts that are asked about at one time: a host that does not answer keeps no others waiting."""
 
 
 async def identify(house: House, connection: Connection) -> Identity:
@@ -55,6 +59,19 @@ async def check(house: House, account: Account) -> None:
         raise
     checked = found(account, identity, house)
     house.store.accounts.save_check(checked, news.of_account(house, checked))
+
+
+async def check_due(house: House) -> list[tuple[Account, Exception]]:
+    """Check all accounts for which it is time, and answer those of which that did not find a good token, with the reason."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(account: Account) -> None:
+        async with room:
+            await check(house, account)
+
+    due = [account for account in house.store.accounts.list() if is_due(account, house.now())]
+    ends = await asyncio.gather(*map(in_turn, due), return_exceptions=True)
+    return [(account, end) for account, end in zip(due, ends, strict=True) if isinstance(end, Exception)]
 
 
 def refused(house: House, account: Account, message: str) -> None:

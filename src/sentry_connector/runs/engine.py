@@ -140,12 +140,11 @@ class Engine:
 
     async def _check_accounts(self) -> None:
         """Ask Sentry about the tokens that were not asked about for a day: schedules rest while one is not good."""
-        for account in self.house.store.accounts.list():
-            if check.is_due(account, self.house.now()):
-                try:
-                    await check.check(self.house, account)
-                except ConnectorError as error:
-                    self.log.warning("account checked", account=account.name, error=error.name)
+        for account, error in await check.check_due(self.house):
+            if isinstance(error, ConnectorError):
+                self.log.warning("account checked", account=account.name, error=error.name)
+            else:
+                self.log.error("account not checked", account=account.name, exc_info=error)
         await self.house.clock.sleep(CHECK)
 
     async def _thin(self) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 
 from sentry_connector.runs.queue import in_order, in_turn
-from sentry_connector.store.records import Part, Trigger
-from sentry_connector.store.runs import Waiting
+from sentry_connector.store.records import Part, Trigger, Waiting
 from tests.parts import NOW
 
 MINUTE = dt.timedelta(minutes=1)

@@ -27,8 +27,7 @@ from sentry_connector.runs.lease import held
 from sentry_connector.runs.log import Log
 from sentry_connector.runs.slots import GRACE, becoming
 from sentry_connector.runs.thinning import thin
-from sentry_connector.store.records import Run, Scheduled
-from sentry_connector.store.runs import Waiting
+from sentry_connector.store.records import Run, Scheduled, Waiting
 
 TICK = dt.timedelta(minutes=1)
 """Between two looks at the schedules: no slot lies between two full minutes."""

@@ -9,8 +9,7 @@ from typing import TypeVar
 
 from sentry_connector.errors import Cancelled
 from sentry_connector.runs.house import House
-from sentry_connector.store.records import DataSet, Problem, Run, Trigger
-from sentry_connector.store.runs import Waiting
+from sentry_connector.store.records import DataSet, Problem, Run, Trigger, Waiting
 
 AnyRun = TypeVar("AnyRun", Run, Waiting)
 

@@ -260,6 +260,25 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     incomplete: tuple[Missing, ...] = ()
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that is not done and that nobody is at work on.
+
+    Attributes:
+        id, dataset_id, trigger, slot, part, epoch, queued_at, not_before: as the run says.
+        identity: whose limits at Sentry it uses.
+    """
+
+    id: str
+    dataset_id: str
+    trigger: Trigger
+    slot: dt.datetime | None
+    part: Part | None
+    epoch: int | None
+    queued_at: dt.datetime
+    not_before: dt.datetime | None
+    identity: str = ""
+
+
 class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
     """What the schedule of a DataSet goes by.
 

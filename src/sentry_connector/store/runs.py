@@ -13,28 +13,9 @@ from sentry_connector.errors import UnknownName
 from sentry_connector.extraction.progress import Snapshot
 from sentry_connector.store.database import Database
 from sentry_connector.store.notices import add_notices
-from sentry_connector.store.records import Notice, Part, Problem, Run, RunState, Trigger, Verdict
+from sentry_connector.store.records import Notice, Problem, Run, RunState, Verdict, Waiting
 from sentry_connector.store.rows import hold_dataset, insert_once, read_record, select_records
 from sentry_connector.store.tables import LIVE, UtcTime, accounts, datasets, leases, runs
-
-
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that is not done and that nobody is at work on.
-
-    Attributes:
-        id, dataset_id, trigger, slot, part, epoch, queued_at, not_before: as the run says.
-        identity: whose limits at Sentry it uses.
-    """
-
-    id: str
-    dataset_id: str
-    trigger: Trigger
-    slot: dt.datetime | None
-    part: Part | None
-    epoch: int | None
-    queued_at: dt.datetime
-    not_before: dt.datetime | None
-    identity: str = ""
 
 
 class Runs:

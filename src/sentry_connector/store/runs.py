@@ -87,13 +87,14 @@ class Runs:
                 connection.execute(update(runs).where(*rest).values(**ended, not_before=None))
 
     def note(self, id: str, progress: Snapshot, **figures: float) -> bool:  # noqa: A002  # the field's name
-        """Store how far a run is, and what it has cost.
+        """Store how far a run is, and what it has cost; one that has ended stays as it ended.
 
         Returns:
             Whether somebody has asked it to stop.
         """
         values = {"progress": progress, **figures}
-        statement = update(runs).where(runs.c.id == id).values(**values).returning(runs.c.cancel_asked_at)
+        open_ = (runs.c.id == id, runs.c.state != RunState.DONE)
+        statement = update(runs).where(*open_).values(**values).returning(runs.c.cancel_asked_at)
         with self._database.writing() as connection:
             return connection.scalar(statement) is not None
 

@@ -142,7 +142,8 @@ class App(House):
         if not _is_there(self.settings.database_url):
             return None
         from sentry_connector.store.database import Database
-        from sentry_connector.store.leases import Leases, this_process
+        from sentry_connector.store.leases import Leases
+        from sentry_connector.store.processes import this_process
 
         with self._opening:  # several threads may be the first
             self._turns = self._turns or Database(self.settings.database_url, wait=WAIT_FOR_LOCK)

@@ -13,8 +13,11 @@ import pytest
 from sentry_connector.errors import Locked
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets
+from sentry_connector.operations.running import is_served
+from sentry_connector.runs.engine import WORKERS
 from sentry_connector.runs.lease import TTL, held
 from sentry_connector.simulator import running
+from sentry_connector.store.processes import this_process
 from sentry_connector.store.records import Run, RunState, Trigger, Verdict
 from tests.parts import NOW
 from tests.runs import child
@@ -91,6 +94,19 @@ async def test_a_lease_lapses_only_when_its_time_is_over(tmp_path: Path) -> None
             assert sleeper.store.leases.holder_of("dataset/x", waker.moment) is None
         sleeper.close()
         waker.close()
+
+
+async def test_a_server_that_is_known_to_be_dead_is_not_waited_for(tmp_path: Path) -> None:
+    async with running(small_world()) as sentry:
+        app = app_in(tmp_path, sentry)
+        name, _, proof = this_process().partition(" [")
+        boot, namespace, start = proof.removesuffix("]").split()
+        before = f"{name} [{boot} {namespace} {int(start) - 1}]"
+        app.store.leases.acquire(f"{WORKERS}1", before, app.moment, TTL)
+        assert not is_served(app)
+        app.store.leases.acquire(f"{WORKERS}2", this_process(), app.moment, TTL)
+        assert is_served(app)
+        app.close()
 
 
 def asleep(process_id: int) -> None:

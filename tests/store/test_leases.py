@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import signal
 import subprocess
 import sys
+import uuid
 
 import pytest
 
 from sentry_connector.errors import LeaseLost, Locked
-from sentry_connector.store.leases import this_process
+from sentry_connector.store.processes import for_people, is_dead, this_process
 from sentry_connector.store.store import Store
 from tests.store.examples import dataset
 
@@ -77,6 +79,49 @@ def test_a_renewed_lease_lasts_from_then_on(store: Store, now: dt.datetime) -> N
 
 def test_this_process_signs_with_its_number_and_host() -> None:
     assert str(os.getpid()) in this_process()
+
+
+HOLD = """
+import datetime as dt, sys
+from sentry_connector.store.processes import this_process
+from sentry_connector.store.store import Store
+
+with Store(sys.argv[1]) as store:
+    store.leases.acquire("a", this_process(), dt.datetime.fromisoformat(sys.argv[2]), dt.timedelta(seconds=60))
+print("holds", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_what_a_killed_process_of_this_machine_held_is_free_at_once_and_not_before(
+    store: Store, database_url: str, now: dt.datetime
+) -> None:
+    command = [sys.executable, "-c", HOLD, database_url, now.isoformat()]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "holds\n"
+        with pytest.raises(Locked, match=rf"in use by process {process.pid} on \S+ since"):
+            store.leases.acquire("a", "me", now, TTL)
+        process.send_signal(signal.SIGSTOP)
+        with pytest.raises(Locked):
+            store.leases.acquire("a", "me", now, TTL)
+        process.kill()
+    assert store.leases.acquire("a", "me", now, TTL).epoch == 2
+
+
+def test_only_what_is_known_of_the_very_same_process_makes_it_dead() -> None:
+    mine = this_process()
+    host, _, proof = mine.partition(" [")
+    *space, start = proof.removesuffix("]").split()
+    signed = {
+        "alive": mine,
+        "of a later process with the same id": f"{host} [{' '.join(space)} {int(start) - 1}]",
+        "of another boot": f"{host} [{uuid.UUID(int=1)} {space[1]} 1]",
+        "of another container": f"{host} [{space[0]} pid:[1] 1]",
+        "without a proof": for_people(mine),
+        "of a machine that tells less": "process 4194305 on alpha",
+    }
+    assert [which for which, holder in signed.items() if is_dead(holder)] == ["of a later process with the same id"]
 
 
 RACE = """

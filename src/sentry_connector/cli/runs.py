@@ -91,7 +91,7 @@ def _print_lines(lines: Sequence[dict[str, Any]], *, as_json: bool) -> None:
 def cancel(run: IdOrName, wait_lock: WaitLock = "2m", *, as_json: AsJson = False) -> None:
     """Stop a run that is not done: its table stays as it is. Of a chain, the runs that are left are dropped too.
 
-    A process that was killed at it has its lease for a minute; so long it is waited for.
+    A process that was killed at it may have its lease for a minute; so long it is waited for.
     """
     patience = seconds("--wait-lock", wait_lock)
     with connector() as house:

@@ -11,6 +11,7 @@ from sentry_connector.runs.engine import WORKERS
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import TTL
+from sentry_connector.store.processes import is_dead
 from sentry_connector.store.records import Run, RunState
 
 A_LEASE = 2 * TTL.total_seconds()
@@ -25,7 +26,7 @@ POLL = 0.5
 
 def is_served(house: House) -> bool:
     """Whether an engine lives that takes up what waits."""
-    return bool(house.store.leases.living(WORKERS, house.now()))
+    return any(not is_dead(lease.holder) for lease in house.store.leases.living(WORKERS, house.now()))
 
 
 async def to_its_end(

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from sentry_connector.errors import ConnectorError, LeaseLost, Locked
 from sentry_connector.runs.house import House
-from sentry_connector.store.leases import this_process
+from sentry_connector.store.processes import this_process
 from sentry_connector.store.records import Lease
 
 TTL = dt.timedelta(seconds=60)

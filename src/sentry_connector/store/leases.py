@@ -7,24 +7,18 @@ that travels inside a table's commit does.
 from __future__ import annotations
 
 import datetime as dt
-import os
-import socket
 
 import msgspec
 from sqlalchemy import ColumnElement, delete, update
 
 from sentry_connector.errors import LeaseLost, Locked
 from sentry_connector.store.database import Database
+from sentry_connector.store.processes import for_people, is_dead
 from sentry_connector.store.records import Lease
 from sentry_connector.store.rows import columns_of, insert_once, read_record, select_records
 from sentry_connector.store.tables import leases
 
 _LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-def this_process() -> str:
-    """How this process signs leases: `<process id> on <host>`."""
-    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 class Leases:
@@ -34,12 +28,16 @@ class Leases:
         self._database = database
 
     def acquire(self, name: str, holder: str, now: dt.datetime, ttl: dt.timedelta) -> Lease:
-        """Take a lease that nobody holds, or whose time is over.
+        """Take a lease that nobody holds, or whose time is over, or whose holder is known to be dead.
 
         Raises:
             Locked: somebody holds it; the error's data name the holder and since when.
         """
         lease = self.try_acquire(name, holder, now, ttl)
+        held = self._read(name) if lease is None else None
+        if held is not None and is_dead(held.holder):
+            self.release(held)
+            lease = self.try_acquire(name, holder, now, ttl)
         if lease is None:
             raise self._in_use(name, Locked)
         return lease
@@ -108,9 +106,8 @@ class Leases:
         lease = self._read(name)
         if lease is None:
             return error(f"{name} is in use.", lease=name)
-        since = lease.acquired_at.isoformat(timespec="seconds")
-        message = f"{name} is in use by {lease.holder} since {since}."
-        return error(message, lease=name, holder=lease.holder, since=since)
+        since, holder = lease.acquired_at.isoformat(timespec="seconds"), for_people(lease.holder)
+        return error(f"{name} is in use by {holder} since {since}.", lease=name, holder=holder, since=since)
 
 
 def _begins(prefix: str) -> ColumnElement[bool]:

@@ -60,6 +60,7 @@ def test_every_variable_is_read() -> None:
         "SENTRY_CONNECTOR_RUN_MINUTES": "5",
         "SENTRY_CONNECTOR_RUN_MIB": "100",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector:4318/traces",
         "NO_COLOR": "0",
     }
     assert set(env) == {setting.variable for setting in SETTINGS}
@@ -86,6 +87,7 @@ def test_every_variable_is_read() -> None:
         history_days=30,
         run_minutes=5,
         otlp_endpoint="http://collector:4318",
+        otlp_traces_endpoint="http://collector:4318/traces",
         run_mib=100,
         no_color=True,
     )

@@ -7,6 +7,7 @@ starts sooner and stays smaller without them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import os
 import random
@@ -16,6 +17,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
+from urllib.parse import urlsplit
 
 from sentry_connector.errors import TokenMissing, UsageError, VaultUnusable
 from sentry_connector.runs.house import House
@@ -65,16 +67,28 @@ class App(House):
     @cached_property
     def tracer(self) -> Tracer:
         """Whoever hears of spans: nobody, where no collector is named."""
-        if self.settings.otlp_endpoint is None:
+        url = self.settings.traces_url
+        if url is None:
             return Quiet()
         try:
             from sentry_connector.telemetry import Telemetry
         except ModuleNotFoundError:
             raise UsageError(
                 "A collector of traces is named, and OpenTelemetry is not installed.",
-                remedy="pip install 'sentry-connector[telemetry]', or unset OTEL_EXPORTER_OTLP_ENDPOINT.",
+                remedy="pip install 'sentry-connector[telemetry]', or unset OTEL_EXPORTER_OTLP_ENDPOINT"
+                " and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT.",
             ) from None
-        return Telemetry(self.settings.otlp_endpoint)
+        return Telemetry(url, self._spans_are_lost)
+
+    def _spans_are_lost(self, said: str) -> None:
+        """Keep what OpenTelemetry says of it; its collector's address may hold a key."""
+        from sentry_connector.redact import Redactor
+        from sentry_connector.runs.log import run_log
+
+        place = urlsplit(self.settings.traces_url or "")
+        redactor = Redactor(filter(None, [place.password, place.path, place.query]))
+        with contextlib.suppress(OSError), run_log(self.logs, "traces", redactor) as log:
+            log.warning("spans are lost", said=said)
 
     @cached_property
     def store(self) -> Store:

@@ -46,12 +46,20 @@ class Settings:
     run_minutes: int = 30
     run_mib: int = 2048
     otlp_endpoint: str | None = None
+    otlp_traces_endpoint: str | None = None
     no_color: bool = False
 
     @property
     def retention(self) -> dt.timedelta | None:
         """How long Sentry keeps events, where somebody has said it."""
         return None if self.retention_days is None else dt.timedelta(days=self.retention_days)
+
+    @property
+    def traces_url(self) -> str | None:
+        """Where spans are posted to; None where nothing is traced (https://opentelemetry.io/docs/specs/otel/protocol/exporter)."""
+        if self.otlp_traces_endpoint is not None or self.otlp_endpoint is None:
+            return self.otlp_traces_endpoint
+        return f"{self.otlp_endpoint.rstrip('/')}/v1/traces"
 
     def masked(self) -> dict[str, str | None]:
         """The values as text by the names of their variables; secrets are hidden, passwords in addresses too."""
@@ -297,6 +305,13 @@ SETTINGS: tuple[Setting, ...] = (
         variable="OTEL_EXPORTER_OTLP_ENDPOINT",
         about="The base URL of an OpenTelemetry collector (OTLP over HTTP) that traces of runs go to.",
         default="none: nothing is traced",
+        address=True,
+    ),
+    Setting(
+        name="otlp_traces_endpoint",
+        variable="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        about="The whole URL that traces are posted to, in place of the collector's base URL with /v1/traces.",
+        default="that of the collector",
         address=True,
     ),
     Setting(

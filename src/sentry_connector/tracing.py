@@ -14,19 +14,28 @@ class Span(Protocol):
     def note(self, **facts: Fact) -> None:
         """Say more about it."""
 
+    def failed(self, why: str) -> None:
+        """It did not bring what it should; why, in a word that stays."""
+
 
 class Tracer(Protocol):
     """Whoever hears of spans."""
 
     def span(self, name: str, **facts: Fact) -> AbstractContextManager[Span]:
-        """A span that lasts as long as the block; those that begin within the block, in its tasks too, are parts of it."""
+        """A span that lasts as long as the block; those that begin within the block, in its tasks too, are parts of it.
+
+        One with a `method` is a request to another server.
+        """
 
     def close(self) -> None:
-        """Hand over what was not handed over yet."""
+        """Hand over what was not handed over yet, within two seconds."""
 
 
 class _Unheard:
     def note(self, **facts: Fact) -> None:
+        """Nothing."""
+
+    def failed(self, why: str) -> None:
         """Nothing."""
 
 

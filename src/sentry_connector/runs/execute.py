@@ -78,6 +78,8 @@ async def attempt(run_id: str, house: House, *, progress: Progress, wait_lock: f
         with run_lines(house.logs, run_id) as lines, house.tracer.span("run", **facts) as span:
             done = await _Attempt(_work(house, dataset, progress, lines, holding, run)).to_its_end()
             span.note(verdict=done.verdict or done.state, rows_read=done.rows_read, requests=done.requests)
+            if done.error is not None and done.verdict is not Verdict.CANCELLED:
+                span.failed(done.error.name)
             return done
 
 

@@ -271,9 +271,12 @@ class SentryClient:
     async def _exchange(self, request: Request, budget: Budget) -> Reply:
         """Send the request; what comes of it says how the host is."""
         try:
-            with self.tracer.span("request", path=request.path, host=origin(request.base_url)[1]) as span:
+            _, host, port = origin(request.base_url)
+            with self.tracer.span("GET", method="GET", host=host, port=port, path=request.path) as span:
                 reply = await self._transport.get(request.url, self._headers)
-                span.note(status=reply.status, bytes=len(reply.body))
+                span.note(status=reply.status, bytes=len(reply.packed))
+                if reply.status >= 400:  # noqa: PLR2004  # HTTP's own number
+                    span.failed(str(reply.status))
         except (ConnectorError, OSError):
             budget.breaker.failed()
             raise

@@ -83,11 +83,11 @@ class App(House):
     def _spans_are_lost(self, said: str) -> None:
         """Keep what OpenTelemetry says of it; its collector's address may hold a key."""
         from sentry_connector.redact import Redactor
-        from sentry_connector.runs.log import run_log
+        from sentry_connector.runs.log import process_log
 
         place = urlsplit(self.settings.traces_url or "")
         redactor = Redactor(filter(None, [place.password, place.path, place.query]))
-        with contextlib.suppress(OSError), run_log(self.logs, "traces", redactor) as log:
+        with contextlib.suppress(OSError), process_log(self.logs, "traces", redactor) as log:
             log.warning("spans are lost", said=said)
 
     @cached_property

@@ -90,13 +90,13 @@ def _logged(error: BaseException) -> Path | None:
     """Where the traceback was written, without secrets; None where that failed too."""
     # Imported here, where they are needed once in a blue moon, so that the command line starts fast.
     from sentry_connector.redact import Redactor  # noqa: PLC0415
-    from sentry_connector.runs.log import log_path, run_log  # noqa: PLC0415
+    from sentry_connector.runs.log import log_path, process_log  # noqa: PLC0415
     from sentry_connector.settings import from_environment  # noqa: PLC0415
 
     with contextlib.suppress(OSError, ConnectorError):
         settings = from_environment(os.environ)
         secrets = [secret for secret in (settings.auth_token, settings.key) if secret]
-        with run_log(settings.home / "logs", LOG, Redactor(secrets)) as log:
+        with process_log(settings.home / "logs", LOG, Redactor(secrets)) as log:
             log.error("unexpected", exc_info=error)
         return log_path(settings.home / "logs", LOG)
     return None

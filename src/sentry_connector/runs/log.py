@@ -1,9 +1,10 @@
-"""The log of one run: JSON lines in a file of its own, without secrets and without control characters."""
+"""Logs, of a run each or of processes: JSON lines in a file, without secrets and without control characters."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -13,12 +14,19 @@ import structlog
 
 from sentry_connector.redact import Redactor
 
+if sys.platform != "win32":
+    import fcntl
+
 Log = structlog.typing.FilteringBoundLogger
 
 
 def log_path(folder: Path, run_id: str) -> Path:
     """Where the log of a run lies."""
     return folder / f"{run_id}.jsonl"
+
+
+MOST_BYTES = 5 * 2**20
+"""Of a process's own log; a full one is put aside, in place of the one that was put aside before."""
 
 
 class Lines:
@@ -31,17 +39,18 @@ class Lines:
         self.dropped = 0
         self._descriptor: int | None = None
         with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._descriptor = _opened(path)
 
     def write(self, text: str) -> None:
         """Append it."""
-        line = text.encode()
         try:
-            written = 0 if self._descriptor is None else os.write(self._descriptor, line)
+            whole = self._append(text.encode())
         except OSError:
-            written = 0
-        self.dropped += written < len(line)
+            whole = False
+        self.dropped += not whole
+
+    def _append(self, line: bytes) -> bool:
+        return self._descriptor is not None and _append(self._descriptor, line)
 
     def flush(self) -> None:
         """Nothing is held back."""
@@ -53,17 +62,66 @@ class Lines:
             self._descriptor = None
 
 
+class ProcessLines(Lines):
+    """As `Lines`, for a log without an end, which several processes may write to: it stays small, and tells what it dropped."""
+
+    def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
+        self.dropped = 0
+        self._descriptor = None  # nobody holds the file, so that anybody may put it aside
+        self._path, self._most_bytes, self._told = path, most_bytes, 0
+
+    def _append(self, line: bytes) -> bool:
+        if self.dropped > self._told:
+            line = msgspec.json.encode({"event": "lines dropped", "lines": self.dropped - self._told}) + b"\n" + line
+        with _alone(self._path.with_suffix(".lock")):
+            if self._path.exists() and self._path.stat().st_size + len(line) > self._most_bytes:
+                self._path.replace(self._path.with_suffix(f".1{self._path.suffix}"))
+            descriptor = _opened(self._path)
+            try:
+                whole = _append(descriptor, line)
+            finally:
+                os.close(descriptor)
+        self._told = self.dropped if whole else self._told
+        return whole
+
+
+def _opened(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+def _append(descriptor: int, line: bytes) -> bool:
+    """Append a line, apart from one that was cut off; says whether the file took it whole."""
+    if os.lseek(descriptor, 0, os.SEEK_END):
+        os.lseek(descriptor, -1, os.SEEK_END)
+        if os.read(descriptor, 1) != b"\n":
+            line = b"\n" + line
+    return os.write(descriptor, line) == len(line)
+
+
 @contextlib.contextmanager
-def run_log(folder: Path, run_id: str, redactor: Redactor) -> Iterator[Log]:
-    """A logger that appends to a file.
+def _alone(path: Path) -> Iterator[None]:
+    """While no other process is within such a block; Windows knows no such locks, and there two lines may meet."""
+    descriptor = _opened(path)
+    try:
+        if sys.platform != "win32":
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def process_log(folder: Path, name: str, redactor: Redactor) -> Iterator[Log]:
+    """A logger that appends to a log of processes.
 
     Raises:
         OSError: at the end, where a line could not be written.
     """
-    with run_lines(folder, run_id) as lines:
-        yield bound_log(lines, redactor, run_id)
+    lines = ProcessLines(log_path(folder, name))
+    yield bound_log(lines, redactor, name)
     if lines.dropped:
-        raise OSError(f"{log_path(folder, run_id)} could not be written")
+        raise OSError(f"{log_path(folder, name)} could not be written")
 
 
 @contextlib.contextmanager

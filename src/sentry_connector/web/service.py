@@ -13,7 +13,7 @@ from sentry_connector.errors import DestinationRefused, UsageError
 from sentry_connector.redact import Redactor
 from sentry_connector.runs.engine import Engine
 from sentry_connector.runs.house import House
-from sentry_connector.runs.log import bound_log, run_lines
+from sentry_connector.runs.log import ProcessLines, bound_log, log_path
 from sentry_connector.store.records import Run
 from sentry_connector.web.application import application
 from sentry_connector.web.guard import LOOPBACK
@@ -58,35 +58,33 @@ async def serve(
     """
     listener = _listener(host, port)
     secrets = [one for one in (house.settings.auth_token, house.settings.key) if one]
-    with run_lines(house.logs, LOG) as lines:
-        engine = Engine(house=house, log=bound_log(lines, Redactor(secrets), LOG), runs_at_once=runs_at_once)
-        metrics = Metrics(engine)
+    log = bound_log(ProcessLines(log_path(house.logs, LOG)), Redactor(secrets), LOG)
+    engine = Engine(house=house, log=log, runs_at_once=runs_at_once)
+    metrics = Metrics(engine)
 
-        def count(run: Run) -> None:
-            metrics.count(run)
-            told(run)
+    def count(run: Run) -> None:
+        metrics.count(run)
+        told(run)
 
-        engine.told = count
-        server = _Server(
-            uvicorn.Config(application(engine, metrics), log_config=None, lifespan="off", access_log=False)
-        )
-        stop = asyncio.Event()
-        web = asyncio.create_task(server.serve([listener]))
-        work = asyncio.create_task(engine.run(stop))
-        begun = asyncio.create_task(engine.begun.wait())
-        try:
-            await asyncio.wait([web, work, begun], return_when=asyncio.FIRST_COMPLETED)
-            if engine.begun.is_set():
-                ready(_url(host, listener))
-                await asyncio.wait([web, work], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping()
-            begun.cancel()
-            stop.set()
-            server.should_exit = server.force_exit = True
-            await asyncio.wait([web, work])
-        web.result()
-        work.result()
+    engine.told = count
+    server = _Server(uvicorn.Config(application(engine, metrics), log_config=None, lifespan="off", access_log=False))
+    stop = asyncio.Event()
+    web = asyncio.create_task(server.serve([listener]))
+    work = asyncio.create_task(engine.run(stop))
+    begun = asyncio.create_task(engine.begun.wait())
+    try:
+        await asyncio.wait([web, work, begun], return_when=asyncio.FIRST_COMPLETED)
+        if engine.begun.is_set():
+            ready(_url(host, listener))
+            await asyncio.wait([web, work], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping()
+        begun.cancel()
+        stop.set()
+        server.should_exit = server.force_exit = True
+        await asyncio.wait([web, work])
+    web.result()
+    work.result()
 
 
 def _url(host: str, listener: socket.socket) -> str:

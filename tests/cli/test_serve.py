@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 import os
@@ -19,6 +20,7 @@ import aiohttp
 import pytest
 
 from sentry_connector.simulator import Simulation, World, start_in_thread
+from sentry_connector.store.records import Run, RunState, Trigger
 from sentry_connector.store.store import Store
 from tests.cli.shell import Shell
 
@@ -85,6 +87,13 @@ async def told(response: aiohttp.ClientResponse) -> dict[str, Any]:
     return problem
 
 
+async def end_of(http: aiohttp.ClientSession, run_id: str) -> dict[str, Any]:
+    """The run, once it has ended."""
+    events = await (await http.get(f"/api/v1/runs/{run_id}/events")).text()
+    ended: dict[str, Any] = json.loads(events.rpartition("data: ")[2])
+    return ended
+
+
 async def test_a_run_is_asked_for_and_followed_to_its_end(shell: Shell, http: aiohttp.ClientSession) -> None:
     shell.ok("datasets", "create", "--name", "Events", "--report", "project-events", "--project", "acme/shop")
     asked = await http.post("/api/v1/runs", json={"dataset": "events"})
@@ -113,10 +122,57 @@ async def test_a_second_run_is_refused_while_one_is_not_done_and_cancelling_ends
             problem = await told(await http.post("/api/v1/runs", json={"dataset": "Events"}))
             assert (problem["status"], problem["name"]) == (409, "store.locked")
             assert run["id"] in problem["message"]
-            ended = await (await http.post(f"/api/v1/runs/{run['id']}/cancel")).json()
+            again = {"Idempotency-Key": "stop"}
+            asked = await http.post(f"/api/v1/runs/{run['id']}/cancel", headers=again)
+            assert asked.status in {200, 202}
+            ended = await end_of(http, run["id"])
             assert (ended["state"], ended["verdict"], ended["error"]["code"]) == ("done", "CANCELLED", 60)
             assert (await told(await http.post(f"/api/v1/runs/{run['id']}/cancel")))["status"] == 422
+            repeated = await http.post(f"/api/v1/runs/{run['id']}/cancel", headers=again)
+            assert (repeated.status, await repeated.json()) == (200, ended)
     assert there.json("datasets", "show", "Events")["rows"] == 0
+
+
+async def test_a_request_that_is_sent_again_has_the_same_run_for_its_answer(
+    shell: Shell, http: aiohttp.ClientSession
+) -> None:
+    shell.ok("datasets", "create", "--name", "Projects", "--report", "projects")
+
+    async def ask(key: str, dataset: str = "Projects") -> aiohttp.ClientResponse:
+        return await http.post("/api/v1/runs", json={"dataset": dataset}, headers={"Idempotency-Key": key})
+
+    answers = await asyncio.gather(*(ask("one") for _ in range(8)))
+    assert {answer.status for answer in answers} == {202}
+    (id_,) = {(await answer.json())["id"] for answer in answers}
+    ended = await end_of(http, id_)
+    assert await (await ask("one")).json() == ended
+    assert (await told(await ask("one", "projects")))["status"] == 422
+    assert (await told(await ask("x" * 256)))["status"] == 422
+    assert [run["id"] for run in shell.json("runs", "list")] == [id_]
+    assert (await (await ask("another")).json())["id"] != id_
+
+
+async def test_a_run_that_waits_for_its_next_attempt_is_begun_when_somebody_asks(
+    shell: Shell, http: aiohttp.ClientSession
+) -> None:
+    shell.ok("datasets", "create", "--name", "Projects", "--report", "projects")
+    with Store(f"sqlite:///{shell.home / 'connector.db'}") as store:
+        now = dt.datetime.now(dt.UTC)
+        waits = Run(
+            id="waits",
+            dataset_id=store.datasets.find("Projects").id,
+            trigger=Trigger.SCHEDULE,
+            slot=now,
+            state=RunState.RETRYING,
+            queued_at=now,
+            not_before=now + dt.timedelta(hours=1),
+        )
+        store.runs.add(waits)
+    asked = await http.post("/api/v1/runs", json={"dataset": "Projects"}, headers={"Idempotency-Key": "now"})
+    assert (asked.status, (await asked.json())["id"]) == (202, "waits")
+    assert (await end_of(http, "waits"))["verdict"] == "COMPLETE"
+    again = await http.post("/api/v1/runs", json={"dataset": "Projects"}, headers={"Idempotency-Key": "now"})
+    assert (await again.json())["id"] == "waits"
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,17 @@ from sentry_connector.runs.slots import passed_over
 from sentry_connector.runs.work import account_of
 from sentry_connector.sentry.address import Origin, server
 from sentry_connector.store.ids import new_id
-from sentry_connector.store.records import Account, DataSet, Passed, Problem, Run, RunState, Scheduled, Trigger
+from sentry_connector.store.records import (
+    Account,
+    DataSet,
+    Passed,
+    Problem,
+    RequestKey,
+    Run,
+    RunState,
+    Scheduled,
+    Trigger,
+)
 
 PREVIEW_ROWS = 100
 
@@ -310,18 +320,27 @@ async def run(house: House, name: str, *, progress: Progress, wait_lock: float =
         raise
 
 
-def ask(house: House, name: str) -> tuple[Run, bool]:
+def ask(house: House, name: str, key: RequestKey | None = None) -> tuple[Run, bool]:
     """Store that a DataSet is to be run.
 
+    Args:
+        house: the parts.
+        name: the DataSet's.
+        key: of the request for it; where that was answered already, no run is stored.
+
     Returns:
-        The run, and whether it is new: where one is not done, or waits, it is that one.
+        The run, and whether it is new and stored: where one is not done, or waits, it is that one. One that waits for its next
+        attempt waits no longer.
 
     Raises:
         UnknownName: there is no such DataSet.
     """
     dataset, now = house.store.datasets.find(name), house.now()
     fresh = Run(id=new_id(now, house.rng), dataset_id=dataset.id, trigger=Trigger.MANUAL, queued_at=now)
-    stored = house.store.runs.add_unless(fresh, queue.interrupted)
+    stored = house.store.runs.add_unless(fresh, queue.interrupted, key)
+    if stored is not fresh and stored.not_before is not None:
+        house.store.runs.hurry(stored.id)
+        stored = msgspec.structs.replace(stored, not_before=None)
     return stored, stored is fresh
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from sentry_connector.errors import Locked, UnknownName, UsageError
 from sentry_connector.extraction.progress import Progress
+from sentry_connector.operations import datasets
 from sentry_connector.operations.running import A_LEASE, POLL
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.house import House
 from sentry_connector.runs.log import read_log
-from sentry_connector.store.records import DataSet, Run, RunState
+from sentry_connector.store.records import DataSet, RequestKey, Run, RunState
 
 
 def history(house: House, name: str | None = None, *, limit: int = 100) -> list[tuple[Run, DataSet | None]]:
@@ -54,25 +55,60 @@ def find_by_id(house: House, id: str) -> tuple[Run, DataSet | None]:  # noqa: A0
     return run, house.store.datasets.get(run.dataset_id)
 
 
-async def cancel(house: House, id_or_name: str, *, patience: float = A_LEASE) -> Run:
+def start(house: House, name: str, key: RequestKey | None = None) -> Run:
+    """Ask for a run of a DataSet now, and do not wait for it; one that waits for its next attempt waits no longer.
+
+    Args:
+        house: the parts.
+        name: the DataSet's.
+        key: of the request, so that one which is sent again has the same run for its answer.
+
+    Raises:
+        UnknownName: there is no such DataSet.
+        Locked: it has a run that is not done.
+        UsageError: another request had the key.
+    """
+    answered = _answer_to(house, key)
+    if answered is not None:
+        return answered
+    run, is_new = datasets.ask(house, name, key)
+    answered = run if is_new else _answer_to(house, key)  # to the same request, of the same moment
+    if answered is not None:
+        return answered
+    if run.state is not RunState.RETRYING:
+        raise Locked(f"{name!r} has a run that is not done: {run.id}.", remedy="Wait for it, or cancel it.")
+    if key is not None:
+        house.store.runs.remember(key, run.id, house.now())
+    return run
+
+
+def _answer_to(house: House, key: RequestKey | None) -> Run | None:
+    return None if key is None else house.store.runs.answer_to(key, house.now())
+
+
+async def cancel(house: House, id_or_name: str, *, patience: float = A_LEASE, key: RequestKey | None = None) -> Run:
     """Stop a run: its table stays as it is, and it is not gone on with.
 
     Args:
         house: the parts.
         id_or_name: as `find`.
         patience: seconds that whoever is at work on it has to come to rest.
+        key: of the request, so that one which is sent again has the same run for its answer.
 
     Returns:
         The run: as a rule CANCELLED, COMPLETE where its rows were in the table already, not done where it is slow to stop.
 
     Raises:
         UnknownName: there is no such run.
-        UsageError: it has ended.
+        UsageError: it has ended, or another request had the key.
     """
+    answered = _answer_to(house, key)
+    if answered is not None:
+        return answered
     run, _ = find(house, id_or_name)
     if run.state is RunState.DONE:
         raise UsageError(f"The run {run.id} has ended: {run.verdict}.", remedy="`runs list` names those that go on.")
-    house.store.runs.ask_to_stop(run.id, house.now())
+    house.store.runs.ask_to_stop(run.id, house.now(), key)
     give_up = house.clock.monotonic() + patience
     while True:
         with contextlib.suppress(Locked):

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, column, func, inspect, select, table
 from sentry_connector.errors import StoreUnusable
 from sentry_connector.store.database import Database
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration in `migrations/versions`; a database at this state is opened without loading Alembic."""
 
 _LOCK = 7_305_461_238

@@ -279,6 +279,18 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     identity: str = ""
 
 
+class RequestKey(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program calls a request, so that one that it sends again is not done again.
+
+    Attributes:
+        key: chosen by the program.
+        digest: of what is asked for; another request may not have the same key.
+    """
+
+    key: str
+    digest: str
+
+
 class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
     """What the schedule of a DataSet goes by.
 

@@ -269,6 +269,15 @@ deliveries = Table(
     Column("error", Text),
 )
 
+request_keys = Table(
+    "request_keys",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("run_id", String(128), nullable=False),  # stored before its run is, in one transaction
+    Column("at", UtcTime, nullable=False),
+)
+
 leases = Table(
     "leases",
     metadata,

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 
-from sentry_connector.errors import Locked
-from sentry_connector.operations import datasets, runs
+from sentry_connector.operations import runs
 from sentry_connector.operations.running import POLL
 from sentry_connector.operations.views import run_view
 from sentry_connector.runs.house import House
-from sentry_connector.store.records import RunState
+from sentry_connector.store.records import RequestKey, RunState
 
 KEEP_ALIVE = 15.0
 """Seconds after which a silent stream says that it lives."""
 
-PATIENCE = 30.0
-"""Seconds after which it is answered that a run has been asked to stop."""
-
 MOST = 1000
 
 
-class Asked(BaseModel):
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="Made anew for each request, and sent again with it: for a day a request that comes twice is done once.",
+    ),
+]
+
+
+class Asked(BaseModel, extra="forbid"):
     """What is to be run."""
 
     dataset: str = Field(description="A DataSet's name or slug.")
@@ -45,12 +53,8 @@ def run_routes(house: House) -> APIRouter:
         return json_of([run_view(run, of) for run, of in runs.history(house, dataset, limit=limit)])
 
     @routes.post("", summary="Run a DataSet now", status_code=HTTPStatus.ACCEPTED)
-    def start(asked: Asked) -> Response:
-        run, is_new = datasets.ask(house, asked.dataset)
-        if not is_new:
-            raise Locked(
-                f"{asked.dataset!r} has a run that is not done: {run.id}.", remedy="Wait for it, or cancel it."
-            )
+    def start(asked: Asked, key: Key = None) -> Response:
+        run = runs.start(house, asked.dataset, _request_key(key, "run", asked.dataset))
         of = house.store.datasets.get(run.dataset_id)
         headers = {"Location": f"/api/v1/runs/{run.id}"}
         return json_of(run_view(run, of), status=HTTPStatus.ACCEPTED, headers=headers)
@@ -65,9 +69,9 @@ def run_routes(house: House) -> APIRouter:
         return json_of(runs.log(house, run))
 
     @routes.post("/{run_id}/cancel", summary="Stop a run that is not done")
-    async def cancel(run_id: str) -> Response:
+    async def cancel(run_id: str, key: Key = None) -> Response:
         runs.find_by_id(house, run_id)
-        run = await runs.cancel(house, run_id, patience=PATIENCE)
+        run = await runs.cancel(house, run_id, patience=0.0, key=_request_key(key, "cancel", run_id))
         status = HTTPStatus.OK if run.state is RunState.DONE else HTTPStatus.ACCEPTED
         return json_of(run_view(run, house.store.datasets.get(run.dataset_id)), status=status)
 
@@ -98,6 +102,10 @@ async def _events(house: House, run_id: str) -> AsyncIterator[bytes]:
             silent = 0.0
         await house.clock.sleep(POLL)
         silent += POLL
+
+
+def _request_key(key: str | None, *what: str) -> RequestKey | None:
+    return None if key is None else RequestKey(key=key, digest=hashlib.sha256(msgspec.json.encode(what)).hexdigest())
 
 
 def _event(name: str, facts: dict[str, Any]) -> bytes:

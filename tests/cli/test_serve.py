@@ -209,6 +209,10 @@ async def test_monitors_see_whether_it_lives_is_ready_and_what_it_does(
     assert (await http.get("/livez")).status == 200
     await until_ready(http)
     assert (await (await http.get("/version")).json())["version"]
+    figures = (await (await http.get("/metrics")).text()).splitlines()
+    assert 'sentry_connector_runs_total{trigger="schedule",verdict="FAILED"} 0.0' in figures, "the first one is a rise"
+    assert 'sentry_connector_rows_total{what="deleted"} 0.0' in figures
+    assert 'sentry_connector_last_complete_timestamp_seconds{dataset="projects"} 0.0' in figures
     run = await (await http.post("/api/v1/runs", json={"dataset": "Projects"})).json()
     await (await http.get(f"/api/v1/runs/{run['id']}/events")).text()
     ended = shell.json("runs", "show", run["id"])
@@ -217,7 +221,26 @@ async def test_monitors_see_whether_it_lives_is_ready_and_what_it_does(
     assert f"sentry_connector_requests_total {float(ended['requests'])}" in figures
     assert f'sentry_connector_rows_total{{what="written"}} {float(ended["rows_written"])}' in figures
     assert "sentry_connector_slots_late 0.0" in figures
-    assert any(line.startswith("sentry_connector_last_tick_timestamp_seconds 1") for line in figures)
+    assert "sentry_connector_oldest_waiting_run_seconds 0.0" in figures
+    assert 'sentry_connector_episodes_open{kind="failed"} 0.0' in figures
+    assert 'sentry_connector_deliveries{state="given up"} 0.0' in figures
+    assert 'sentry_connector_accounts{status="invalid"} 0.0' in figures
+    assert "sentry_connector_server_log_lines_dropped_total 0.0" in figures
+    for name in ("last_tick_timestamp_seconds", 'last_complete_timestamp_seconds{dataset="projects"}'):
+        assert any(line.startswith(f"sentry_connector_{name} 1") for line in figures)
+    assert sum(line.startswith("sentry_connector_disk_free_bytes{") for line in figures) == 2
+    assert not any("_created" in line for line in figures)
+
+
+async def test_what_a_run_asks_for_is_counted_while_it_is_at_work(shell: Shell, slow: Simulation) -> None:
+    there = shell.with_env(SENTRY_URL=slow.url)
+    there.ok("datasets", "create", "--name", "Events", "--report", "project-events", "--project", "acme/shop")
+    with serving(there) as server:
+        async with aiohttp.ClientSession(server.url) as http:
+            run = await (await http.post("/api/v1/runs", json={"dataset": "Events"})).json()
+            while "sentry_connector_requests_total 0.0\n" in await (await http.get("/metrics")).text():
+                pass
+            assert (await (await http.get(f"/api/v1/runs/{run['id']}")).json())["state"] == "running"
 
 
 def test_commands_leave_runs_to_it(shell: Shell, served: Served) -> None:

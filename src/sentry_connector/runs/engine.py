@@ -68,6 +68,7 @@ class Engine:
         log: told of what is not a run's own affair.
         runs_at_once: how many runs are under way at most.
         told: called with each run that has ended, or waits for its next attempt.
+        progress: makes what each run that begins tells how far it is.
         begun: set when it is at work, and others see that it is.
         ticked_at: when the schedules were last looked at; None before the first time.
         active: the runs that are under way, by id.
@@ -77,6 +78,7 @@ class Engine:
     log: Log
     runs_at_once: int
     told: Callable[[Run], None] = lambda _run: None
+    progress: Callable[[], Progress] = Progress
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     ticked_at: dt.datetime | None = None
     active: dict[str, Waiting] = field(default_factory=dict)
@@ -198,7 +200,7 @@ class Engine:
     async def _one(self, run: Waiting) -> None:
         """Bring a run to its end. What is known of a failure stands in the run; here is told what it could not say itself."""
         try:
-            done = await attempt(run.id, self.house, progress=Progress())
+            done = await attempt(run.id, self.house, progress=self.progress())
             if done is not None:  # else another engine had it
                 self.told(done)
         except Locked:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Update,
+    case,
     delete,
     exists,
     false,
@@ -34,6 +36,15 @@ from sentry_connector.store.tables import LIVE, channels, datasets, deliveries, 
 
 WAITING = (deliveries.c.sent_at.is_(None), deliveries.c.given_up_at.is_(None))
 """A delivery that is not done."""
+
+
+class DeliveryState(StrEnum):
+    """How far a notice is on its way to a channel."""
+
+    WAITING = "waiting"
+    FAILING = "failing"
+    SENT = "sent"
+    GIVEN_UP = "given up"
 
 
 class Notices:
@@ -98,10 +109,17 @@ class Notices:
         more = {"failures": row["failures"], "muted": row["now_muted"], "begun": row["begun"]}
         return Outgoing(delivery=_read(Delivery, row), notice=_read(Notice, row), **more)
 
-    def waiting(self) -> int:
-        """How many deliveries are not done."""
+    def states(self) -> dict[DeliveryState, int]:
+        """How many deliveries there are of each state."""
+        state = case(
+            (deliveries.c.sent_at.is_not(None), DeliveryState.SENT),
+            (deliveries.c.given_up_at.is_not(None), DeliveryState.GIVEN_UP),
+            (deliveries.c.attempts > 0, DeliveryState.FAILING),
+            else_=DeliveryState.WAITING,
+        )
         with self._database.reading() as connection:
-            return connection.scalar(select(func.count()).select_from(deliveries).where(*WAITING)) or 0
+            found = connection.execute(select(state, func.count()).select_from(deliveries).group_by(state))
+            return {DeliveryState(word): count for word, count in found}
 
     def sent(self, delivery: Delivery, now: dt.datetime) -> None:
         """A channel has taken a notice; `delivery` counts this attempt."""

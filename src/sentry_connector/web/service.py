@@ -58,9 +58,10 @@ async def serve(
     """
     listener = _listener(host, port)
     secrets = [one for one in (house.settings.auth_token, house.settings.key) if one]
-    log = bound_log(ProcessLines(log_path(house.logs, LOG)), Redactor(secrets), LOG)
-    engine = Engine(house=house, log=log, runs_at_once=runs_at_once)
-    metrics = Metrics(engine)
+    lines = ProcessLines(log_path(house.logs, LOG))
+    engine = Engine(house=house, log=bound_log(lines, Redactor(secrets), LOG), runs_at_once=runs_at_once)
+    metrics = Metrics(engine, lines)
+    engine.progress = metrics.progress
 
     def count(run: Run) -> None:
         metrics.count(run)

@@ -7,10 +7,11 @@ import datetime as dt
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
@@ -20,7 +21,7 @@ import aiohttp
 import pytest
 
 from sentry_connector.simulator import Simulation, World, start_in_thread
-from sentry_connector.store.records import Run, RunState, Trigger
+from sentry_connector.store.records import Run, RunState, Trigger, Verdict
 from sentry_connector.store.store import Store
 from tests.cli.shell import Shell
 
@@ -101,9 +102,14 @@ async def test_a_run_is_asked_for_and_followed_to_its_end(shell: Shell, http: ai
     run = await asked.json()
     assert (run["dataset"], run["trigger"], run["verdict"]) == ("Events", "manual", None)
     events = (await (await http.get(f"{asked.headers['Location']}/events")).text()).strip().split("\n\n")
-    *_, (name, data) = (block.split("\n") for block in events)
+    assert events[0] == "retry: 3000"
+    *_, (last, name, data) = (block.split("\n") for block in events)
     ended = json.loads(data.removeprefix("data: "))
-    assert (name, ended["id"], ended["verdict"]) == ("event: end", run["id"], "COMPLETE")
+    assert (last, name, ended["id"], ended["verdict"]) == ("id: end", "event: end", run["id"], "COMPLETE")
+    again = await http.get(f"{asked.headers['Location']}/events", headers={"Last-Event-ID": "end"})
+    assert again.status == 204, "an EventSource does not come back"
+    cut_off = await http.get(f"{asked.headers['Location']}/events", headers={"Last-Event-ID": "3"})
+    assert json.loads((await cut_off.text()).rpartition("data: ")[2]) == ended
     assert await (await http.get(asked.headers["Location"])).json() == ended
     log = await (await http.get(f"{asked.headers['Location']}/log")).json()
     assert [log[0]["event"], log[-1]["event"]] == ["run begins", "run ends"]
@@ -131,6 +137,70 @@ async def test_a_second_run_is_refused_while_one_is_not_done_and_cancelling_ends
             repeated = await http.post(f"/api/v1/runs/{run['id']}/cancel", headers=again)
             assert (repeated.status, await repeated.json()) == (200, ended)
     assert there.json("datasets", "show", "Events")["rows"] == 0
+
+
+async def test_a_stream_that_breaks_says_why_and_goes_on_counting_where_it_was(shell: Shell, slow: Simulation) -> None:
+    there = shell.with_env(SENTRY_URL=slow.url)
+    there.ok("datasets", "create", "--name", "Events", "--report", "project-events", "--project", "acme/shop")
+    with serving(there) as server:
+        async with aiohttp.ClientSession(server.url) as http:
+            run = await (await http.post("/api/v1/runs", json={"dataset": "Events"})).json()
+            stream = await http.get(f"/api/v1/runs/{run['id']}/events", headers={"Last-Event-ID": "41"})
+            assert await stream.content.readuntil(b"\n\n") == b"retry: 3000\n\n"
+            assert (await stream.content.readuntil(b"\n\n")).startswith(b"id: 42\nevent: progress\ndata: {")
+            with closing(sqlite3.connect(there.home / "connector.db")) as connection, connection:
+                connection.execute("UPDATE runs SET windows = '{'")
+            name, data = (await stream.text()).strip().rpartition("\n\n")[2].split("\n")
+            assert name == "event: error"
+            assert json.loads(data.removeprefix("data: "))["name"] == "store.unusable"
+
+
+async def test_runs_are_listed_by_what_became_of_them_and_page_by_page(
+    shell: Shell, http: aiohttp.ClientSession
+) -> None:
+    shell.ok("datasets", "create", "--name", "Projects", "--report", "projects")
+    with Store(f"sqlite:///{shell.home / 'connector.db'}") as store:
+        dataset, now = store.datasets.find("Projects"), dt.datetime.now(dt.UTC)
+        for number in range(7):
+            verdict = Verdict.FAILED if number % 3 == 0 else Verdict.COMPLETE
+            one = Run(
+                id=f"run-{number}", dataset_id=dataset.id, trigger=Trigger.BACKFILL,
+                state=RunState.DONE, verdict=verdict, queued_at=now,
+            )  # fmt: skip
+            store.runs.add(one)
+    listed, query = list[list[str]](), "/api/v1/runs?dataset=projects&limit=3"
+    while query:
+        answer = await http.get(query)
+        listed.append([run["id"] for run in await answer.json()])
+        query = str(answer.links["next"]["url"]) if answer.links else ""
+    assert listed == [["run-6", "run-5", "run-4"], ["run-3", "run-2", "run-1"], ["run-0"]]
+    failed = await (await http.get("/api/v1/runs?verdict=FAILED&state=done&trigger=backfill&before=run-6")).json()
+    assert [run["id"] for run in failed] == ["run-3", "run-0"]
+    wanted = ("--verdict", "failed", "--state", "done", "--trigger", "backfill", "--before", "run-6")
+    assert shell.json("runs", "list", *wanted) == failed
+    assert shell.json("runs", "list", "--trigger", "manual") == []
+
+
+async def test_what_is_answered_is_what_the_document_says(shell: Shell, http: aiohttp.ClientSession) -> None:
+    shell.ok("datasets", "create", "--name", "Projects", "--report", "projects")
+    document = await (await http.get("/api/v1/openapi.json")).json()
+    run = await (await http.post("/api/v1/runs", json={"dataset": "Projects"})).json()
+    schemas = document["components"]["schemas"]
+    assert set(run) == set(schemas["Run"]["properties"]) == set(schemas["Run"]["required"])
+    problem = await told(await http.get("/api/v1/runs/none"))
+    assert set(schemas["ProblemDocument"]["required"]) <= set(problem)
+    assert "runs list" in problem["remedy"]
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            answers = operation["responses"]
+            schemas_of = [one["schema"] for answer in answers.values() for one in answer.get("content", {}).values()]
+            assert all(schemas_of), path
+            for status, answer in answers.items():
+                if path.startswith("/api/") and int(status) >= 400:
+                    assert list(answer["content"]) == ["application/problem+json"]
+    assert list(document["paths"]["/metrics"]["get"]["responses"]["200"]["content"]) == ["text/plain"]
+    events = document["paths"]["/api/v1/runs/{run_id}/events"]["get"]["responses"]["200"]
+    assert list(events["content"]) == ["text/event-stream"]
 
 
 async def test_a_request_that_is_sent_again_has_the_same_run_for_its_answer(
@@ -182,6 +252,10 @@ async def test_a_run_that_waits_for_its_next_attempt_is_begun_when_somebody_asks
         ("GET", "/api/v1/runs/none/events", {}, 404),
         ("GET", "/api/v1/runs?dataset=none", {}, 404),
         ("GET", "/api/v1/runs?limit=0", {}, 422),
+        ("GET", "/api/v1/runs?state=none", {}, 422),
+        ("GET", "/api/v1/runs?status=done", {}, 422),
+        ("GET", "/api/v1/runs?before=none", {}, 404),
+        ("POST", "/api/v1/runs", {"json": {"dataset": "none", "trigger": "backfill"}}, 422),
         ("POST", "/api/v1/runs", {"json": {"dataset": "none"}}, 404),
         ("POST", "/api/v1/runs", {"json": {"name": "none"}}, 422),
         ("POST", "/api/v1/runs", {"data": b"{", "headers": JSON}, 422),
@@ -206,8 +280,9 @@ async def test_monitors_see_whether_it_lives_is_ready_and_what_it_does(
     shell: Shell, http: aiohttp.ClientSession
 ) -> None:
     shell.ok("datasets", "create", "--name", "Projects", "--report", "projects")
-    assert (await http.get("/livez")).status == 200
+    assert (await http.get("/livez")).status == (await http.head("/livez")).status == 200
     await until_ready(http)
+    assert (await http.head("/readyz")).status == 200
     assert (await (await http.get("/version")).json())["version"]
     figures = (await (await http.get("/metrics")).text()).splitlines()
     assert 'sentry_connector_runs_total{trigger="schedule",verdict="FAILED"} 0.0' in figures, "the first one is a rise"

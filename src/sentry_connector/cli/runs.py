@@ -16,7 +16,7 @@ from sentry_connector.errors import Locked
 from sentry_connector.operations import runs as operations
 from sentry_connector.operations.views import run_view
 from sentry_connector.reports import windows
-from sentry_connector.store.records import DataSet, Run, RunState
+from sentry_connector.store.records import DataSet, Run, RunState, Trigger, Verdict
 
 app = typer_app()
 
@@ -32,13 +32,20 @@ def runs() -> None:
 @app.command("list")
 def list_(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this DataSet's.")] = None,
+    state: Annotated[RunState | None, typer.Option(help="Only those in this state.")] = None,
+    verdict: Annotated[Verdict | None, typer.Option(case_sensitive=False, help="Only those that ended so.")] = None,
+    trigger: Annotated[Trigger | None, typer.Option(help="Only those that this asked for.")] = None,
+    before: Annotated[str | None, typer.Option(metavar="ID", help="Only those that come after this run.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 100,
     *,
     as_json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
     with connector() as house:
-        views = [run_view(run, dataset) for run, dataset in operations.history(house, name, limit=limit)]
+        found = operations.history(
+            house, name, state=state, verdict=verdict, trigger=trigger, before=before, limit=limit
+        )
+    views = [run_view(run, dataset) for run, dataset in found]
     if as_json:
         print_json(views)
         return

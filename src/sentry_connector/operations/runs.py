@@ -13,19 +13,41 @@ from sentry_connector.operations.running import A_LEASE, POLL
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.house import House
 from sentry_connector.runs.log import read_log
-from sentry_connector.store.records import DataSet, RequestKey, Run, RunState
+from sentry_connector.store.records import DataSet, RequestKey, Run, RunState, Trigger, Verdict
 
 
-def history(house: House, name: str | None = None, *, limit: int = 100) -> list[tuple[Run, DataSet | None]]:
-    """The runs of a DataSet, or of all, newest first, each with its DataSet.
+def history(
+    house: House,
+    name: str | None = None,
+    *,
+    state: RunState | None = None,
+    verdict: Verdict | None = None,
+    trigger: Trigger | None = None,
+    before: str | None = None,
+    limit: int = 100,
+) -> list[tuple[Run, DataSet | None]]:
+    """Runs, newest first, each with its DataSet.
+
+    Args:
+        house: the parts.
+        name: only those of this DataSet.
+        state, verdict, trigger: only those that have it.
+        before: id of a run: only those that come after it.
+        limit: how many at most.
 
     Raises:
-        UnknownName: there is no such DataSet.
+        UnknownName: there is no such DataSet, or no such run.
     """
-    if name is not None:
-        dataset = house.store.datasets.find(name)
-        return [(run, dataset) for run in house.store.runs.history(dataset.id, limit=limit)]
-    return [(run, house.store.datasets.get(run.dataset_id)) for run in house.store.runs.recent(limit=limit)]
+    of = None if name is None else house.store.datasets.find(name)
+    found = house.store.runs.search(
+        dataset_id=None if of is None else of.id,
+        state=state,
+        verdict=verdict,
+        trigger=trigger,
+        before=None if before is None else find_by_id(house, before)[0],
+        limit=limit,
+    )
+    return [(run, of or house.store.datasets.get(run.dataset_id)) for run in found]
 
 
 def find(house: House, id_or_name: str) -> tuple[Run, DataSet | None]:
@@ -51,7 +73,7 @@ def find_by_id(house: House, id: str) -> tuple[Run, DataSet | None]:  # noqa: A0
     """
     run = house.store.runs.get(id)
     if run is None:
-        raise UnknownName("run", id)
+        raise UnknownName("run", id, remedy="`sentry-connector runs list` names the runs.")
     return run, house.store.datasets.get(run.dataset_id)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, literal, or_, select, update
 
 from sentry_connector.errors import UnknownName
 from sentry_connector.extraction.progress import Snapshot
@@ -172,6 +172,21 @@ class Runs:
     def recent(self, *, limit: int | None = 100) -> list[Run]:
         """The runs of all DataSets, newest first; all of them without a limit."""
         return self._select(limit=limit)
+
+    def search(self, *, before: Run | None = None, limit: int | None = 100, **wanted: str | None) -> list[Run]:
+        """The runs whose fields are what is wanted of them, where it is not None; newest first.
+
+        Args:
+            before: only those that come after this one.
+            limit: how many at most.
+            wanted: names and values of fields.
+        """
+        conditions = [runs.c[name] == value for name, value in wanted.items() if value is not None]
+        if before is not None:
+            at = runs.c.queued_at
+            conditions.append(or_(at < before.queued_at, and_(at == before.queued_at, runs.c.id < before.id)))
+        with self._database.reading() as connection:
+            return _select(connection, *conditions, limit=limit)
 
     def unfinished(self, dataset_id: str | None = None) -> list[Run]:
         """The runs that are not done, of all DataSets or of one, newest first."""

@@ -8,21 +8,30 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 
+from sentry_connector.errors import ConnectorError
 from sentry_connector.operations import runs
 from sentry_connector.operations.running import POLL
 from sentry_connector.operations.views import run_view
 from sentry_connector.runs.house import House
-from sentry_connector.store.records import RequestKey, RunState
+from sentry_connector.store.records import RequestKey, RunState, Trigger, Verdict
+from sentry_connector.web import openapi, problems
 
 KEEP_ALIVE = 15.0
 """Seconds after which a silent stream says that it lives."""
 
+RETRY = b"retry: 3000\n\n"
+"""Milliseconds after which a stream that was cut off is asked for again."""
+
+END = "end"
+"""The id of a stream's last event: whoever has it need not ask again."""
+
 MOST = 1000
 
+NOT_FOUND, CONFLICT, INVALID = HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY
 
 Key = Annotated[
     str | None,
@@ -33,6 +42,7 @@ Key = Annotated[
         description="Made anew for each request, and sent again with it: for a day a request that comes twice is done once.",
     ),
 ]
+Last = Annotated[str | None, Header(alias="Last-Event-ID", description="The last event that was heard.")]
 
 
 class Asked(BaseModel, extra="forbid"):
@@ -41,75 +51,118 @@ class Asked(BaseModel, extra="forbid"):
     dataset: str = Field(description="A DataSet's name or slug.")
 
 
+class Wanted(BaseModel, extra="forbid"):
+    """Which runs are listed."""
+
+    dataset: str | None = Field(None, description="Only this DataSet's.")
+    state: RunState | None = Field(None, description="Only those in this state.")
+    verdict: Verdict | None = Field(None, description="Only those that ended so.")
+    trigger: Trigger | None = Field(None, description="Only those that this asked for.")
+    before: str | None = Field(None, description="The id of a run: only those that come after it in the list.")
+    limit: int = Field(100, ge=1, le=MOST)
+
+
 def run_routes(house: House) -> APIRouter:
     """The routes about runs."""
-    routes = APIRouter(prefix="/api/v1/runs", tags=["runs"])
+    refused = openapi.refusals(INVALID, HTTPStatus.SERVICE_UNAVAILABLE)
+    routes = APIRouter(prefix="/api/v1/runs", tags=["runs"], responses=refused)
+    unknown = openapi.refusals(NOT_FOUND)
 
-    @routes.get("", summary="Runs, newest first")
-    def list_runs(
-        dataset: Annotated[str | None, Query(description="Only this DataSet's.")] = None,
-        limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
-    ) -> Response:
-        return json_of([run_view(run, of) for run, of in runs.history(house, dataset, limit=limit)])
+    @routes.get("", summary="Runs, newest first", responses=openapi.answers("Run", many=True) | unknown)
+    def list_runs(request: Request, wanted: Annotated[Wanted, Query()]) -> Response:
+        """Where there may be more, the header `Link` names where they are."""
+        found = runs.history(house, wanted.dataset, **wanted.model_dump(exclude={"dataset"}))
+        following = request.url.include_query_params(before=found[-1][0].id) if len(found) == wanted.limit else None
+        headers = {"Link": f'<{following}>; rel="next"'} if following else None
+        return json_of([run_view(run, of) for run, of in found], headers=headers)
 
-    @routes.post("", summary="Run a DataSet now", status_code=HTTPStatus.ACCEPTED)
+    @routes.post(
+        "",
+        summary="Run a DataSet now",
+        status_code=HTTPStatus.ACCEPTED,
+        responses=openapi.answers("Run", HTTPStatus.ACCEPTED) | openapi.refusals(NOT_FOUND, CONFLICT),
+    )
     def start(asked: Asked, key: Key = None) -> Response:
         run = runs.start(house, asked.dataset, _request_key(key, "run", asked.dataset))
         of = house.store.datasets.get(run.dataset_id)
         headers = {"Location": f"/api/v1/runs/{run.id}"}
         return json_of(run_view(run, of), status=HTTPStatus.ACCEPTED, headers=headers)
 
-    @routes.get("/{run_id}", summary="A run")
+    @routes.get("/{run_id}", summary="A run", responses=openapi.answers("Run") | unknown)
     def show(run_id: str) -> Response:
         return json_of(run_view(*runs.find_by_id(house, run_id)))
 
-    @routes.get("/{run_id}/log", summary="The lines of a run's log")
+    @routes.get("/{run_id}/log", summary="The lines of a run's log", responses=openapi.lines() | unknown)
     def log(run_id: str) -> Response:
         run, _ = runs.find_by_id(house, run_id)
         return json_of(runs.log(house, run))
 
-    @routes.post("/{run_id}/cancel", summary="Stop a run that is not done")
+    @routes.post(
+        "/{run_id}/cancel",
+        summary="Stop a run that is not done",
+        responses=openapi.answers("Run", HTTPStatus.OK, HTTPStatus.ACCEPTED) | unknown,
+    )
     async def cancel(run_id: str, key: Key = None) -> Response:
+        """Answers at once: 202 while whoever is at work on it has yet to hear of it."""
         runs.find_by_id(house, run_id)
         run = await runs.cancel(house, run_id, patience=0.0, key=_request_key(key, "cancel", run_id))
         status = HTTPStatus.OK if run.state is RunState.DONE else HTTPStatus.ACCEPTED
         return json_of(run_view(run, house.store.datasets.get(run.dataset_id)), status=status)
 
-    @routes.get("/{run_id}/events", summary="How far a run is, as server-sent events")
-    def events(run_id: str) -> StreamingResponse:
-        runs.find_by_id(house, run_id)  # what is not there is told before the stream begins
+    @routes.get(
+        "/{run_id}/events",
+        summary="How far a run is, as server-sent events",
+        response_class=StreamingResponse,
+        responses=openapi.text("text/event-stream")
+        | {int(HTTPStatus.NO_CONTENT): {"description": "The last event was heard already."}}
+        | unknown,
+    )
+    def events(run_id: str, last: Last = None) -> Response:
+        """`progress` whenever something has changed, `end` with the run, `error` with a problem document."""
+        run, _ = runs.find_by_id(house, run_id)  # what is not there is told before the stream begins
+        if last == END and run.state is RunState.DONE:
+            return Response(status_code=HTTPStatus.NO_CONTENT)  # tells an EventSource not to come back
+        number = int(last) if last is not None and last.isascii() and last.isdecimal() else 0
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_events(house, run_id), media_type="text/event-stream", headers=headers)
+        stream = _events(house, run_id, number)
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
     return routes
 
 
-async def _events(house: House, run_id: str) -> AsyncIterator[bytes]:
-    """`progress` whenever something has changed, `end` with the run when it is done."""
+async def _events(house: House, run_id: str, number: int) -> AsyncIterator[bytes]:
+    """The events of a stream that goes on after the one of that number."""
+    yield RETRY
     told, silent = None, 0.0
-    while True:
-        run, dataset = await house.aside(lambda: runs.find_by_id(house, run_id))
-        if run.state is RunState.DONE:
-            yield _event("end", run_view(run, dataset))
-            return
-        progress = await house.aside(lambda: house.store.runs.progress(run_id))
-        facts = {"state": run.state, "attempt": run.attempt, "progress": progress}
-        if facts != told:
-            yield _event("progress", facts)
-            told, silent = facts, 0.0
-        elif silent >= KEEP_ALIVE:
-            yield b": alive\n\n"
-            silent = 0.0
-        await house.clock.sleep(POLL)
-        silent += POLL
+    try:
+        while True:
+            run, dataset = await house.aside(lambda: runs.find_by_id(house, run_id))
+            if run.state is RunState.DONE:
+                yield _event("end", run_view(run, dataset), END)
+                return
+            progress = await house.aside(lambda: house.store.runs.progress(run_id))
+            facts = {"state": run.state, "attempt": run.attempt, "progress": progress}
+            if facts != told:
+                number += 1
+                yield _event("progress", facts, str(number))
+                told, silent = facts, 0.0
+            elif silent >= KEEP_ALIVE:
+                yield b": alive\n\n"
+                silent = 0.0
+            await house.clock.sleep(POLL)
+            silent += POLL
+    except ConnectorError as error:
+        yield _event("error", problems.document(error, problems.status_of(error)))
 
 
 def _request_key(key: str | None, *what: str) -> RequestKey | None:
     return None if key is None else RequestKey(key=key, digest=hashlib.sha256(msgspec.json.encode(what)).hexdigest())
 
 
-def _event(name: str, facts: dict[str, Any]) -> bytes:
-    return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(facts) + b"\n\n"
+def _event(name: str, facts: dict[str, Any], id_: str | None = None) -> bytes:
+    """An event; one without an id leaves the last one heard as it is."""
+    lines = [f"id: {id_}"] if id_ is not None else []
+    return "\n".join([*lines, f"event: {name}", f"data: {msgspec.json.encode(facts).decode()}", "", ""]).encode()
 
 
 def json_of(value: Any, *, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:

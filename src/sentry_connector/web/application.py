@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from sentry_connector import __version__
 from sentry_connector.errors import ConnectorError
 from sentry_connector.runs.engine import Engine
-from sentry_connector.web import problems
+from sentry_connector.web import openapi, problems
 from sentry_connector.web.api_runs import json_of, run_routes
 from sentry_connector.web.guard import Guard
 from sentry_connector.web.metrics import MEDIA_TYPE, Metrics
@@ -33,11 +33,18 @@ def application(engine: Engine, metrics: Metrics) -> FastAPI:
     app.add_exception_handler(HTTPException, problems.answer_http_error)
     app.include_router(run_routes(engine.house))
 
-    @app.get("/livez", summary="Whether the process lives", tags=["service"])
+    @app.head("/livez", include_in_schema=False)
+    @app.get("/livez", summary="Whether the process lives", tags=["service"], responses=openapi.facts("status"))
     async def livez() -> Response:
         return json_of({"status": "alive"})
 
-    @app.get("/readyz", summary="Whether schedules are kept and the store can be used", tags=["service"])
+    @app.head("/readyz", include_in_schema=False)
+    @app.get(
+        "/readyz",
+        summary="Whether schedules are kept and the store can be used",
+        tags=["service"],
+        responses=openapi.facts("status", "ticked_at", statuses=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE)),
+    )
     def readyz() -> Response:
         now = engine.house.now()
         engine.house.store.leases.living("", now)  # raises where the store cannot be used
@@ -45,12 +52,19 @@ def application(engine: Engine, metrics: Metrics) -> FastAPI:
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return json_of({"status": "ready" if ready else "not ready", "ticked_at": engine.ticked_at}, status=status)
 
-    @app.get("/version", summary="The version that runs", tags=["service"])
+    @app.get("/version", summary="The version that runs", tags=["service"], responses=openapi.facts("version"))
     async def version() -> Response:
         return json_of({"version": __version__})
 
-    @app.get("/metrics", summary="Figures in the text form of Prometheus", tags=["service"])
+    @app.get(
+        "/metrics",
+        summary="Figures in the text form of Prometheus",
+        tags=["service"],
+        response_class=Response,
+        responses=openapi.text(MEDIA_TYPE) | openapi.refusals(HTTPStatus.SERVICE_UNAVAILABLE),
+    )
     def figures() -> Response:
         return Response(metrics.text(), headers={"Content-Type": MEDIA_TYPE})
 
+    openapi.describe(app)
     return app

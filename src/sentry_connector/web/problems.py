@@ -31,13 +31,17 @@ STATUSES: tuple[tuple[type[ConnectorError], HTTPStatus], ...] = (
 def problem(error: ConnectorError, status: HTTPStatus | None = None) -> Response:
     """An error as an answer."""
     status = status or status_of(error)
-    content: dict[str, Any] = {
+    return Response(msgspec.json.encode(document(error, status)), status_code=status, media_type=MEDIA_TYPE)
+
+
+def document(error: ConnectorError, status: HTTPStatus) -> dict[str, Any]:
+    """An error as a problem document."""
+    return {
         "type": f"urn:sentry-connector:{error.name}",
         "title": error.message,
         "status": int(status),
         **error.as_dict(),
     }
-    return Response(msgspec.json.encode(content), status_code=status, media_type=MEDIA_TYPE)
 
 
 def status_of(error: ConnectorError) -> HTTPStatus:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from sentry_connector.store.records import Becoming, Kind, Notice, Passed
+from sentry_connector.store.store import Store
 from tests.cli.shell import Shell
 
 
@@ -64,6 +67,41 @@ def test_runs_and_datasets_are_tables_too(projects: Shell) -> None:
         {"name": "Lost", "verdict": "FAILED", "error": "sentry.not_found", "rows_read": 0, **common},
         {"name": "My projects", "verdict": "COMPLETE", "error": None, "rows_read": 8, **common},
     ]
+
+
+def test_what_a_run_knows_can_be_asked_for(projects: Shell) -> None:
+    sql = """
+        SELECT dataset, windows, requests_refused, drift, error_remedy, json_array_length(attempts) AS attempts,
+               CAST(attempts->>'$[0].rows_written' AS BIGINT) = rows_written AS same
+        FROM connector.runs
+    """
+    (run,) = projects.json("query", sql)
+    nothing = {"requests_refused": 0, "drift": None, "error_remedy": None}
+    assert run == {"dataset": "my_projects", "windows": run["windows"], **nothing, "attempts": 1, "same": True}
+
+
+def test_health_slots_and_notices_are_tables_too(projects: Shell) -> None:
+    projects.ok("datasets", "edit", "My projects", "--schedule", "hourly")
+    projects.ok("datasets", "mute", "My projects")
+    projects.ok("datasets", "pause", "My projects")
+    with Store(f"sqlite:///{projects.home / 'connector.db'}") as store:
+        (one,) = store.slots.scheduled()
+        last = one.until + dt.timedelta(hours=1)
+        passed = Passed(dataset_id=one.dataset_id, first=last, last=last, count=1, reason="It was paused.")
+        assert store.slots.account(one, last, lambda _: Becoming(passed=(passed,)))
+        dataset = store.datasets.find("My projects")
+        told = Notice(
+            id="n", kind=Kind.PAUSED, recovered=False, subject_id=dataset.id, subject=dataset.name, dataset_id=dataset.id,
+            message="It rests.", since=last, at=last,
+        )  # fmt: skip
+        store.notices.add([told])
+    asked = projects.json("query", "SELECT name, health, muted, paused, catch_up FROM connector.datasets")
+    assert asked == [{"name": "My projects", "health": "paused", "muted": True, "paused": True, "catch_up": "one"}]
+    (slot,) = projects.json("query", 'SELECT dataset, "count", reason, run_id, merged FROM connector.slots')
+    assert slot == {"dataset": "my_projects", "count": 1, "reason": "It was paused.", "run_id": None, "merged": False}
+    (notice,) = projects.json("query", "SELECT kind, dataset, message, recovered, deliveries FROM connector.notices")
+    wanted = {"kind": "paused", "dataset": "my_projects", "message": "It rests.", "recovered": False}
+    assert notice == {**wanted, "deliveries": None}
 
 
 def test_rows_go_to_files_in_every_format(projects: Shell, tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ async def test_a_run_that_gets_through_in_the_end_is_complete_and_keeps_its_days
     faults.path = None
     done = await step(app, run)
     assert (done.verdict, len(done.attempts), done.error) == (Verdict.COMPLETE, 2, None)
+    assert [one.rows_written for one in done.attempts] == [0, done.rows_written]
+    assert done.attempts[-1].rows_read == done.rows_read > 0
     assert done.windows == first.windows
     assert done.epoch == first.epoch
 

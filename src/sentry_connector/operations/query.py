@@ -1,4 +1,4 @@
-"""Read-only SQL over the DataSets: each is a view under its slug. `connector.datasets` and `connector.runs` tell about them."""
+"""Read-only SQL over the DataSets: each is a view under its slug. `connector.runs` and the like tell about them."""
 
 from __future__ import annotations
 

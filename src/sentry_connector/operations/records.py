@@ -1,15 +1,18 @@
-"""The connector's own records as tables for SQL: what DataSets there are, and what became of each run."""
+"""The connector's own records as tables for SQL: DataSets, what became of each run and of each slot without one, notices."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
+from sentry_connector.runs.health import HISTORY, attention, health
 from sentry_connector.runs.house import House
-from sentry_connector.store.records import DataSet, Run
+from sentry_connector.store.records import Account, DataSet, Delivery, Notice, Run
 
 _TEXT, _NUMBER, _TIME = pa.string(), pa.int64(), pa.timestamp("us", tz="UTC")
 
@@ -17,7 +20,10 @@ DATASETS = pa.schema(
     [
         *((name, _TEXT) for name in ("id", "name", "slug", "description", "tags", "report", "account")),
         *((name, _TEXT) for name in ("update_method", "schedule", "timezone")),
-        ("paused", pa.bool_()),
+        ("catch_up", _TEXT),
+        *((name, pa.bool_()) for name in ("paused", "muted")),
+        ("keep_days", _NUMBER),
+        *((name, _TEXT) for name in ("health", "attention")),
         *((name, _TIME) for name in ("created_at", "updated_at")),
     ]
 )
@@ -26,40 +32,84 @@ RUNS = pa.schema(
         *((name, _TEXT) for name in ("id", "dataset", "report", "trigger")),
         ("slot", _TIME),
         ("attempt", _NUMBER),
-        *((name, _TEXT) for name in ("state", "verdict")),
+        *((name, _TEXT) for name in ("attempts", "state", "verdict", "windows")),
         *((name, _TIME) for name in ("queued_at", "started_at", "finished_at")),
         ("seconds", pa.float64()),
         *(
             (name, _NUMBER)
-            for name in ("rows_read", "rows_written", "rows_updated", "rows_deleted", "requests", "bytes")
+            for name in (
+                *("rows_read", "rows_written", "rows_updated", "rows_deleted"),
+                *("requests", "requests_refused", "bytes"),
+            )
         ),
         ("waited_seconds", pa.float64()),
         ("table_version", _NUMBER),
-        *((name, _TEXT) for name in ("warnings", "error", "error_message", "incomplete")),
+        *((name, _TEXT) for name in ("warnings", "drift", "error", "error_message", "error_remedy", "incomplete")),
+    ]
+)
+SLOTS = pa.schema(
+    [
+        ("dataset", _TEXT),
+        *((name, _TIME) for name in ("first", "last")),
+        ("count", _NUMBER),
+        *((name, _TEXT) for name in ("reason", "run_id")),
+        ("merged", pa.bool_()),
+    ]
+)
+"""The slots that have no run of their own."""
+
+NOTICES = pa.schema(
+    [
+        *((name, _TEXT) for name in ("id", "kind")),
+        ("recovered", pa.bool_()),
+        *((name, _TEXT) for name in ("subject", "dataset", "message", "run_id")),
+        *((name, _TIME) for name in ("since", "at")),
+        ("muted", pa.bool_()),
+        ("deliveries", _TEXT),
     ]
 )
 """Lists are JSON text, as in every table of ours."""
 
 
 def tables_of_records(house: House) -> Mapping[str, pa.Table]:
-    """`datasets` and `runs`, as they are now; deleted DataSets are no more, and neither are their runs."""
-    accounts = {account.id: account.name for account in house.store.accounts.list()}
+    """The records as they are now; deleted DataSets are no more, and neither are their runs and slots."""
     datasets = {dataset.id: dataset for dataset in house.store.datasets.list()}
-    runs = house.store.runs.recent(limit=None)
-    return {
-        "datasets": pa.Table.from_pylist([_dataset(one, accounts) for one in datasets.values()], DATASETS),
-        "runs": pa.Table.from_pylist(
-            [_run(one, datasets[one.dataset_id]) for one in runs if one.dataset_id in datasets], RUNS
-        ),
+    slugs = {id_: dataset.slug for id_, dataset in datasets.items()}
+    runs: dict[str, list[Run]] = {id_: [] for id_ in datasets}
+    for run in house.store.runs.recent(limit=None):
+        if run.dataset_id in runs:
+            runs[run.dataset_id].append(run)
+    passed = itertools.chain.from_iterable(house.store.slots.passed(id_, limit=None) for id_ in datasets)
+    accounts = {account.id: account for account in house.store.accounts.list()}
+    rows = {
+        "datasets": (DATASETS, [_dataset(one, accounts, runs[one.id], house.now()) for one in datasets.values()]),
+        "runs": (RUNS, [_run(run, datasets[id_]) for id_, of_one in runs.items() for run in of_one]),
+        "slots": (SLOTS, [msgspec.structs.asdict(one) | {"dataset": slugs[one.dataset_id]} for one in passed]),
+        "notices": (NOTICES, [_notice(*one, slugs) for one in house.store.notices.recent(limit=None)]),
+    }
+    return {name: pa.Table.from_pylist(found, schema) for name, (schema, found) in rows.items()}
+
+
+def _dataset(
+    dataset: DataSet, accounts: Mapping[str, Account], runs: Sequence[Run], now: dt.datetime
+) -> dict[str, Any]:
+    account, history = accounts.get(dataset.account_id or ""), runs[:HISTORY]
+    return msgspec.structs.asdict(dataset) | {
+        "tags": _json(dataset.tags),
+        "account": account.name if account else None,
+        "update_method": dataset.update_method.value,
+        "timezone": dataset.details.timezone,
+        "catch_up": dataset.catch_up.value,
+        "health": health(dataset, account, history, now),
+        "attention": _json(attention(dataset, account, history, now)),
     }
 
 
-def _dataset(dataset: DataSet, accounts: Mapping[str, str]) -> dict[str, Any]:
-    return msgspec.structs.asdict(dataset) | {
-        "tags": _json(dataset.tags),
-        "account": accounts.get(dataset.account_id or ""),
-        "update_method": dataset.update_method.value,
-        "timezone": dataset.details.timezone,
+def _notice(notice: Notice, sent: Sequence[Delivery], slugs: Mapping[str, str]) -> dict[str, Any]:
+    return msgspec.structs.asdict(notice) | {
+        "kind": notice.kind.value,
+        "dataset": slugs.get(notice.dataset_id or ""),
+        "deliveries": _json(sent),
     }
 
 
@@ -72,12 +122,16 @@ def _run(run: Run, dataset: DataSet) -> dict[str, Any]:
         "state": run.state.value,
         "verdict": run.verdict.value if run.verdict else None,
         "seconds": (ended - began).total_seconds() if ended and began else None,
+        "attempts": _json(run.attempts),
+        "windows": _json(run.windows),
         "warnings": _json(run.warnings),
+        "drift": _json(run.drift),
         "error": run.error.name if run.error else None,
         "error_message": run.error.message if run.error else None,
+        "error_remedy": run.error.remedy if run.error else None,
         "incomplete": _json(run.incomplete),
     }
 
 
-def _json(values: tuple[Any, ...]) -> str | None:
+def _json(values: Sequence[Any]) -> str | None:
     return msgspec.json.encode(values).decode() if values else None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from sentry_connector.destinations.model import Commit, Committed, UpdateMethod
+from sentry_connector.destinations.model import Commit, UpdateMethod
 from sentry_connector.errors import (
     Cancelled,
     ConnectorError,
@@ -324,7 +324,6 @@ class _Attempt:
 
     def _store_end(self, outcome: Outcome) -> None:
         work, run, now = self.work, self.work.run, self.work.house.now()
-        committed = outcome.committed or Committed(version=-1)
         error = work.redacted(outcome.error) if outcome.error else None
         again = retry.next_attempt(run, self._retry(), outcome, now)
         figures = figures_of(run, work.progress)
@@ -334,15 +333,12 @@ class _Attempt:
             finished_at=now if again is None else None,
             not_before=again,
             attempts=retry.ended(run, outcome, figures, error, now),
-            rows_read=outcome.rows_read,
-            rows_written=committed.written,
-            rows_updated=committed.updated,
-            rows_deleted=committed.deleted,
             table_version=outcome.committed.version if outcome.committed else None,
             warnings=(*outcome.warnings, *_dropped(work.lines)),
             drift=outcome.drift,
             incomplete=outcome.incomplete,
             error=error,
+            **outcome.rows(),
             **figures,
         )
         facts = {"verdict": outcome.verdict, "rows_read": work.run.rows_read, "requests": work.run.requests}

@@ -75,6 +75,16 @@ class Outcome:
         )
         return outcome.with_commit(committed)
 
+    def rows(self) -> dict[str, int]:
+        """What was read, and what that did to the table, as a run and an attempt say it."""
+        done = self.committed
+        return {
+            "rows_read": self.rows_read,
+            "rows_written": done.written if done else 0,
+            "rows_updated": done.updated if done else 0,
+            "rows_deleted": done.deleted if done else 0,
+        }
+
     def findings(self) -> str:
         """What reading found, to be kept with the commit: it is told even where the store forgot that the run began."""
         found = _Findings(

@@ -79,5 +79,5 @@ def ended(
     if last is None:
         return ()  # it ended before it began
     costs = {name: total - sum(getattr(one, name) for one in before if one) for name, total in figures.items()}
-    found = {"verdict": outcome.verdict, "error": error, "incomplete": outcome.incomplete, "finished_at": now}
-    return (*run.attempts[:-1], msgspec.structs.replace(last, **found, **costs))
+    found = {"verdict": outcome.verdict, "error": error, "incomplete": outcome.incomplete, "warnings": outcome.warnings}
+    return (*run.attempts[:-1], msgspec.structs.replace(last, **found, **outcome.rows(), **costs, finished_at=now))

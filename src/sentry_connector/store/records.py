@@ -191,7 +191,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         started_at, finished_at: UTC; no end while it is under way, or where its process died and nobody went on yet.
         begun: how many processes began with it, one after another, without getting any further than the one before.
         reached: how much had been asked of Sentry when the last one of them began.
-        verdict, error, incomplete: how it ended.
+        verdict, error, incomplete, warnings: how it ended.
+        rows_read, rows_written, rows_updated, rows_deleted: as the run says.
         requests, requests_refused, bytes, waited_seconds: of this attempt alone.
     """
 
@@ -203,6 +204,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict | None = None
     error: Problem | None = None
     incomplete: tuple[Missing, ...] = ()
+    warnings: tuple[str, ...] = ()
+    rows_read: int = 0
+    rows_written: int = 0
+    rows_updated: int = 0
+    rows_deleted: int = 0
     requests: int = 0
     requests_refused: int = 0
     bytes: int = 0

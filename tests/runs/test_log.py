@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import threading
 from pathlib import Path
@@ -57,6 +58,19 @@ def test_of_several_who_write_at_once_none_loses_a_line_when_one_puts_the_log_as
         one.join()
     found = numbers(tmp_path / "server.1.jsonl") + numbers(path)
     assert sorted(found) == [(writer, number) for writer in range(4) for number in range(each)]
+
+
+def test_a_log_of_processes_is_written_by_one_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "server.jsonl"
+    writer = threading.Thread(target=lambda: ProcessLines(path).write(line(1)))
+    with (tmp_path / "server.lock").open("w") as another:
+        fcntl.flock(another, fcntl.LOCK_EX)
+        writer.start()
+        writer.join(0.2)
+        assert writer.is_alive()
+        assert not path.exists()
+    writer.join()
+    assert numbers(path) == [(0, 1)]
 
 
 def test_a_log_of_processes_tells_how_many_lines_it_dropped(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ import aiohttp
 import pytest
 
 from sentry_connector.simulator import Simulation, World, start_in_thread
+from sentry_connector.store.database import WAIT_FOR_LOCK
 from sentry_connector.store.records import Run, RunState, Trigger, Verdict
 from sentry_connector.store.store import Store
 from tests.cli.shell import Shell
@@ -74,8 +75,13 @@ def slow() -> Iterator[Simulation]:
         yield simulation
 
 
+async def answered(http: aiohttp.ClientSession, path: str) -> tuple[int, str]:
+    async with http.get(path) as answer:
+        return answer.status, await answer.text()
+
+
 async def until_ready(http: aiohttp.ClientSession) -> None:
-    while (await http.get("/readyz")).status != 200:
+    while (await answered(http, "/readyz"))[0] != 200:
         pass
 
 
@@ -406,3 +412,43 @@ def test_a_port_that_is_taken_is_told(shell: Shell, served: Served) -> None:
     refused = shell("serve", "--port", port)
     assert refused.exit_code == 30
     assert port in refused.stderr
+
+
+@contextmanager
+def locked(home: Path) -> Iterator[None]:
+    """Inside the block another process is writing to the store."""
+    with closing(sqlite3.connect(home / "connector.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+async def test_while_another_process_holds_the_store_it_answers_and_a_signal_ends_it(
+    shell: Shell, slow: Simulation
+) -> None:
+    there = shell.with_env(SENTRY_URL=slow.url)
+    there.ok("datasets", "create", "--name", "Events", "--report", "project-events", "--project", "acme/shop")
+    with serving(there) as server:
+        async with aiohttp.ClientSession(server.url, timeout=aiohttp.ClientTimeout(WAIT_FOR_LOCK / 2)) as http:
+            await until_ready(http)
+            (run,) = there.json("datasets", "run", "Events", "--no-wait")
+            while there.json("runs", "show", run["id"])["state"] == "queued":
+                pass
+            with locked(there.home):
+                while (ready := await answered(http, "/readyz"))[0] == 200:
+                    assert (await answered(http, "/livez"))[0] == 200
+                assert "store could not be written" in ready[1]
+                server.process.terminate()
+                assert server.process.wait(timeout=WAIT_FOR_LOCK / 2) == 143
+
+
+async def test_a_server_whose_store_was_moved_away_is_not_ready(
+    shell: Shell, served: Served, http: aiohttp.ClientSession
+) -> None:
+    await until_ready(http)
+    store = shell.home / "connector.db"
+    store.rename(shell.home / "elsewhere.db")
+    status, said = await answered(http, "/readyz")
+    assert status == 503
+    assert ["moved away" in one for one in json.loads(said)["wrong"]] == [True]
+    (shell.home / "elsewhere.db").rename(store)
+    await until_ready(http)

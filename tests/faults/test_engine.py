@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from typing import Any, Self
+from typing import Any, Self, cast
 from unittest import mock
 
 import pytest
 
 from sentry_connector.datasets.definition import Definition
 from sentry_connector.destinations.model import UpdateMethod
-from sentry_connector.errors import ConnectorError, Locked, UsageError
+from sentry_connector.errors import ConnectorError, Locked, StoreUnusable, UsageError
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import accounts, datasets, runs
 from sentry_connector.operations.running import is_served
@@ -69,6 +69,18 @@ class Living:
         self.engine.house.fate.dead = True  # type: ignore[attr-defined]
         self.task.cancel()
         await asyncio.wait([self.task])
+
+
+class Noted:
+    """A log that keeps what was told."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def _note(self, event: str, **_facts: object) -> None:
+        self.events.append(event)
+
+    info = warning = error = exception = _note
 
 
 def slow(town: Town) -> Process:
@@ -441,7 +453,7 @@ def test_an_engine_whose_looks_at_the_schedules_fail_is_not_ready_until_they_do_
     async def story() -> None:
         process: Any = town.process(Fate(town.ledger))
         async with Living(process) as living:
-            assert living.engine.is_ready(process.now())
+            assert living.engine.troubles() == []
             real = process.store.slots.scheduled
 
             def scheduled(dataset_id: str | None = None) -> Any:
@@ -449,10 +461,141 @@ def test_an_engine_whose_looks_at_the_schedules_fail_is_not_ready_until_they_do_
 
             process.store.slots.scheduled = scheduled
             await asyncio.sleep(300)
-            assert not living.engine.is_ready(process.now())
+            assert ["schedules" in one for one in living.engine.troubles()] == [True]
             process.store.slots.scheduled = real
             await asyncio.sleep(10)
-            assert living.engine.is_ready(process.now())
+            assert living.engine.troubles() == []
+
+    played(town, story())
+
+
+def test_an_engine_whose_queue_fails_is_not_ready_until_it_does_not(town: Town) -> None:
+    async def story() -> None:
+        process: Any = town.process(Fate(town.ledger))
+        async with Living(process) as living:
+            real = process.store.runs.waiting
+
+            def waiting(_now: Any) -> Any:
+                raise Locked("The database is locked.")
+
+            process.store.runs.waiting = waiting
+            await asyncio.sleep(3600)
+            assert ["queue" in one for one in living.engine.troubles()] == [True]
+            process.store.runs.waiting = real
+            await asyncio.sleep(10)
+            assert living.engine.troubles() == []
+
+    played(town, story())
+
+
+def test_an_engine_whose_heartbeat_the_store_does_not_take_is_not_ready(town: Town) -> None:
+    async def story() -> None:
+        process: Any = town.process(Fate(town.ledger))
+        async with Living(process) as living:
+            real = process.store.leases.renew
+
+            def renew(*_: Any) -> Any:
+                raise StoreUnusable("attempt to write a readonly database")
+
+            process.store.leases.renew = renew
+            await asyncio.sleep(60)
+            assert ["could not be written" in one for one in living.engine.troubles()] == [True]
+            process.store.leases.renew = real
+            await asyncio.sleep(10)
+            assert living.engine.troubles() == []
+
+    played(town, story())
+
+
+def test_a_loop_that_hangs_is_told_and_one_that_ends_ends_the_engine(town: Town) -> None:
+    async def story() -> None:
+        process: Any = town.process(Fate(town.ledger))
+        async with Living(process) as living:
+            real, aside = process.store.runs.waiting, process.aside
+            never = asyncio.Event()
+
+            async def hanging(work: Any) -> Any:
+                await never.wait()
+                return work()
+
+            process.aside = hanging
+            await asyncio.sleep(3600)
+            assert any("queue" in one for one in living.engine.troubles())
+            process.aside = aside
+            never.set()
+
+            def waiting(_now: Any) -> Any:
+                raise asyncio.CancelledError  # as from a library, though nobody has cancelled the loop
+
+            process.store.runs.waiting = waiting
+            await asyncio.wait([living.task])
+            process.store.runs.waiting = real
+            with pytest.raises(ConnectorError, match="queue"):
+                living.task.result()
+            assert not is_served(town.process(Fate(town.ledger)))
+
+    played(town, story())
+
+
+def test_a_clock_that_is_set_back_while_a_server_lives_stops_no_schedule(town: Town) -> None:
+    async def story() -> None:
+        process: Any = town.process(Fate(town.ledger))
+        dataset = made(process, schedule="every 5m")
+        async with Living(process) as living:
+            await asyncio.sleep(601)
+            before = len(living.told)
+            process.clock.skew = -6 * 3600.0
+            await asyncio.sleep(3 * 3600)
+            assert living.engine.troubles() == []
+            assert len(living.told) - before >= 3 * 12 - 1
+            assert living.told[-1].verdict is Verdict.COMPLETE
+            (one,) = process.store.slots.scheduled(dataset.id)
+            assert one.until <= process.now()
+
+    played(town, story())
+
+
+def test_whoever_comes_later_does_not_wait_for_all_that_was_there(town: Town) -> None:
+    async def story() -> None:
+        person: Any = town.process(Fate(town.ledger))
+        await accounts.add(person, "Other", person.settings.url, person.settings.auth_token)
+        for number in range(14):
+            made(person, f"a{number:02}")
+            datasets.ask(person, f"a{number:02}")
+        datasets.create(person, Definition(name="b", report="projects", details=Details()), "Other")
+        living = Living(town.process(Fate(town.ledger)))
+        living.engine.runs_at_once = 1
+        async with living:
+            while not living.told:  # noqa: ASYNC110  # the loop's time passes
+                await asyncio.sleep(0.1)
+            done = len(living.told)
+            asked, _ = datasets.ask(person, "b")
+            await asyncio.sleep(600)
+        place = [run.id for run in living.told].index(asked.id)
+        assert len(living.told) == 15
+        assert place <= done + 3, "those that were under way, or begun within the second"
+
+    played(town, story())
+
+
+def test_an_end_that_cannot_be_told_is_an_end_all_the_same(town: Town) -> None:
+    async def story() -> None:
+        person = town.process(Fate(town.ledger))
+        made(person)
+        living = Living(town.process(Fate(town.ledger)))
+
+        def closed(_run: Run) -> None:
+            raise BrokenPipeError
+
+        living.engine.told, living.engine.log = closed, cast("Any", noted := Noted())
+        async with living:
+            run, _ = datasets.ask(person, "Projects")
+            await asyncio.sleep(60)
+            ended = person.store.runs.get(run.id)
+            assert ended is not None
+            assert ended.verdict is Verdict.COMPLETE
+            assert "end not told" in noted.events
+            assert "run could not be done" not in noted.events
 
     played(town, story())
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import os
+import signal
+import socket
 import threading
+import time
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import typer
 
 from sentry_connector.app import app as connector
-from sentry_connector.cli.failures import TERMINATED
 from sentry_connector.cli.options import AsJson, typer_app
 from sentry_connector.cli.output import note, print_json, print_line
 from sentry_connector.errors import UsageError
@@ -47,7 +51,7 @@ def serve(
         )
     from sentry_connector.web import service  # noqa: PLC0415  # an extra, looked for above
 
-    with connector() as house:
+    with _ended_in_time() as stopping, connector() as house:
 
         def ready(url: str) -> None:
             if as_json:
@@ -65,16 +69,41 @@ def serve(
                 runs_at_once=runs_at_once,
                 ready=ready,
                 told=lambda run: None if as_json else note(_in_a_line(house, run)),
-                stopping=_end_in_time,
+                stopping=stopping,
             )
         )
 
 
-def _end_in_time() -> None:
-    """Whatever still holds the process then, such as a disk that does not answer: a run survives its process's death."""
-    last = threading.Timer(LONGEST_END, os._exit, [TERMINATED])
-    last.daemon = True
-    last.start()
+@contextlib.contextmanager
+def _ended_in_time() -> Iterator[Callable[[], None]]:
+    """The process ends in time after a signal, whatever holds it, such as a disk that does not answer, or a locked store.
+
+    A run survives its process's death. The system itself tells a thread of the signal: the loop may have no time for it.
+
+    Yields:
+        What begins the end without a signal.
+    """
+    watched, told = socket.socketpair()
+    told.setblocking(False)
+    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_end_after_a_signal, args=(watched,), daemon=True).start()
+    try:
+        yield lambda: _tell(told)
+    finally:
+        signal.set_wakeup_fd(before)
+        told.close()
+
+
+def _tell(told: socket.socket) -> None:
+    with contextlib.suppress(BlockingIOError):
+        told.send(bytes([signal.SIGTERM]))
+
+
+def _end_after_a_signal(watched: socket.socket) -> None:
+    with watched:
+        if number := watched.recv(1):
+            time.sleep(LONGEST_END)
+            os._exit(128 + number[0])
 
 
 def _in_a_line(house: House, run: Run) -> str:

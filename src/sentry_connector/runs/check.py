@@ -9,7 +9,7 @@ import msgspec
 
 from sentry_connector.errors import CredentialError, NotFound, ScopeMissing
 from sentry_connector.runs import news
-from sentry_connector.runs.house import House
+from sentry_connector.runs.house import House, wholly
 from sentry_connector.sentry.client import Connection
 from sentry_connector.sentry.directory import Directory, Identity
 from sentry_connector.store.records import Account, AccountStatus
@@ -53,12 +53,13 @@ async def check(house: House, account: Account) -> None:
         ConnectionFailed, NotSentry: there is no Sentry to ask; the account stays as it was.
     """
     try:
-        identity = await identify(house, house.connection(account))
+        identity = await identify(house, await house.aside(lambda: house.connection(account)))
     except CredentialError as error:
-        refused(house, account, error.message)
+        message = error.message
+        await wholly(house, lambda: refused(house, account, message))
         raise
     checked = found(account, identity, house)
-    house.store.accounts.save_check(checked, news.of_account(house, checked))
+    await wholly(house, lambda: house.store.accounts.save_check(checked, news.of_account(house, checked)))
 
 
 async def check_due(house: House) -> list[tuple[Account, Exception]]:
@@ -69,7 +70,8 @@ async def check_due(house: House) -> list[tuple[Account, Exception]]:
         async with room:
             await check(house, account)
 
-    due = [account for account in house.store.accounts.list() if is_due(account, house.now())]
+    accounts = await house.aside(lambda: house.store.accounts.list())  # noqa: PLW0108  # the store is opened aside too
+    due = [account for account in accounts if is_due(account, house.now())]
     ends = await asyncio.gather(*map(in_turn, due), return_exceptions=True)
     return [(account, end) for account, end in zip(due, ends, strict=True) if isinstance(end, Exception)]
 

@@ -23,7 +23,7 @@ from sentry_connector.reports import windows
 from sentry_connector.runs import check, news, outbox, queue
 from sentry_connector.runs.execute import attempt
 from sentry_connector.runs.house import House
-from sentry_connector.runs.lease import held
+from sentry_connector.runs.lease import Holding, held
 from sentry_connector.runs.log import Log
 from sentry_connector.runs.slots import GRACE, becoming
 from sentry_connector.runs.thinning import thin
@@ -50,6 +50,9 @@ REST = 30.0
 STOP_WITHIN = 8.0
 """Seconds that runs have to come to rest when the engine is asked to stop."""
 
+PATIENCE = {"schedules": 180.0, "queue": 120.0, "notices": 3600.0, "accounts": CHECK + 3600.0, "history": THIN + 3600.0}
+"""Loop → seconds without a good turn after which it is not well: whatever it waits for does not take so long."""
+
 WORKERS = "worker/"
 """Engines hold a lease each whose name begins so: others see that somebody takes up what waits."""
 
@@ -67,7 +70,7 @@ class Engine:
         house: the parts.
         log: told of what is not a run's own affair.
         runs_at_once: how many runs are under way at most.
-        told: called with each run that has ended, or waits for its next attempt.
+        told: called aside with each run that has ended, or waits for its next attempt.
         progress: makes what each run that begins tells how far it is.
         begun: set when it is at work, and others see that it is.
         ticked_at: when the schedules were last looked at; None before the first time.
@@ -82,8 +85,10 @@ class Engine:
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     ticked_at: dt.datetime | None = None
     active: dict[str, Waiting] = field(default_factory=dict)
+    _well_at: dict[str, float] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _next: deque[Waiting] = field(default_factory=deque)
+    _holding: Holding | None = None
     _looked: float = float("-inf")
     _resting: dict[str, float] = field(default_factory=dict)
 
@@ -92,29 +97,48 @@ class Engine:
 
         Raises:
             StoreUnusable, Locked: the store cannot even be told that there is an engine.
+            ConnectorError: a loop has ended, which none does by itself; whoever looks after the process begins another.
         """
         name = f"{WORKERS}{self.house.rng.getrandbits(48):012x}"
-        self.house.store.leases.forget(WORKERS, self.house.now() - _FORGET)
-        async with held(self.house, name, ttl=TTL, beat=BEAT):
+        await self.house.aside(lambda: self.house.store.leases.forget(WORKERS, self.house.now() - _FORGET))
+        async with held(self.house, name, ttl=TTL, beat=BEAT) as self._holding:
             self.begun.set()
             self.log.info("engine begins", runs_at_once=self.runs_at_once)
-            loops = [
-                asyncio.create_task(self._kept("schedules", self._tick)),
-                asyncio.create_task(self._kept("queue", self._fill)),
-                asyncio.create_task(self._kept("accounts", self._check_accounts)),
-                asyncio.create_task(self._kept("notices", self._deliver)),
-                asyncio.create_task(self._kept("history", self._thin)),
-            ]
+            self._well_at = dict.fromkeys(PATIENCE, self.house.clock.monotonic())
+            loops = {
+                asyncio.create_task(self._kept("schedules", self._tick)): "schedules",
+                asyncio.create_task(self._kept("queue", self._fill)): "queue",
+                asyncio.create_task(self._kept("accounts", self._check_accounts)): "accounts",
+                asyncio.create_task(self._kept("notices", self._deliver)): "notices",
+                asyncio.create_task(self._kept("history", self._thin)): "history",
+            }
+            stopped = asyncio.create_task(stop.wait())
             try:
-                await stop.wait()
+                await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
+                if ended := [name for loop, name in loops.items() if loop.done()]:
+                    raise ConnectorError(f"The engine's work at the {', '.join(ended)} has ended.")
             finally:
-                await _at_rest(loops)
-                await _at_rest(list(self._tasks))
+                stopped.cancel()
+                await _at_rest([*loops, *self._tasks])
                 self.log.info("engine is at rest", left=sorted(self.active))
 
-    def is_ready(self, now: dt.datetime) -> bool:
-        """Whether the schedules are looked at as they should be."""
-        return self.ticked_at is not None and now - self.ticked_at < TICK + GRACE
+    def troubles(self) -> list[str]:
+        """What is not as it should be, a sentence each: work that does not get on, a store that cannot be written."""
+        if self._holding is None or self.ticked_at is None:
+            return ["The schedules have not been looked at yet."]
+        now = self.house.clock.monotonic()
+        found = [
+            f"The work at the {name} has not got on for {now - at:.0f} s; the server's log may say why."
+            for name, at in self._well_at.items()
+            if now - at > PATIENCE[name]
+        ]
+        if now - self._holding.renewed_at > TTL.total_seconds():
+            found.append(f"The store could not be written for {now - self._holding.renewed_at:.0f} s.")
+        return found
+
+    def _is_well(self, name: str) -> None:
+        """A loop has done what it is there for."""
+        self._well_at[name] = self.house.clock.monotonic()
 
     async def _kept(self, name: str, turn: Callable[[], Awaitable[None]]) -> None:
         """Take one turn after another; one that fails is told, and does not end the engine."""
@@ -135,9 +159,11 @@ class Engine:
             self.log.warning("schedule cannot be kept", dataset=found.dataset_id, message=found.message)
         await self.house.aside(lambda: news.look(self.house, now))
         self.ticked_at = now
+        self._is_well("schedules")
         next_minute = now.replace(second=0, microsecond=0) + TICK
-        while (left := (next_minute - self.house.now()).total_seconds()) > 0:
-            await self.house.clock.sleep(min(NAP, left))
+        # A clock that was set back would let it wait for a minute that is hours away.
+        while now <= (present := self.house.now()) < next_minute:
+            await self.house.clock.sleep(min(NAP, (next_minute - present).total_seconds()))
 
     async def _check_accounts(self) -> None:
         """Ask Sentry about the tokens that were not asked about for a day: schedules rest while one is not good."""
@@ -146,6 +172,7 @@ class Engine:
                 self.log.warning("account checked", account=account.name, error=error.name)
             else:
                 self.log.error("account not checked", account=account.name, exc_info=error)
+        self._is_well("accounts")
         await self.house.clock.sleep(CHECK)
 
     async def _thin(self) -> None:
@@ -154,28 +181,32 @@ class Engine:
         gone = await self.house.aside(lambda: thin(self.house, now))
         if gone:
             self.log.info("old runs are gone", runs=gone)
+        self._is_well("history")
         await self.house.clock.sleep(THIN)
 
     async def _deliver(self) -> None:
         """Send the notices that wait."""
         await outbox.deliver(self.house)
+        self._is_well("notices")
         await self.house.clock.sleep(NAP)
 
     async def _fill(self) -> None:
         """Begin what may begin; come back when a run has ended, or when it is time to look again."""
         while len(self.active) < self.runs_at_once and (run := await self._following()) is not None:
             self._begin(run)
+        self._is_well("queue")
         nap = asyncio.create_task(self.house.clock.sleep(LOOK))
         await asyncio.wait([nap, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
         nap.cancel()
 
     async def _following(self) -> Waiting | None:
-        """The run that is next; None where none is. The store is asked at most once a second."""
-        run = self._from_list()
-        if run is None and self.house.clock.monotonic() >= self._looked + LOOK:
+        """The run that is next; None where none is.
+
+        The store is asked anew once a second, and no more: whoever comes later may be before those that were there.
+        """
+        if self.house.clock.monotonic() >= self._looked + LOOK:
             await self._look()
-            run = self._from_list()
-        return run
+        return self._from_list()
 
     def _from_list(self) -> Waiting | None:
         while self._next:
@@ -189,7 +220,7 @@ class Engine:
         self._looked, now = self.house.clock.monotonic(), self.house.now()
         waiting = await self.house.aside(lambda: self.house.store.runs.waiting(now))
         under_way = Counter(one.identity for one in self.active.values())
-        self._next.extend(run for run in queue.in_turn(waiting, now, under_way) if not self._is_resting(run))
+        self._next = deque(run for run in queue.in_turn(waiting, now, under_way) if not self._is_resting(run))
 
     def _begin(self, run: Waiting) -> None:
         self.active[run.id] = run
@@ -201,16 +232,24 @@ class Engine:
         """Bring a run to its end. What is known of a failure stands in the run; here is told what it could not say itself."""
         try:
             done = await attempt(run.id, self.house, progress=self.progress())
-            if done is not None:  # else another engine had it
-                self.told(done)
         except Locked:
             return  # another process is at work on the DataSet
         except ConnectorError as error:
             self._rest(run, {"error": error.name, "message": error.message})
         except Exception as error:  # noqa: BLE001  # one run must not end the others
             self._rest(run, {"exc_info": error})
+        else:
+            if done is not None:  # else another engine had it
+                await self._tell(done)
         finally:
             del self.active[run.id]
+
+    async def _tell(self, run: Run) -> None:
+        """The run has ended as it has, whether or not anybody hears of it."""
+        try:
+            await self.house.aside(lambda: self.told(run))
+        except Exception as error:  # whoever is told is not ours
+            self.log.warning("end not told", run=run.id, exc_info=error)
 
     def _rest(self, run: Waiting, facts: dict[str, object]) -> None:
         self._resting[run.id] = self.house.clock.monotonic() + REST

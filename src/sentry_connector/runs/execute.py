@@ -33,7 +33,7 @@ from sentry_connector.reports.details import SinceLastRun
 from sentry_connector.runs import check, retry
 from sentry_connector.runs.commit import commit_of, unread_scopes
 from sentry_connector.runs.gather import Gathering, spool_of
-from sentry_connector.runs.house import House
+from sentry_connector.runs.house import House, wholly
 from sentry_connector.runs.lease import Holding, held
 from sentry_connector.runs.log import Lines, bound_log, run_lines
 from sentry_connector.runs.marks import Marks
@@ -64,19 +64,21 @@ async def execute(run_id: str, house: House, *, progress: Progress, wait_lock: f
         StoreUnusable: the store cannot be read or written.
     """
     done = await attempt(run_id, house, progress=progress, wait_lock=wait_lock)
-    return done or _stored(run_id, house)
+    return await house.aside(lambda: _stored(run_id, house)) if done is None else done
 
 
 async def attempt(run_id: str, house: House, *, progress: Progress, wait_lock: float = 0.0) -> Run | None:
     """As `execute`; None where the run had ended before."""
-    async with held(house, f"dataset/{_stored(run_id, house).dataset_id}", wait=wait_lock) as holding:
-        run = _stored(run_id, house)
+    stored = await house.aside(lambda: _stored(run_id, house))
+    async with held(house, f"dataset/{stored.dataset_id}", wait=wait_lock) as holding:
+        run = await house.aside(lambda: _stored(run_id, house))
         if run.state is RunState.DONE:
             return None
-        dataset = _dataset_of(run, house)
+        dataset = await house.aside(lambda: _dataset_of(run, house))
         facts = {"run": run.id, "dataset": dataset.slug, "report": dataset.report, "trigger": run.trigger.value}
         with run_lines(house.logs, run_id) as lines, house.tracer.span("run", **facts) as span:
-            done = await _Attempt(_work(house, dataset, progress, lines, holding, run)).to_its_end()
+            work = await house.aside(lambda: _work(house, dataset, progress, lines, holding, run))
+            done = await _Attempt(work).to_its_end()
             span.note(verdict=done.verdict or done.state, rows_read=done.rows_read, requests=done.requests)
             if done.error is not None and done.verdict is not Verdict.CANCELLED:
                 span.failed(done.error.name)
@@ -129,7 +131,7 @@ class _Attempt:
         except Cancelled as error:
             outcome = self._cancelled(error)
         except asyncio.CancelledError:
-            self._leave()
+            await self._leave()
             raise
         except ConnectorError as error:
             outcome = self._failed(error)
@@ -140,7 +142,7 @@ class _Attempt:
             if known is None and not isinstance(error, Exception):
                 raise
             outcome = self._failed(known) if known else self._failed_unexpectedly(error)
-        self._store_end(outcome)
+        await self._store_end(outcome)
         if outcome.committed is None and self.work.run.epoch is not None and self.work.run.state is RunState.DONE:
             await self._sweep(before=self.work.epoch + 1)
         return self.work.run
@@ -151,7 +153,7 @@ class _Attempt:
         Where the DataSet was edited since, the spool holds slices of something else: the run begins anew, at its old instant.
         """
         work, run, now = self.work, self.work.run, self.work.house.now()
-        if work.house.store.runs.is_to_stop(run.id):
+        if await work.house.aside(lambda: work.house.store.runs.is_to_stop(run.id)):
             raise Cancelled("The run was cancelled." if run.attempts else "The run was cancelled before it began.")
         await work.holding.aside(work.table.mend)
         if run.epoch is None:
@@ -161,11 +163,12 @@ class _Attempt:
         edited = run.started_at is not None and work.dataset.updated_at > run.started_at
         fresh = run.epoch is None or (edited and work.table.committed(run.epoch) is None)
         if fresh:
-            highest = await work.holding.aside(work.table.highest_epoch)
-            epoch = work.house.store.datasets.next_epoch(run.dataset_id, highest)
+            epoch = await work.holding.aside(
+                lambda: work.house.store.datasets.next_epoch(work.dataset.id, work.table.highest_epoch())
+            )
             work.run = msgspec.structs.replace(run, epoch=epoch, started_at=now)
         work.run = retry.begun(work.run, now)
-        work.keep(state=RunState.RUNNING)
+        await work.keep(state=RunState.RUNNING)
         facts = {"dataset": work.dataset.name, "report": work.dataset.report, "epoch": work.epoch}
         work.log.info("run begins", attempt=work.run.attempt, **facts)
         if fresh:
@@ -190,12 +193,14 @@ class _Attempt:
         work = self.work
         if work.table.epoch() > work.epoch:
             raise TableChanged(f"A later run has committed to {work.dataset.name!r} meanwhile; this one is overtaken.")
-        account = account_of(work.dataset, work.house)
+        account = await work.house.aside(lambda: account_of(work.dataset, work.house))
+        connection = await work.house.aside(lambda: work.connection(account))
         try:
-            gathering, prepared, reconciled = await self._gathered(work.connection(account))
+            gathering, prepared, reconciled = await self._gathered(connection)
         except TokenRejected as error:
             if account is not None:
-                check.refused(work.house, account, work.redacted(error).message)
+                message = work.redacted(error).message
+                await wholly(work.house, lambda: check.refused(work.house, account, message))
             raise
         outcome = self._of_reading(prepared, reconciled, gathering.large)
         if outcome.incomplete and work.dataset.update_method is UpdateMethod.REPLACE:
@@ -301,11 +306,11 @@ class _Attempt:
         self.work.log.info("run cancelled")
         return Outcome(verdict=Verdict.CANCELLED, error=error)
 
-    def _leave(self) -> None:
+    async def _leave(self) -> None:
         """The process is asked to stop: the run is left to be gone on with."""
         with contextlib.suppress(ConnectorError):
             self.work.run = retry.left(self.work.run)
-            self.work.keep(**figures_of(self.work.run, self.work.progress))
+            await self.work.keep(**figures_of(self.work.run, self.work.progress))
             self.work.log.info("run left, to be gone on with")
 
     def _failed_unexpectedly(self, error: BaseException) -> Outcome:
@@ -322,12 +327,12 @@ class _Attempt:
         dataset = self.work.house.store.datasets.get(self.work.dataset.id)
         return None if dataset is None or dataset.paused or dataset.deleted_at is not None else dataset.retry
 
-    def _store_end(self, outcome: Outcome) -> None:
+    async def _store_end(self, outcome: Outcome) -> None:
         work, run, now = self.work, self.work.run, self.work.house.now()
         error = work.redacted(outcome.error) if outcome.error else None
-        again = retry.next_attempt(run, self._retry(), outcome, now)
+        again = retry.next_attempt(run, await work.house.aside(self._retry), outcome, now)
         figures = figures_of(run, work.progress)
-        work.keep(
+        await work.keep(
             state=RunState.DONE if again is None else RunState.RETRYING,
             verdict=outcome.verdict if again is None else None,
             finished_at=now if again is None else None,

@@ -24,6 +24,7 @@ from sentry_connector.reports import windows
 from sentry_connector.reports.details import SinceLastRun
 from sentry_connector.runs import chain
 from sentry_connector.runs.commit import report_key, unread_scopes
+from sentry_connector.runs.house import wholly
 from sentry_connector.runs.late import LateEvents
 from sentry_connector.runs.marks import Marks
 from sentry_connector.runs.reconcile import Reconciled, Reconciler
@@ -70,11 +71,11 @@ class Gathering:
         else:
             stale = {scope.id for choice, scope in prepared.named.items() if remembered.get(choice) == scope}
             if not stale & {one.scope for one in extraction.incomplete}:
-                self._remember(prepared)
+                await self._remember(prepared)
                 return prepared, extraction
         prepared = await self._prepared(Memory(scopes=remembered, is_fresh=False))
         extraction = await self._read(prepared)
-        self._remember(prepared)
+        await self._remember(prepared)
         return prepared, extraction
 
     async def reconciled(self, prepared: Prepared, extraction: Extraction) -> Reconciled:
@@ -101,11 +102,11 @@ class Gathering:
         )
         return await reconciler.reconcile(extraction, scopes)
 
-    def _remember(self, prepared: Prepared) -> None:
+    async def _remember(self, prepared: Prepared) -> None:
         """What the choices stand for is not looked up again by the next run."""
-        dataset = self.work.dataset
+        house, dataset = self.work.house, self.work.dataset
         if prepared.named != dataset.scopes:
-            self.work.house.store.datasets.remember(dataset.id, dict(prepared.named))
+            await wholly(house, lambda: house.store.datasets.remember(dataset.id, dict(prepared.named)))
 
     async def _prepared(self, memory: Memory) -> Prepared:
         """What the run is going to read; where an earlier attempt found that out, the same."""
@@ -123,19 +124,19 @@ class Gathering:
             surveys=self.spool.surveys or None,
             memory=memory,
         )
-        if self._becomes_a_chain(prepared):
+        if await self._becomes_a_chain(prepared):
             return await self._prepared(memory)
         if work.run.part is not None and not work.is_backfill:
             # The rest of its chain brings what the table lacks: it is not late.
             prepared = dataclasses.replace(prepared, looked_through=frozenset(prepared.spans))
-        self._keep_windows(prepared)
+        await self._keep_windows(prepared)
         self._refuse_loss(prepared)
         if prepared.surveys and not self.spool.surveys:
             self.spool.keep_surveys(dict(prepared.surveys))
         self.spool.layout = self._layout(prepared)
         return prepared
 
-    def _becomes_a_chain(self, prepared: Prepared) -> bool:
+    async def _becomes_a_chain(self, prepared: Prepared) -> bool:
         """Where the plan is over the limits, leave all but the newest days to further runs; whether that was done.
 
         They are stored before anything is read. Replace stays one run, since it keeps the rows of its last run alone.
@@ -153,9 +154,10 @@ class Gathering:
         if len(parts) == 1:  # a single day is never cut
             return False
         for part in reversed(parts[1:]):
-            work.house.store.runs.add(chain.run_of(part, work.dataset.id, work.instant))
+            run = chain.run_of(part, work.dataset.id, work.instant)
+            await wholly(work.house, partial(work.house.store.runs.add, run))
         self.spool.keep_surveys(dict(prepared.surveys))
-        work.keep(part=parts[0])
+        await work.keep(part=parts[0])
         work.log.info("becomes a chain", runs=len(parts), most_rows=most)
         return True
 
@@ -221,13 +223,13 @@ class Gathering:
             timezone=self.work.details.timezone,
         )
 
-    def _keep_windows(self, prepared: Prepared) -> None:
+    async def _keep_windows(self, prepared: Prepared) -> None:
         """The resolved windows stand in the history and in the log."""
         again = itertools.chain.from_iterable(prepared.again.values())
         distinct = tuple(dict.fromkeys([*prepared.spans.values(), *again]))
         for window in distinct:
             self.work.log.info("window", window=windows.describe(window, self.work.details.timezone))
-        self.work.keep(windows=distinct)
+        await self.work.keep(windows=distinct)
 
     def _refuse_loss(self, prepared: Prepared) -> None:
         """Replace with dates shorter than what the table holds drops rows: only with consent."""

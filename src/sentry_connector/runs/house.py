@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import random
 from collections.abc import Callable
@@ -93,3 +94,17 @@ class House(Protocol):
 
     def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:
         """A client for that connection, to be entered with `async with`."""
+
+
+async def wholly(house: House, work: Callable[[], Value]) -> Value:
+    """As `house.aside`; a task that is cancelled meanwhile waits for the end of the work.
+
+    No thread can be stopped, and what it stores must not come after what is stored next.
+    """
+    thread = asyncio.ensure_future(house.aside(work))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait([thread])
+        thread.exception()  # it was looked at: whoever is cancelled tells of nothing else
+        raise

@@ -7,10 +7,11 @@ import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from sentry_connector.errors import ConnectorError, LeaseLost, Locked
-from sentry_connector.runs.house import House
+from sentry_connector.runs.house import House, wholly
 from sentry_connector.store.processes import this_process
 from sentry_connector.store.records import Lease
 
@@ -28,11 +29,16 @@ Result = TypeVar("Result")
 
 @dataclass
 class Holding:
-    """A lease that this process has, as far as it knows; without a heartbeat it holds for `ttl`."""
+    """A lease that this process has, as far as it knows; without a heartbeat it holds for `ttl`.
+
+    Attributes:
+        renewed_at: when the store last took a heartbeat, on the monotonic scale.
+    """
 
     house: House
     lease: Lease
-    ttl: dt.timedelta = TTL
+    ttl: dt.timedelta
+    renewed_at: float
 
     def renew(self) -> None:
         """Hold it for longer. Also the way to make sure, before something is stored, that nobody has taken it over.
@@ -44,20 +50,17 @@ class Holding:
         self.lease = self.house.store.leases.renew(self.lease, self.house.now(), self.ttl)
 
     async def aside(self, work: Callable[[], Result]) -> Result:
-        """Do blocking work in a thread, so that the heartbeat goes on meanwhile.
-
-        No thread can be stopped: when the task is cancelled, the work is waited for, lest the lease be given back under it.
+        """Do blocking work in a thread, so that the heartbeat goes on meanwhile; never is the lease given back under it.
 
         Raises:
             LeaseLost: somebody else has it now; nothing was done.
         """
-        self.renew()
-        thread = asyncio.ensure_future(self.house.aside(work))
-        try:
-            return await asyncio.shield(thread)
-        except asyncio.CancelledError:
-            await asyncio.wait([thread])
-            raise
+
+        def renewed() -> Result:
+            self.renew()
+            return work()
+
+        return await wholly(self.house, renewed)
 
 
 @contextlib.asynccontextmanager
@@ -77,7 +80,7 @@ async def held(
         Locked: somebody else holds it (longer than `wait`); the message names the holder.
         LeaseLost: somebody else has taken it over meanwhile.
     """
-    holding = Holding(house, await _acquire(house, name, wait, ttl), ttl)
+    holding = Holding(house, await _acquire(house, name, wait, ttl), ttl, house.clock.monotonic())
     lost: list[LeaseLost] = []
     heart = asyncio.create_task(_beat(holding, beat, asyncio.current_task(), lost))
     try:
@@ -91,17 +94,25 @@ async def held(
         try:
             await asyncio.wait([heart])  # not `await heart`: its cancellation could not be told from the task's own
         finally:
-            house.store.leases.release(holding.lease)
+            await wholly(house, lambda: house.store.leases.release(holding.lease))
 
 
 async def _acquire(house: House, name: str, wait: float, ttl: dt.timedelta) -> Lease:
     give_up = house.clock.monotonic() + wait
+    taken: list[Lease] = []
     while True:
         try:
-            return house.store.leases.acquire(name, this_process(), house.now(), ttl)
+            await wholly(
+                house, lambda: taken.append(house.store.leases.acquire(name, this_process(), house.now(), ttl))
+            )
+            return taken[0]
         except Locked:
             if house.clock.monotonic() >= give_up:
                 raise
+        except asyncio.CancelledError:
+            for lease in taken:  # it was there before the cancellation was heard
+                await wholly(house, partial(house.store.leases.release, lease))
+            raise
         await house.clock.sleep(POLL)
 
 
@@ -110,7 +121,8 @@ async def _beat(holding: Holding, seconds: float, work: asyncio.Task[object] | N
     while True:
         await holding.house.clock.sleep(seconds)
         try:
-            holding.renew()
+            await wholly(holding.house, holding.renew)
+            holding.renewed_at = holding.house.clock.monotonic()
         except LeaseLost as error:
             lost.append(error)
             if work is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+from functools import partial
 
 import msgspec
 
@@ -11,7 +12,7 @@ from sentry_connector.errors import ConnectorError, Locked, NotDelivered, Notice
 from sentry_connector.extraction.lists import together
 from sentry_connector.notices.channels import Address
 from sentry_connector.notices.message import message_of
-from sentry_connector.runs.house import House
+from sentry_connector.runs.house import House, wholly
 from sentry_connector.runs.lease import held
 from sentry_connector.store.records import Outgoing
 
@@ -44,23 +45,23 @@ async def deliver(house: House, *, wait: float = 0.0) -> None:
     Raises:
         StoreUnusable: what waits cannot be read.
     """
-    if not house.store.notices.due(house.now()):
+    if not await house.aside(lambda: house.store.notices.due(house.now())):
         return
     with contextlib.suppress(Locked):
         async with held(house, "notices", wait=wait, ttl=TTL, beat=BEAT):
-            while due := house.store.notices.due(house.now()):
+            while due := await house.aside(lambda: house.store.notices.due(house.now())):
                 await together(_serve(house, channel_id) for channel_id in due)
 
 
 async def _serve(house: House, channel_id: str) -> None:
     """Send one after another what waits for a channel, in its order, for a round."""
     end = house.clock.monotonic() + ROUND
-    while (one := house.store.notices.next(channel_id, house.now())) is not None:
+    while (one := await house.aside(lambda: house.store.notices.next(channel_id, house.now()))) is not None:
         why_not = dropped(one)
         if why_not is None:
             await _send(house, one)
         else:
-            house.store.notices.give_up(one.delivery, why_not, house.now())
+            await wholly(house, partial(house.store.notices.give_up, one.delivery, why_not, house.now()))
         if house.clock.monotonic() >= end:
             return
 
@@ -78,17 +79,17 @@ def dropped(one: Outgoing) -> str | None:
 async def _send(house: House, one: Outgoing) -> None:
     tried = msgspec.structs.replace(one.delivery, attempts=one.delivery.attempts + 1)
     try:
-        await house.send(address(house, tried.channel_id), message_of(one.notice))
+        await house.send(await house.aside(lambda: address(house, tried.channel_id)), message_of(one.notice))
     except ConnectorError as error:
-        now = house.now()
+        now, why = house.now(), error.message
         refused = isinstance(error, NoticeRefused) and tried.attempts >= MOST_REFUSALS
         if refused or now - one.notice.at > GIVE_UP:
-            house.store.notices.give_up(tried, error.message, now)
+            await wholly(house, lambda: house.store.notices.give_up(tried, why, now))
         else:
             wait = min(FIRST_WAIT * 2 ** min(one.failures, 10), LONGEST_WAIT)
-            house.store.notices.failed(tried, error.message, now + wait)
+            await wholly(house, lambda: house.store.notices.failed(tried, why, now + wait))
     else:
-        house.store.notices.sent(tried, house.now())
+        await wholly(house, lambda: house.store.notices.sent(tried, house.now()))
 
 
 def address(house: House, channel_id: str) -> Address:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from sentry_connector.errors import Cancelled, ConnectorError
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.runs.house import House
+from sentry_connector.runs.house import House, wholly
 from sentry_connector.store.records import Run
 
 LOOK = 1.0
@@ -49,11 +50,11 @@ async def _watch(
     while True:
         await house.clock.sleep(LOOK)
         with contextlib.suppress(ConnectorError):  # a store that is busy or broken is asked again
-            now = progress.snapshot()
+            now, figures = progress.snapshot(), figures_of(run, progress)
             if now == told:
-                asked = house.store.runs.is_to_stop(run.id)
+                asked = await wholly(house, lambda: house.store.runs.is_to_stop(run.id))
             else:
-                asked = house.store.runs.note(run.id, now, **figures_of(run, progress))
+                asked = await wholly(house, partial(house.store.runs.note, run.id, now, **figures))
                 told = now
             if asked and task is not None:
                 heard.append(True)

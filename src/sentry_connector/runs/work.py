@@ -78,7 +78,7 @@ class Work:
         """The present, never before the run's instant."""
         return max(self.instant, self.house.now())
 
-    def keep(self, **facts: Any) -> None:
+    async def keep(self, **facts: Any) -> None:
         """Store facts of the run, unless another process has taken it over meanwhile.
 
         With its end is stored what is to be told of it, and what becomes of the chain that it belongs to.
@@ -87,14 +87,17 @@ class Work:
             LeaseLost: it has.
             StoreUnusable: the store cannot be written.
         """
-        self.run = msgspec.structs.replace(self.run, **facts)
-        self.holding.renew()
-        if self.run.state is not RunState.DONE:
-            self.house.store.runs.save(self.run)
-            return
-        told = news.of_run(self.house, self.dataset, self.run)
-        again, given_up = chain.again(self.run, self.house.now()), chain.given_up(self.run)
-        self.house.store.runs.end(self.run, told, again=again, given_up=given_up)
+        run = self.run = msgspec.structs.replace(self.run, **facts)
+        house = self.house
+
+        def store() -> None:
+            if run.state is not RunState.DONE:
+                house.store.runs.save(run)
+                return
+            again, given_up = chain.again(run, house.now()), chain.given_up(run)
+            house.store.runs.end(run, news.of_run(house, self.dataset, run), again=again, given_up=given_up)
+
+        await self.holding.aside(store)
 
     def connection(self, account: Account | None) -> Connection:
         """How to reach Sentry with the DataSet's account; None = with the environment's token.

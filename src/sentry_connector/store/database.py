@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from sentry_connector.errors import ConnectorError, DiskFull, Locked, StoreUnusable, UsageError
@@ -35,12 +35,13 @@ class Database:
         Raises:
             StoreUnusable: the URL is none, its driver is not installed, or the file cannot be made.
         """
+        self._file: tuple[int, int] | None = None
         try:
             parsed = make_url(url)
             self.name = parsed.render_as_string(hide_password=True)
             if parsed.get_backend_name() == "sqlite" and parsed.database not in _IN_MEMORY:
                 self.name = str(parsed.database)
-                _make_private(Path(self.name))
+                self._file = _make_private(Path(self.name))
             self.engine = _engine(url, wait)
         except ArgumentError as error:
             raise StoreUnusable("SENTRY_CONNECTOR_DATABASE_URL is no database URL.") from error
@@ -50,6 +51,20 @@ class Database:
             ) from error
         except OSError as error:
             raise StoreUnusable(f"The database {self.name} cannot be made: {error.strerror}.") from error
+
+    def check(self) -> None:
+        """See to it that the database can be read, and is where it was: open connections go on in a file that was moved away.
+
+        Raises:
+            Locked, StoreUnusable: it cannot, or is not.
+        """
+        with self.reading() as connection:
+            connection.exec_driver_sql("SELECT 1")
+        if self._file is not None and self._file != _identity(Path(self.name)):
+            raise StoreUnusable(
+                f"The file of the database {self.name} was moved away or replaced while it was open.",
+                remedy="Put it back, or stop the server and start it again.",
+            )
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -92,17 +107,34 @@ class Database:
         return StoreUnusable(f"The database {self.name} cannot be used: {cause}.")
 
 
-def _make_private(path: Path) -> None:
-    """Make SQLite's file ourselves, since SQLite would make it by the umask. Its WAL files take its mode."""
+def _make_private(path: Path) -> tuple[int, int] | None:
+    """Make SQLite's file ourselves, since SQLite would make it by the umask. Its WAL files take its mode.
+
+    Returns:
+        Which file it is.
+    """
     with suppress(FileExistsError):
         private_file(path)
     if not is_private(path):
         path.chmod(FILE_MODE)
+    return _identity(path)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies there; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _engine(url: str, wait: float) -> Engine:
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
+        if isinstance(engine.pool, QueuePool):
+            # Any number of connections to a file: those that wait for another process's transaction keep nobody from reading.
+            engine = create_engine(url, max_overflow=-1)
         event.listen(engine, "connect", partial(_prepare_sqlite, wait))
         event.listen(engine, "begin", _begin_sqlite)
     return engine

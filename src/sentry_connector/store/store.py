@@ -42,6 +42,14 @@ class Store:
         self.thinning = Thinning(self._database)
         self.leases = Leases(self._database)
 
+    def check(self) -> None:
+        """See to it that the store can be read, and is where it was.
+
+        Raises:
+            Locked, StoreUnusable: it cannot, or is not.
+        """
+        self._database.check()
+
     def close(self) -> None:
         """Close the connections."""
         self._database.engine.dispose()

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from sentry_connector import __version__
 from sentry_connector.errors import ConnectorError
+from sentry_connector.runs import readiness
 from sentry_connector.runs.engine import Engine
 from sentry_connector.web import openapi, problems
 from sentry_connector.web.api_runs import json_of, run_routes
@@ -41,16 +42,15 @@ def application(engine: Engine, metrics: Metrics) -> FastAPI:
     @app.head("/readyz", include_in_schema=False)
     @app.get(
         "/readyz",
-        summary="Whether schedules are kept and the store can be used",
+        summary="Whether it does what it is there for, and if not, why",
         tags=["service"],
         responses=openapi.facts("status", "ticked_at", statuses=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE)),
     )
     def readyz() -> Response:
-        now = engine.house.now()
-        engine.house.store.leases.living("", now)  # raises where the store cannot be used
-        ready = engine.is_ready(now)
-        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return json_of({"status": "ready" if ready else "not ready", "ticked_at": engine.ticked_at}, status=status)
+        wrong = readiness.wrong(engine)
+        status = HTTPStatus.SERVICE_UNAVAILABLE if wrong else HTTPStatus.OK
+        facts = {"status": "not ready" if wrong else "ready", "wrong": wrong, "ticked_at": engine.ticked_at}
+        return json_of(facts, status=status)
 
     @app.get("/version", summary="The version that runs", tags=["service"], responses=openapi.facts("version"))
     async def version() -> Response:

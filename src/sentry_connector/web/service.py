@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
 
@@ -21,6 +22,9 @@ from sentry_connector.web.metrics import Metrics
 
 LOG = "server"
 """Name of the service's own log, among the runs' logs."""
+
+THREADS, THREADS_PER_RUN = 16, 4
+"""For blocking work at the same time, so that no run waits while others wait for the store: each has a heartbeat and a watch."""
 
 
 class _Server(uvicorn.Server):
@@ -57,6 +61,8 @@ async def serve(
         DestinationRefused: nothing can listen there.
     """
     listener = _listener(host, port)
+    threads = ThreadPoolExecutor(THREADS + THREADS_PER_RUN * runs_at_once)
+    asyncio.get_running_loop().set_default_executor(threads)
     secrets = [one for one in (house.settings.auth_token, house.settings.key) if one]
     lines = ProcessLines(log_path(house.logs, LOG))
     engine = Engine(house=house, log=bound_log(lines, Redactor(secrets), LOG), runs_at_once=runs_at_once)

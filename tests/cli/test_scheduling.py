@@ -6,6 +6,7 @@ import datetime as dt
 import json
 
 import pytest
+from typer.testing import Result
 
 from sentry_connector.store.records import Run, Trigger
 from sentry_connector.store.store import Store
@@ -140,4 +141,48 @@ def test_a_run_shows_its_attempts(shell: Shell) -> None:
     run = shell.json("runs", "show", "P")
     (attempt,) = run["attempts"]
     assert (attempt["number"], attempt["verdict"], attempt["requests"]) == (1, "COMPLETE", run["requests"])
-    assert "attempts" in shell.ok("runs", "show", "P").stdout
+    assert run["seconds"] >= 0
+    *fields, row = shell.ok("runs", "show", "P").stdout.splitlines()
+    assert [row.split()[0], row.split()[4]] == ["1", "COMPLETE"]
+    assert "{" not in "".join(fields)
+
+
+def test_a_schedule_that_this_program_does_not_know_is_told_and_hides_no_other(shell: Shell) -> None:
+    make(shell, "--schedule", "daily 06:30")
+    shell.ok("datasets", "create", "--name", "Other", *PROJECTS)
+    with Store(f"sqlite:///{shell.home / 'connector.db'}") as store:
+        store.datasets.change(store.datasets.find("P").id, {"schedule": "whenever it suits"})
+    _, odd = sorted(shell.json("datasets", "list"), key=lambda view: str(view["name"]))
+    assert (odd["health"], odd["next_slot"]) == ("schedule unknown", None)
+    assert "whenever" in odd["attention"][0]
+    assert "schedule unknown" in shell.ok("datasets", "list").stdout
+    assert "whenever" in shell.ok("datasets", "show", "P").stdout
+
+
+def test_a_schedule_that_nobody_keeps_is_told(shell: Shell) -> None:
+    make(shell, "--schedule", "every 1m")
+    for command in (("list",), ("show", "P"), ("next", "P")):
+        assert "No server lives" in shell.ok("datasets", *command).stderr
+    assert not shell.json("datasets", "show", "P")["served"]
+    with Store(f"sqlite:///{shell.home / 'connector.db'}") as store:
+        (one,) = store.slots.scheduled()
+        assert store.slots.account(one, one.until - dt.timedelta(minutes=4))
+    view = shell.json("datasets", "show", "P")
+    assert view["health"] == "late"
+    assert "serve" in view["attention"][0]
+    assert "No server lives" not in make_manual(shell).stderr
+
+
+def make_manual(shell: Shell) -> Result:
+    return shell.ok("datasets", "create", "--name", "Manual", *PROJECTS)
+
+
+def test_a_slot_that_will_not_run_is_not_promised(shell: Shell) -> None:
+    shell.ok("accounts", "add", "Main", stdin=shell.env["SENTRY_AUTH_TOKEN"])
+    make(shell, "--schedule", "every 1m", "--account", "Main")
+    assert shell.json("datasets", "show", "P")["next_slot"]
+    shell.ok("accounts", "delete", "Main", "--yes")
+    assert shell.json("datasets", "show", "P")["next_slot"] is None
+    coming = shell.json("datasets", "next", "P")
+    assert (coming["slots"], coming["rests"]) == ([], "its account was deleted")
+    assert "its account was deleted" in shell.ok("datasets", "next", "P").stderr

@@ -20,7 +20,7 @@ from sentry_connector.runs.engine import STOP_WITHIN, Engine, tick
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.lease import held
 from sentry_connector.simulator import TOKENS
-from sentry_connector.store.records import AccountStatus, CatchUp, DataSet, Run, RunState, Verdict
+from sentry_connector.store.records import AccountStatus, CatchUp, DataSet, Kind, Run, RunState, Verdict
 from tests.faults.ground import ground
 from tests.faults.process import Fate, Process, passing_journals
 from tests.faults.town import Town, silent
@@ -574,6 +574,25 @@ def test_whoever_comes_later_does_not_wait_for_all_that_was_there(town: Town) ->
         place = [run.id for run in living.told].index(asked.id)
         assert len(living.told) == 15
         assert place <= done + 3, "those that were under way, or begun within the second"
+
+    played(town, story())
+
+
+def test_a_run_that_does_not_end_and_a_schedule_that_nobody_knows_are_told_once(town: Town) -> None:
+    async def story() -> None:
+        person: Any = town.process(Fate(town.ledger))
+        made(person, "hanging", schedule="every 5m")
+        odd = made(person, "odd", schedule="every 5m")
+        person.store.datasets.change(odd.id, {"schedule": "whenever it suits"})
+        process: Any = town.process(Fate(town.ledger))
+        process.line.get = lambda *_: asyncio.Event().wait()  # no answer, for ever
+        async with Living(process) as living:
+            living.engine.log = cast("Any", noted := Noted())
+            await asyncio.sleep(3600)
+            assert len(living.engine.active) == 1
+        told = [(one.subject, one.kind, one.recovered) for one, _ in person.store.notices.recent()]
+        assert sorted(told) == [("hanging", Kind.LATE, False), ("odd", Kind.SCHEDULE_UNKNOWN, False)]
+        assert noted.events.count("schedule cannot be kept") <= 1
 
     played(town, story())
 

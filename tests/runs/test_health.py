@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from sentry_connector.runs.health import FEWEST, attention, health
+from sentry_connector.runs.health import FEWEST, Keeping, attention, health, of_running
 from sentry_connector.store.records import (
     Account,
     AccountStatus,
     DataSet,
+    Kind,
     Missing,
     Problem,
     Run,
@@ -88,3 +89,52 @@ def test_a_run_that_is_unusual_is_told_once_it_is_known_what_is_usual() -> None:
     assert attention(DATASET, ACCOUNT, [empty, *usual], LATER) == ["The last run read no row, where 100 are usual."]
     for odd in (slow, empty):
         assert attention(DATASET, ACCOUNT, [odd, *usual[1:]], LATER) == []
+
+
+def under_way(minutes: int) -> Run:
+    return run(None, started_at=LATER - minutes * MINUTE, finished_at=None)
+
+
+def test_a_run_that_does_not_end_is_told_while_it_is_under_way() -> None:
+    usual = [run()] * FEWEST
+    assert of_running(DATASET, under_way(3), usual, LATER) == []
+    (slow,) = of_running(DATASET, under_way(4), usual, LATER)
+    assert (slow.kind, slow.message) == (Kind.SLOW, "The run has been under way for 240 s, where 60 s are usual.")
+    assert attention(DATASET, ACCOUNT, [under_way(4), *usual], LATER) == [slow.message]
+
+
+def test_a_run_behind_which_slots_are_passed_over_is_late_unless_its_runs_take_so_long() -> None:
+    often = msgspec.structs.replace(DATASET, schedule="every 5m")
+    assert of_running(often, under_way(7), [], LATER) == []
+    (late,) = of_running(often, under_way(11), [], LATER)
+    assert late.kind is Kind.LATE
+    long = [run(finished_at=NOW + 12 * MINUTE)] * FEWEST
+    assert of_running(often, under_way(11), long, LATER) == []
+    for other in (
+        msgspec.structs.replace(often, paused=True),
+        DATASET,
+        msgspec.structs.replace(often, schedule="whenever it suits"),
+    ):
+        assert of_running(other, under_way(60), [], LATER) == []
+
+
+def test_a_schedule_that_is_not_known_and_one_that_nobody_keeps_are_told() -> None:
+    odd = msgspec.structs.replace(DATASET, schedule="whenever it suits")
+    assert health(odd, ACCOUNT, [run()], LATER) == "schedule unknown"
+    assert "whenever" in attention(odd, ACCOUNT, [run()], LATER)[0]
+    missed = Keeping(missed=NOW)
+    assert health(DATASET, ACCOUNT, [run()], LATER, missed) == "late"
+    assert "serve" in attention(DATASET, ACCOUNT, [run()], LATER, missed)[0]
+
+
+def test_a_run_at_which_nobody_is_at_work_is_interrupted() -> None:
+    nobody = Keeping(at_work=False)
+    assert health(DATASET, ACCOUNT, [under_way(1)], LATER, nobody) == "interrupted"
+    assert "goes on with it" in attention(DATASET, ACCOUNT, [under_way(1)], LATER, nobody)[0]
+    assert health(DATASET, ACCOUNT, [run()], LATER, nobody) == "good"
+
+
+def test_a_retry_says_which_when_and_why() -> None:
+    problem = Problem(name="sentry.unavailable", code=20, message="Sentry is down.", remedy="Wait.")
+    waiting = run(None, state=RunState.RETRYING, attempt=1, not_before=LATER, error=problem)
+    assert attention(DATASET, ACCOUNT, [waiting], LATER) == ["Retrying 2/4, again at 12:10Z: Sentry is down."]

@@ -30,6 +30,7 @@ from sentry_connector.operations.running import is_served
 from sentry_connector.operations.views import (
     dataset_view,
     passed_view,
+    rests,
     run_view,
     schema_view,
     stats_view,
@@ -37,12 +38,15 @@ from sentry_connector.operations.views import (
 )
 from sentry_connector.reports import catalogue, menus, windows
 from sentry_connector.reports.details import DateRange, Details
-from sentry_connector.store.records import MANUAL, DataSet, Passed
+from sentry_connector.store.records import MANUAL, DataSet, Passed, RunState
 
 app = typer_app()
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A DataSet's name or slug.")]
 ReportName = Annotated[str, typer.Option("--report", metavar="REPORT", help="Name, alias or slug.")]
+
+
+NO_SERVER = "No server lives that would keep the schedule: start `sentry-connector serve`."
 
 
 @app.callback()
@@ -90,13 +94,18 @@ def list_(
     print_table(
         headings, map(_row, views), empty="No DataSets yet: `sentry-connector datasets create --help` tells how."
     )
+    if any(view["next_slot"] and not view["served"] for view in views):
+        note(NO_SERVER)
 
 
 def _row(view: Mapping[str, Any]) -> list[object]:
     last, schedule = view["last_run"], "paused" if view["paused"] else view["schedule"]
     ran = (last["finished_at"] or last["started_at"] or last["queued_at"]) if last else None
-    named = [view[name] for name in ("name", "report", "rows", "health")]
-    return [*named, ran, schedule, view["next_slot"], view["account"], view["slug"]]
+    health = view["health"]
+    if last and view["retry"] and health == RunState.RETRYING:
+        health = f"{health} {last['attempt'] + 1}/{view['retry']['times'] + 1}"
+    named = [view[name] for name in ("name", "report", "rows")]
+    return [*named, health, ran, schedule, view["next_slot"], view["account"], view["slug"]]
 
 
 @app.command()
@@ -224,16 +233,22 @@ def next_(
     with connector() as house:
         dataset, now = operations.find(house, name), house.now()
         schedule, zone = operations.schedule_of(dataset)
-        found = [] if dataset.paused else list(itertools.islice(slots(schedule, zone, now), count))
+        reason, served = rests(house, dataset), is_served(house)
+        found = [] if reason else list(itertools.islice(slots(schedule, zone, now), count))
         passed = operations.passed(house, dataset, limit=count)
     if as_json:
         view = {"rule": schedule.rule, "words": schedule.words, "timezone": zone.key, "paused": dataset.paused}
         coming = [slot_view(slot, zone) for slot in found]
-        print_json({**view, "slots": coming, "passed": [passed_view(one) for one in passed]})
+        more = {"rests": reason, "served": served, "passed": [passed_view(one) for one in passed]}
+        print_json({**view, "slots": coming, **more})
         return
     print_line(in_words(schedule, zone))
     if dataset.paused:
         note("The schedule is paused: `datasets resume` lets it go on.")
+    elif reason:
+        note(f"The schedule rests: {reason}.")
+    elif found and not served:
+        note(NO_SERVER)
     if found:
         print_slots(found, zone)
     if passed:
@@ -394,6 +409,8 @@ def _print(house: App, dataset: DataSet, *, as_json: bool) -> None:
         print_json(view)
     else:
         print_fields(_in_words(view, dataset))
+    if view["next_slot"] and not view["served"]:
+        note(NO_SERVER)
     try:
         days = operations.days_now(house, dataset)
     except DatesError as error:  # days that were chosen in two ways can cross as time goes on

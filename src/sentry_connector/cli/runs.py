@@ -16,7 +16,7 @@ from sentry_connector.errors import Locked
 from sentry_connector.operations import runs as operations
 from sentry_connector.operations.views import run_view
 from sentry_connector.reports import windows
-from sentry_connector.store.records import DataSet, Run, RunState, Trigger, Verdict
+from sentry_connector.store.records import Attempt, DataSet, Run, RunState, Trigger, Verdict
 
 app = typer_app()
 
@@ -49,8 +49,8 @@ def list_(
     if as_json:
         print_json(views)
         return
-    names = ("id", "dataset", "trigger", "state", "verdict", "started_at", "rows_read", "requests")
-    rows = [[view[one] for one in names] for view in views]
+    names = ("id", "dataset", "trigger", "state", "attempt", "verdict", "started_at", "rows_read", "requests")
+    rows = [[_of_a_retry(view["attempt"]) if one == "attempt" else view[one] for one in names] for view in views]
     print_table([one.replace("_", " ") for one in names], rows, empty="Nothing was run yet.")
 
 
@@ -64,6 +64,19 @@ def show(run: IdOrName, *, as_json: AsJson = False) -> None:
         print_json(view)
         return
     print_fields({name.replace("_", " "): value for name, value in (view | _in_words(found, dataset)).items()})
+    if found.attempts:
+        print_line("")
+        print_table(["attempt", "begun", "seconds", "verdict", "requests", "error"], map(_attempt_row, found.attempts))
+
+
+def _of_a_retry(attempt: int) -> int | None:
+    """The number of an attempt, where it is not the first."""
+    return attempt if attempt > 1 else None
+
+
+def _attempt_row(one: Attempt) -> list[object]:
+    took = (one.finished_at - one.started_at).total_seconds() if one.finished_at else None
+    return [one.number, one.started_at, took, one.verdict, one.requests, one.error and one.error.message]
 
 
 @app.command()
@@ -119,6 +132,7 @@ def _in_words(run: Run, dataset: DataSet | None) -> dict[str, Any]:
     """The fields of a run that are records, for people."""
     timezone = dataset.details.timezone if dataset else "UTC"
     return {
+        "attempts": None,  # a table of its own
         "windows": [windows.describe(window, timezone) for window in run.windows],
         "incomplete": [f"{one.scope}: {one.reason}" for one in run.incomplete],
         "error": f"{run.error.name}: {run.error.message} {run.error.remedy}" if run.error else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from sentry_connector.operations.views import keeping_of
 from sentry_connector.runs.health import HISTORY, attention, health
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import Account, DataSet, Delivery, Notice, Run
@@ -82,7 +82,7 @@ def tables_of_records(house: House) -> Mapping[str, pa.Table]:
     passed = itertools.chain.from_iterable(house.store.slots.passed(id_, limit=None) for id_ in datasets)
     accounts = {account.id: account for account in house.store.accounts.list()}
     rows = {
-        "datasets": (DATASETS, [_dataset(one, accounts, runs[one.id], house.now()) for one in datasets.values()]),
+        "datasets": (DATASETS, [_dataset(house, one, accounts, runs[one.id]) for one in datasets.values()]),
         "runs": (RUNS, [_run(run, datasets[id_]) for id_, of_one in runs.items() for run in of_one]),
         "slots": (SLOTS, [msgspec.structs.asdict(one) | {"dataset": slugs[one.dataset_id]} for one in passed]),
         "notices": (NOTICES, [_notice(*one, slugs) for one in house.store.notices.recent(limit=None)]),
@@ -90,18 +90,17 @@ def tables_of_records(house: House) -> Mapping[str, pa.Table]:
     return {name: pa.Table.from_pylist(found, schema) for name, (schema, found) in rows.items()}
 
 
-def _dataset(
-    dataset: DataSet, accounts: Mapping[str, Account], runs: Sequence[Run], now: dt.datetime
-) -> dict[str, Any]:
-    account, history = accounts.get(dataset.account_id or ""), runs[:HISTORY]
+def _dataset(house: House, dataset: DataSet, accounts: Mapping[str, Account], runs: Sequence[Run]) -> dict[str, Any]:
+    account, history, now = accounts.get(dataset.account_id or ""), runs[:HISTORY], house.now()
+    keeping = keeping_of(house, dataset, now)
     return msgspec.structs.asdict(dataset) | {
         "tags": _json(dataset.tags),
         "account": account.name if account else None,
         "update_method": dataset.update_method.value,
         "timezone": dataset.details.timezone,
         "catch_up": dataset.catch_up.value,
-        "health": health(dataset, account, history, now),
-        "attention": _json(attention(dataset, account, history, now)),
+        "health": health(dataset, account, history, now, keeping),
+        "attention": _json(attention(dataset, account, history, now, keeping)),
     }
 
 

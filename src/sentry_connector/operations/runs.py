@@ -124,18 +124,18 @@ async def cancel(house: House, id_or_name: str, *, patience: float = A_LEASE, ke
         UnknownName: there is no such run.
         UsageError: it has ended, or another request had the key.
     """
-    answered = _answer_to(house, key)
+    answered = await house.aside(lambda: _answer_to(house, key))
     if answered is not None:
         return answered
-    run, _ = find(house, id_or_name)
+    run, _ = await house.aside(lambda: find(house, id_or_name))
     if run.state is RunState.DONE:
         raise UsageError(f"The run {run.id} has ended: {run.verdict}.", remedy="`runs list` names those that go on.")
-    house.store.runs.ask_to_stop(run.id, house.now(), key)
+    await house.aside(lambda: house.store.runs.ask_to_stop(run.id, house.now(), key))
     give_up = house.clock.monotonic() + patience
     while True:
         with contextlib.suppress(Locked):
             return await execute(run.id, house, progress=Progress())  # where nobody is at work on it, it ends here
-        now = house.store.runs.get(run.id) or run
+        now = await house.aside(lambda: house.store.runs.get(run.id)) or run
         if now.state is RunState.DONE or house.clock.monotonic() >= give_up:
             return now
         await house.clock.sleep(POLL)

@@ -15,10 +15,12 @@ from sentry_connector.destinations.model import Version
 from sentry_connector.notices.message import object_of
 from sentry_connector.operations.accounts import scopes_beyond_reading
 from sentry_connector.operations.datasets import schedule_of
+from sentry_connector.operations.running import is_served
 from sentry_connector.reports import menus
 from sentry_connector.reports.model import Column, Report
-from sentry_connector.runs.health import HISTORY, attention, health
+from sentry_connector.runs.health import HISTORY, Keeping, attention, health, missed_slot, unknown_schedule
 from sentry_connector.runs.house import House
+from sentry_connector.runs.slots import obstacle
 from sentry_connector.store.records import Account, Channel, DataSet, Delivery, Notice, Passed, Run
 
 
@@ -84,6 +86,7 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
     history, now = house.store.runs.history(dataset.id, limit=HISTORY), house.now()
     last = history[0] if history else None
     account = house.store.accounts.get(dataset.account_id) if dataset.account_id else None
+    keeping = keeping_of(house, dataset, now)
     schema, versions = table.schema(), table.versions()
     return {
         "id": dataset.id,
@@ -106,13 +109,14 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
         "catch_up": dataset.catch_up.value,
         "paused": dataset.paused,
         "muted": dataset.muted,
-        "health": health(dataset, account, history, now),
-        "attention": attention(dataset, account, history, now),
+        "health": health(dataset, account, history, now, keeping),
+        "attention": attention(dataset, account, history, now, keeping),
         "rows": table.rows(),
         "columns": len(schema) if schema is not None else 0,
         "version": versions[0].version if versions else None,
         "last_run": run_view(last, dataset) if last else None,
-        "next_slot": next_slot(dataset, now),
+        "next_slot": next_slot(house, dataset, now),
+        "served": is_served(house),
         "created_at": dataset.created_at,
         "updated_at": dataset.updated_at,
         "deleted_at": dataset.deleted_at,
@@ -120,12 +124,28 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
     }
 
 
-def next_slot(dataset: DataSet, now: dt.datetime) -> dt.datetime | None:
+def keeping_of(house: House, dataset: DataSet, now: dt.datetime) -> Keeping:
+    """Whether somebody looks after a DataSet."""
+    at_work = house.store.leases.holder_of(f"dataset/{dataset.id}", now) is not None
+    known = [] if unknown_schedule(dataset) else house.store.slots.scheduled(dataset.id)
+    return Keeping(missed=missed_slot(known[0], now) if known else None, at_work=at_work)
+
+
+def next_slot(house: House, dataset: DataSet, now: dt.datetime) -> dt.datetime | None:
     """When the DataSet runs next by itself; None where it does not."""
-    if dataset.paused or dataset.deleted_at is not None:
+    if rests(house, dataset) is not None:
         return None
     schedule, zone = schedule_of(dataset)
     return next((slot.at for slot in schedules.slots(schedule, zone, now)), None)
+
+
+def rests(house: House, dataset: DataSet) -> str | None:
+    """Why no slot of a DataSet becomes a run; None where they do, if it has any."""
+    if dataset.deleted_at is not None:
+        return "the DataSet was deleted"
+    if (why := unknown_schedule(dataset)) is not None:
+        return why
+    return next((obstacle(one) for one in house.store.slots.scheduled(dataset.id)), None)
 
 
 def passed_view(passed: Passed) -> dict[str, Any]:
@@ -139,7 +159,9 @@ def run_view(run: Run, dataset: DataSet | None) -> dict[str, Any]:
     """A run."""
     view: dict[str, Any] = msgspec.to_builtins(run, builtin_types=(dt.datetime, dt.date))
     del view["dataset_id"]
-    return view | {"dataset": dataset.name if dataset else run.dataset_id, "verdict": run.verdict and run.verdict.value}
+    took = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None
+    named = {"dataset": dataset.name if dataset else run.dataset_id, "verdict": run.verdict and run.verdict.value}
+    return view | named | {"seconds": took}
 
 
 def channel_view(house: House, channel: Channel) -> dict[str, Any]:

@@ -89,6 +89,7 @@ class Engine:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _next: deque[Waiting] = field(default_factory=deque)
     _holding: Holding | None = None
+    _unkept: set[Unkept] = field(default_factory=set)
     _looked: float = float("-inf")
     _resting: dict[str, float] = field(default_factory=dict)
 
@@ -155,8 +156,10 @@ class Engine:
     async def _tick(self) -> None:
         """Account for all slots that have come due; come back at the next full minute."""
         now = self.house.now()
-        for found in await self.house.aside(lambda: tick(self.house, now)):
+        unkept = set(await self.house.aside(lambda: tick(self.house, now)))
+        for found in unkept - self._unkept:
             self.log.warning("schedule cannot be kept", dataset=found.dataset_id, message=found.message)
+        self._unkept = unkept
         await self.house.aside(lambda: news.look(self.house, now))
         self.ticked_at = now
         self._is_well("schedules")

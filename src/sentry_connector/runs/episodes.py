@@ -19,6 +19,7 @@ OVER: dict[Kind, str] = {
     Kind.PAUSED: "Its schedule goes on.",
     Kind.TOKEN_REJECTED: "Sentry takes its token again; the schedules of its DataSets go on.",
     Kind.ACCOUNT_MISSING: "No DataSet is left without its account.",
+    Kind.SCHEDULE_UNKNOWN: "It has a schedule again that can be kept.",
 }
 
 _SHOWN_BY: dict[Verdict, frozenset[Kind]] = {
@@ -29,7 +30,7 @@ _SHOWN_BY: dict[Verdict, frozenset[Kind]] = {
 }
 """What the end of a run can say: one that failed does not show that rows are no longer missing."""
 
-OF_TIME = frozenset({Kind.LATE, Kind.PAUSED})
+OF_TIME = frozenset({Kind.LATE, Kind.PAUSED, Kind.SCHEDULE_UNKNOWN})
 """What shows without a run: looked for once a minute."""
 
 NewId = Callable[[], str]

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from sentry_connector.runs.slots import GRACE
-from sentry_connector.store.records import Account, AccountStatus, DataSet, Kind, Run, RunState, Verdict
+from sentry_connector.datasets import schedule as schedules
+from sentry_connector.errors import DatesError, ScheduleError
+from sentry_connector.reports import windows
+from sentry_connector.runs.slots import GRACE, obstacle
+from sentry_connector.store.records import (
+    Account,
+    AccountStatus,
+    DataSet,
+    Kind,
+    Run,
+    RunState,
+    Scheduled,
+    Trigger,
+    Verdict,
+)
 
 ACCOUNT_MISSING = "account missing"
 """The health of a DataSet whose account was deleted: no run can succeed before it has another one."""
@@ -16,6 +30,12 @@ ACCOUNT_MISSING = "account missing"
 TOKEN_REJECTED = "token rejected"  # noqa: S105  # a word for people
 PAUSED = "paused"
 LATE = "late"
+
+SCHEDULE_UNKNOWN = "schedule unknown"
+"""The health of a DataSet whose schedule a newer version of this program wrote, or whose zone is no more."""
+
+INTERRUPTED = "interrupted"
+"""The health of a DataSet at whose run nobody is at work any more."""
 
 FEWEST = 5
 """Complete runs that show what is usual."""
@@ -33,7 +53,22 @@ MOST_NAMED = 8
 """Fields that a sentence about drift names."""
 
 
-def health(dataset: DataSet, account: Account | None, history: Sequence[Run], now: dt.datetime) -> str:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keeping:
+    """Whether somebody looks after a DataSet.
+
+    Attributes:
+        missed: the first slot that nobody has looked at in time; None where there is none.
+        at_work: whether somebody is at work on its run that is under way.
+    """
+
+    missed: dt.datetime | None = None
+    at_work: bool = True
+
+
+def health(
+    dataset: DataSet, account: Account | None, history: Sequence[Run], now: dt.datetime, keeping: Keeping | None = None
+) -> str:
     """How a DataSet is, in a word.
 
     Args:
@@ -41,17 +76,20 @@ def health(dataset: DataSet, account: Account | None, history: Sequence[Run], no
         account: its account; None where it was deleted, or where the DataSet uses the environment's token.
         history: its runs, newest first.
         now: the present.
+        keeping: whether somebody looks after it; None = somebody does.
     """
-    if dataset.account_id and account is None:
-        return ACCOUNT_MISSING
-    if account is not None and account.status is AccountStatus.INVALID:
-        return TOKEN_REJECTED
-    if _late(history, now) is not None:
-        return LATE
+    keeping = keeping or Keeping()
     last = history[0] if history else None
-    if dataset.paused and (last is None or last.state is RunState.DONE):
-        return PAUSED
-    return "never run" if last is None else _of_run(last)
+    words = {
+        ACCOUNT_MISSING: bool(dataset.account_id) and account is None,
+        TOKEN_REJECTED: account is not None and account.status is AccountStatus.INVALID,
+        SCHEDULE_UNKNOWN: unknown_schedule(dataset) is not None,
+        INTERRUPTED: last is not None and last.state is RunState.RUNNING and not keeping.at_work,
+        LATE: keeping.missed is not None or _late(history, now) is not None,
+        PAUSED: dataset.paused and (last is None or last.state is RunState.DONE),
+    }
+    shown = next((word for word, is_so in words.items() if is_so), None)
+    return shown or ("never run" if last is None else _of_run(last))
 
 
 def _of_run(run: Run) -> str:
@@ -76,20 +114,96 @@ class Concern:
     run_id: str | None = None
 
 
-def attention(dataset: DataSet, account: Account | None, history: Sequence[Run], now: dt.datetime) -> list[str]:
+def attention(
+    dataset: DataSet, account: Account | None, history: Sequence[Run], now: dt.datetime, keeping: Keeping | None = None
+) -> list[str]:
     """What wants attention, a sentence each; as `health`."""
+    keeping = keeping or Keeping()
     found = []
     if dataset.account_id and account is None:
         found.append("Its account was deleted; give it another one.")
     if account is not None and account.status is AccountStatus.INVALID:
         found.append(f"Sentry does not take its account's token, so that its schedule rests: {account.message}")
+    if (why := unknown_schedule(dataset)) is not None:
+        found.append(f"Its schedule is kept by nobody: {why}")
+    if keeping.missed is not None:
+        found.append(f"Nobody has looked at its slot of {keeping.missed:%Y-%m-%d %H:%M}Z: {NO_SERVER}")
     if (late := late_run(history, now)) is not None:
         found.append(late.message)
+    if history:
+        found += _of_unfinished(dataset, history[0], history[1:], now, keeping)
     ended = [run for run in history if run.state is RunState.DONE]
     if ended:
         found += [one.message for one in of_last(ended[0], ended[1:]) if one.kind is not Kind.DRIFT]
         found += ended[0].warnings  # they tell of drift as well
     return found
+
+
+NO_SERVER = "`sentry-connector serve` keeps schedules."
+
+
+def _of_unfinished(
+    dataset: DataSet, run: Run, before: Sequence[Run], now: dt.datetime, keeping: Keeping
+) -> Iterator[str]:
+    """What there is to say about a run that has begun and is not done."""
+    if run.state is RunState.RETRYING and run.not_before is not None and dataset.retry is not None:
+        why = run.error.message if run.error else "rows are missing."
+        attempts = f"{run.attempt + 1}/{dataset.retry.times + 1}"
+        yield f"Retrying {attempts}, again at {run.not_before:%H:%M}Z: {why}"
+    elif run.state is RunState.RUNNING and not keeping.at_work:
+        yield "Its run was interrupted, and nobody is at work on it; a server, or `datasets run`, goes on with it."
+    else:
+        yield from (one.message for one in of_running(dataset, run, before, now))
+
+
+def unknown_schedule(dataset: DataSet) -> str | None:
+    """Why this program cannot keep a DataSet's schedule; None where it can."""
+    try:
+        schedules.parse(dataset.schedule)
+        windows.zone(dataset.details.timezone)
+    except (ScheduleError, DatesError) as error:
+        return error.message
+    return None
+
+
+def missed_slot(one: Scheduled, now: dt.datetime) -> dt.datetime | None:
+    """The first slot that nobody has accounted for, though its time is over.
+
+    Raises:
+        ScheduleError, DatesError: the rule or the zone is not one that this program knows.
+    """
+    schedule, zone = schedules.parse(one.schedule), windows.zone(one.details.timezone)
+    first = next((slot.at for slot in schedules.slots(schedule, zone, one.until)), None)
+    return first if first is not None and now - first > GRACE and obstacle(one) is None else None
+
+
+def of_running(dataset: DataSet, run: Run, before: Iterable[Run], now: dt.datetime) -> list[Concern]:
+    """What is wrong with a run that is under way, beside the complete ones before it, newest first.
+
+    It may never end: it is late where a second slot is passed over behind it, unless its runs take as long as a rule.
+    """
+    began = run.attempts[-1].started_at if run.attempts else run.started_at
+    if run.state is not RunState.RUNNING or began is None:
+        return []
+    usual = [_seconds(one) for one in before if one.verdict is Verdict.COMPLETE]
+    seconds, as_a_rule = (now - began).total_seconds(), median(usual) if usual else 0.0
+    found = []
+    if len(usual) >= FEWEST and seconds > max(SLOW, TIMES * as_a_rule):
+        words = f"The run has been under way for {seconds:.0f} s, where {as_a_rule:.0f} s are usual."
+        found.append(Concern(Kind.SLOW, words, run.id))
+    if seconds > TIMES * as_a_rule and _holds_up(dataset, run, began, now):
+        words = f"Slots are passed over: the run that began at {began:%Y-%m-%d %H:%M}Z has not ended."
+        found.append(Concern(Kind.LATE, words, run.id))
+    return found
+
+
+def _holds_up(dataset: DataSet, run: Run, began: dt.datetime, now: dt.datetime) -> bool:
+    """Whether a second slot has come due behind a run, and gone by."""
+    if dataset.paused or run.trigger is Trigger.BACKFILL or unknown_schedule(dataset) is not None:
+        return False
+    schedule, zone = schedules.parse(dataset.schedule), windows.zone(dataset.details.timezone)
+    second = next(itertools.islice(schedules.slots(schedule, zone, began), 1, None), None)
+    return second is not None and now - second.at > GRACE
 
 
 def late_run(runs: Iterable[Run], now: dt.datetime) -> Concern | None:

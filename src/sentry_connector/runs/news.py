@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from sentry_connector.runs import episodes
-from sentry_connector.runs.health import HISTORY, Concern, late_run
+from sentry_connector.runs.health import HISTORY, Concern, late_run, of_running, unknown_schedule
 from sentry_connector.runs.house import House
 from sentry_connector.store.ids import new_id
 from sentry_connector.store.records import Account, DataSet, Kind, Notice, Run, RunState
@@ -34,7 +34,10 @@ def look(house: House, now: dt.datetime) -> None:
         unfinished.setdefault(run.dataset_id, []).append(run)
     found: list[Notice] = []
     for dataset in datasets:
-        concerns = _concerns(dataset, unfinished.get(dataset.id, []), now)
+        concerns = [
+            *_concerns(dataset, unfinished.get(dataset.id, []), now),
+            *_under_way(house, dataset, unfinished.get(dataset.id, []), now),
+        ]
         found += episodes.of_time(dataset, concerns, going_on.get(dataset.id, set()), now, lambda: _id(house))
     without = _without_account(datasets, accounts)
     for account_id in without.keys() | {one for one, kinds in going_on.items() if Kind.ACCOUNT_MISSING in kinds}:
@@ -46,10 +49,21 @@ def look(house: House, now: dt.datetime) -> None:
         house.store.notices.forget(gone)
 
 
+def _under_way(house: House, dataset: DataSet, unfinished: Sequence[Run], now: dt.datetime) -> list[Concern]:
+    """What is wrong with the run that is under way."""
+    for run in unfinished:
+        if run.state is RunState.RUNNING:
+            return of_running(dataset, run, house.store.runs.history(dataset.id, limit=HISTORY), now)
+    return []
+
+
 def _concerns(dataset: DataSet, unfinished: Sequence[Run], now: dt.datetime) -> list[Concern]:
     found = [late_run(unfinished, now)]
     if dataset.paused:
         found.append(Concern(Kind.PAUSED, "Its schedule rests until `sentry-connector datasets resume`."))
+    if (why := unknown_schedule(dataset)) is not None:
+        words = f"Its schedule, {dataset.schedule!r}, is kept by nobody: {why} `datasets edit --schedule` gives it another one."
+        found.append(Concern(Kind.SCHEDULE_UNKNOWN, words))
     return [one for one in found if one is not None]
 
 

@@ -28,9 +28,9 @@ def becoming(one: Scheduled, due: Sequence[dt.datetime], now: dt.datetime, busy:
     """
     if not due:
         return Becoming()
-    obstacle = _obstacle(one)
-    if obstacle is not None:
-        return Becoming(passed=(_passed(one, due, obstacle),))
+    reason = obstacle(one)
+    if reason is not None:
+        return Becoming(passed=(_passed(one, due, reason),))
     if one.catch_up is CatchUp.ALL:
         before, rest = due[:-MOST_MISSED], due[-MOST_MISSED:]
         too_many = f"more than {MOST_MISSED} slots were missed"
@@ -57,7 +57,7 @@ def becoming(one: Scheduled, due: Sequence[dt.datetime], now: dt.datetime, busy:
 
 def passed_over(one: Scheduled, due: Sequence[dt.datetime], why: str) -> tuple[Passed, ...]:
     """The slots that have come due since the last look, where none of them becomes a run any more."""
-    return (_passed(one, due, _obstacle(one) or why),) if due else ()
+    return (_passed(one, due, obstacle(one) or why),) if due else ()
 
 
 def slot_id(dataset_id: str, slot: dt.datetime) -> str:
@@ -65,8 +65,8 @@ def slot_id(dataset_id: str, slot: dt.datetime) -> str:
     return f"{dataset_id}@{slot.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}"
 
 
-def _obstacle(one: Scheduled) -> str | None:
-    """Why no slot of a DataSet becomes a run."""
+def obstacle(one: Scheduled) -> str | None:
+    """Why no slot of a DataSet becomes a run; None where they do."""
     if one.paused:
         return "the DataSet was paused"
     if one.account_id is not None and one.account_status is None:

@@ -363,6 +363,7 @@ class Kind(StrEnum):
     PAUSED = "paused"
     TOKEN_REJECTED = "token rejected"  # noqa: S105  # a word for people
     ACCOUNT_MISSING = "account missing"
+    SCHEDULE_UNKNOWN = "schedule unknown"
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

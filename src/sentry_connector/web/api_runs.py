@@ -104,10 +104,10 @@ def run_routes(house: House) -> APIRouter:
     )
     async def cancel(run_id: str, key: Key = None) -> Response:
         """Answers at once: 202 while whoever is at work on it has yet to hear of it."""
-        runs.find_by_id(house, run_id)
+        _, dataset = await house.aside(lambda: runs.find_by_id(house, run_id))
         run = await runs.cancel(house, run_id, patience=0.0, key=_request_key(key, "cancel", run_id))
         status = HTTPStatus.OK if run.state is RunState.DONE else HTTPStatus.ACCEPTED
-        return json_of(run_view(run, house.store.datasets.get(run.dataset_id)), status=status)
+        return json_of(run_view(run, dataset), status=status)
 
     @routes.get(
         "/{run_id}/events",

@@ -80,5 +80,6 @@ def _schemas() -> dict[str, Any]:
     run = found["Run"]
     del run["properties"]["dataset_id"]
     run["properties"]["dataset"] = {"type": "string", "description": "The DataSet's name."}
+    run["properties"]["seconds"] = {"type": ["number", "null"], "description": "From its beginning to its end."}
     run["required"] = list(run["properties"])  # a record is answered whole
     return found

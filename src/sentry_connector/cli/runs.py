@@ -45,13 +45,18 @@ def list_(
         found = operations.history(
             house, name, state=state, verdict=verdict, trigger=trigger, before=before, limit=limit
         )
-    views = [run_view(run, dataset) for run, dataset in found]
     if as_json:
-        print_json(views)
+        print_json([run_view(run, dataset) for run, dataset in found])
         return
-    names = ("id", "dataset", "trigger", "state", "attempt", "verdict", "started_at", "rows_read", "requests")
-    rows = [[_of_a_retry(view["attempt"]) if one == "attempt" else view[one] for one in names] for view in views]
-    print_table([one.replace("_", " ") for one in names], rows, empty="Nothing was run yet.")
+    headings = ["id", "dataset", "trigger", "verdict", "started at", "seconds", "read", "written", "requests"]
+    print_table(headings, [_row(run, dataset) for run, dataset in found], empty="There is no such run.")
+
+
+def _row(run: Run, dataset: DataSet | None) -> list[object]:
+    name, verdict = dataset.name if dataset else run.dataset_id, run.verdict or run.state
+    again = f", attempt {run.attempt}" if run.attempt > 1 else ""
+    counts = (run.rows_read, run.rows_written, run.requests)
+    return [run.id, name, run.trigger, f"{verdict}{again}", run.started_at, run.seconds, *counts]
 
 
 @app.command()
@@ -69,14 +74,8 @@ def show(run: IdOrName, *, as_json: AsJson = False) -> None:
         print_table(["attempt", "begun", "seconds", "verdict", "requests", "error"], map(_attempt_row, found.attempts))
 
 
-def _of_a_retry(attempt: int) -> int | None:
-    """The number of an attempt, where it is not the first."""
-    return attempt if attempt > 1 else None
-
-
 def _attempt_row(one: Attempt) -> list[object]:
-    took = (one.finished_at - one.started_at).total_seconds() if one.finished_at else None
-    return [one.number, one.started_at, took, one.verdict, one.requests, one.error and one.error.message]
+    return [one.number, one.started_at, one.seconds, one.verdict, one.requests, one.error and one.error.message]
 
 
 @app.command()

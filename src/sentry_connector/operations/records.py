@@ -113,14 +113,13 @@ def _notice(notice: Notice, sent: Sequence[Delivery], slugs: Mapping[str, str]) 
 
 
 def _run(run: Run, dataset: DataSet) -> dict[str, Any]:
-    ended, began = run.finished_at, run.started_at
     return msgspec.structs.asdict(run) | {
         "dataset": dataset.slug,
         "report": dataset.report,
         "trigger": run.trigger.value,
         "state": run.state.value,
         "verdict": run.verdict.value if run.verdict else None,
-        "seconds": (ended - began).total_seconds() if ended and began else None,
+        "seconds": run.seconds,
         "attempts": _json(run.attempts),
         "windows": _json(run.windows),
         "warnings": _json(run.warnings),

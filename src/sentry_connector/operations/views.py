@@ -159,9 +159,8 @@ def run_view(run: Run, dataset: DataSet | None) -> dict[str, Any]:
     """A run."""
     view: dict[str, Any] = msgspec.to_builtins(run, builtin_types=(dt.datetime, dt.date))
     del view["dataset_id"]
-    took = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None
     named = {"dataset": dataset.name if dataset else run.dataset_id, "verdict": run.verdict and run.verdict.value}
-    return view | named | {"seconds": took}
+    return view | named | {"seconds": run.seconds}
 
 
 def channel_view(house: House, channel: Channel) -> dict[str, Any]:

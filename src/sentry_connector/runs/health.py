@@ -185,7 +185,7 @@ def of_running(dataset: DataSet, run: Run, before: Iterable[Run], now: dt.dateti
     began = run.attempts[-1].started_at if run.attempts else run.started_at
     if run.state is not RunState.RUNNING or began is None:
         return []
-    usual = [_seconds(one) for one in before if one.verdict is Verdict.COMPLETE]
+    usual = [one.seconds or 0.0 for one in before if one.verdict is Verdict.COMPLETE]
     seconds, as_a_rule = (now - began).total_seconds(), median(usual) if usual else 0.0
     found = []
     if len(usual) >= FEWEST and seconds > max(SLOW, TIMES * as_a_rule):
@@ -241,13 +241,9 @@ def of_last(last: Run, before: Iterable[Run]) -> list[Concern]:
 
 
 def _unusual(last: Run, usual: Sequence[Run]) -> Iterator[Concern]:
-    seconds, rows = _seconds(last), median(run.rows_read for run in usual)
-    as_a_rule = median(_seconds(run) for run in usual)
+    seconds, rows = last.seconds or 0.0, median(run.rows_read for run in usual)
+    as_a_rule = median(run.seconds or 0.0 for run in usual)
     if seconds > max(SLOW, TIMES * as_a_rule):
         yield Concern(Kind.SLOW, f"The last run took {seconds:.0f} s, where {as_a_rule:.0f} s are usual.", last.id)
     if last.rows_read == 0 and rows > 0:
         yield Concern(Kind.NO_ROWS, f"The last run read no row, where {rows:,.0f} are usual.", last.id)
-
-
-def _seconds(run: Run) -> float:
-    return (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0

@@ -183,6 +183,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     last: dt.date
 
 
+def _seconds(start: dt.datetime | None, end: dt.datetime | None) -> float | None:
+    return (end - start).total_seconds() if start and end else None
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt at a run.
 
@@ -213,6 +217,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     requests_refused: int = 0
     bytes: int = 0
     waited_seconds: float = 0.0
+
+    @property
+    def seconds(self) -> float | None:
+        """From its beginning to its end; None where it has not come to that."""
+        return _seconds(self.started_at, self.finished_at)
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,6 +273,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     drift: tuple[str, ...] = ()
     error: Problem | None = None
     incomplete: tuple[Missing, ...] = ()
+
+    @property
+    def seconds(self) -> float | None:
+        """From its beginning to its end; None where it has not come to that."""
+        return _seconds(self.started_at, self.finished_at)
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):

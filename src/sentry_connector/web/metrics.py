@@ -84,8 +84,8 @@ class Metrics:
         self._runs.labels(str(run.verdict), str(run.trigger)).inc()
         for what in _ROWS:
             self._rows.labels(what).inc(getattr(run, f"rows_{what}"))
-        if run.started_at and run.finished_at:
-            self._seconds.observe((run.finished_at - run.started_at).total_seconds())
+        if run.seconds is not None:
+            self._seconds.observe(run.seconds)
 
     def text(self) -> bytes:
         """All figures as they are now."""

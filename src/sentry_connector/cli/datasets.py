@@ -257,7 +257,7 @@ def next_(
 
 
 def _passed_row(one: Passed, zone: zoneinfo.ZoneInfo) -> list[object]:
-    first, last = (at.astimezone(zone).strftime("%Y-%m-%d %H:%M") for at in (one.first, one.last))
+    first, last = (at.astimezone(zone).isoformat(" ", "minutes") for at in (one.first, one.last))
     return [first, last, one.count, one.reason, one.run_id]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,12 @@ WAIT_FOR_LOCK = 30.0
 """Seconds that a statement waits for another process's transaction on SQLite."""
 
 _IN_MEMORY = (None, "", ":memory:")
+
+SHARED_MEMORY = 32 * 1024
+"""Bytes that SQLite needs beside a database with a write-ahead log, also to read it (https://www.sqlite.org/walformat.html)."""
+
+_ROOM_OR_ELSE = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+"""What SQLite says where there is no room for that."""
 
 
 class Database:
@@ -95,7 +102,7 @@ class Database:
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the primary code
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return Locked(f"Another process is writing to the database {self.name}.")
-        if code == sqlite3.SQLITE_FULL:
+        if code == sqlite3.SQLITE_FULL or (code in _ROOM_OR_ELSE and self._has_no_room()):
             return DiskFull(f"No space is left for the database {self.name}.")
         if isinstance(error, IntegrityError):
             return UsageError("Somebody else made or deleted the same thing meanwhile.", remedy="Look, and try again.")
@@ -105,6 +112,9 @@ class Database:
                 remedy="Put a backup in its place; the tables are not affected.",
             )
         return StoreUnusable(f"The database {self.name} cannot be used: {cause}.")
+
+    def _has_no_room(self) -> bool:
+        return self._file is not None and shutil.disk_usage(Path(self.name).parent).free < SHARED_MEMORY
 
 
 def _make_private(path: Path) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ from tests.faults.ground import ground
 from tests.faults.kinds import Fault
 from tests.faults.town import play
 
-SAMPLE, ALL = range(6), range(500)
+SAMPLE, ALL = range(4), range(500)
 
 
 def played(seeds: range) -> tuple[dict[int, list[str]], Counter[Fault]]:

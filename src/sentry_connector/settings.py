@@ -55,6 +55,11 @@ class Settings:
         return None if self.retention_days is None else dt.timedelta(days=self.retention_days)
 
     @property
+    def folders(self) -> dict[str, Path]:
+        """The folders of this machine that are written to: the connector's own, and that of the tables where it is no store."""
+        return {"home": self.home} | ({} if "://" in self.storage else {"tables": Path(self.storage)})
+
+    @property
     def traces_url(self) -> str | None:
         """Where spans are posted to; None where nothing is traced (https://opentelemetry.io/docs/specs/otel/protocol/exporter)."""
         if self.otlp_traces_endpoint is not None or self.otlp_endpoint is None:

@@ -429,7 +429,6 @@ def _in_words(view: dict[str, Any], dataset: DataSet) -> dict[str, Any]:
     """The fields of a DataSet for people; in the place of the details stand those that were chosen."""
     last, retry, details = view["last_run"], dataset.retry, dataset.details
     words = {
-        "details": None,
         "retry": f"every {retry.every // 60} minutes, {retry.times} times at most" if retry else "never",
         "last_run": f"{last['verdict'] or last['state']}, {last['rows_read']:,} rows read" if last else None,
     }
@@ -441,7 +440,7 @@ def _in_words(view: dict[str, Any], dataset: DataSet) -> dict[str, Any]:
         "dates": windows.dates_in_words(details.duration) if details.duration else None,
         "bodies": details.bodies or None,
     }
-    names = list(view)
-    place = names.index("details")
-    ordered = {**{name: view[name] for name in names[:place]}, **chosen, **{name: view[name] for name in names[place:]}}
+    ordered: dict[str, Any] = {}
+    for name, value in view.items():
+        ordered |= chosen if name == "details" else {name: value}
     return {name.replace("_", " "): value for name, value in (ordered | words).items()}

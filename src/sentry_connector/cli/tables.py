@@ -65,16 +65,17 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, em
         note(empty)
         return
     table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, show_edge=False, pad_edge=False)
+    cells = [[cell(value) for value in row] for row in rows]
     least = 0
     for number, heading in enumerate(headings):
-        texts = [cell(row[number]) for row in rows]
+        texts = [row[number] for row in cells]
         numeric = any(_is_number(row[number]) for row in rows)
         whole = numeric or not any(_is_prose(row[number], text) for row, text in zip(rows, texts, strict=True))
         widest = max(cell_len(text) for text in [visible(heading), *texts])
         least += GAP + (widest if whole else min(widest, LEAST_PROSE))
         table.add_column(Text(visible(heading)), justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
-    for row in rows:
-        table.add_row(*(Text(cell(value)) for value in row))
+    for row in cells:
+        table.add_row(*map(Text, row))
     _print(table, least=least)
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import heapq
 import itertools
 import re
@@ -106,6 +107,7 @@ class _Days(msgspec.Struct, frozen=True):
 # ---- from the rule
 
 
+@functools.lru_cache(maxsize=4096)  # each look at the schedules asks for every rule again
 def parse(rule: str) -> Schedule:
     """The schedule that a rule means.
 

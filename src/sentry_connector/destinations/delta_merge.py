@@ -306,10 +306,6 @@ def _is_of_time(one: Forgotten) -> str:
     return before if one.since is None else f"{before} AND {column} >= {literal(one.since.isoformat())}::TIMESTAMPTZ"
 
 
-def _list(names: Iterable[str]) -> str:
-    return "".join(f", {quoted(name)}" for name in names)
-
-
 @contextmanager
 def workspace(
     folder: Folder, *, epoch: int, schema: pa.Schema, bounded: Iterable[str], memory_limit: str = MEMORY_LIMIT

@@ -147,8 +147,7 @@ def delete(house: House, name: str) -> tuple[Account, list[DataSet]]:
     users = used_by(house, account)
     house.store.accounts.delete(account.id)
     for dataset in users:
-        of_schedule = [run for run in house.store.runs.unfinished(dataset.id) if run.trigger.is_of_schedule]
-        queue.drop_waiting(house, of_schedule, f"The account {account.name!r} was deleted.")
+        queue.drop_scheduled(house, dataset.id, f"The account {account.name!r} was deleted.")
     return account, users
 
 

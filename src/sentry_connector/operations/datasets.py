@@ -351,8 +351,7 @@ def pause(house: House, name: str) -> DataSet:
         UnknownName: there is no such DataSet.
     """
     paused = house.store.datasets.change(house.store.datasets.find(name).id, {"paused": True})
-    of_schedule = [run for run in house.store.runs.unfinished(paused.id) if run.trigger.is_of_schedule]
-    queue.drop_waiting(house, of_schedule, "The DataSet was paused.")
+    queue.drop_scheduled(house, paused.id, "The DataSet was paused.")
     return paused
 
 

@@ -10,13 +10,11 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import functools
-import zoneinfo
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from sentry_connector.datasets import schedule as schedules
-from sentry_connector.datasets.schedule import Schedule
 from sentry_connector.errors import ConnectorError, Locked
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.reports import windows
@@ -299,13 +297,7 @@ def due_slots(one: Scheduled, now: dt.datetime) -> list[dt.datetime]:
     Raises:
         ScheduleError, DatesError: the rule or the zone is not one that this program knows.
     """
-    schedule, zone = _meaning(one.schedule, one.details.timezone)
-    return schedules.between(schedule, zone, one.until, now)
-
-
-@functools.lru_cache(maxsize=4096)
-def _meaning(rule: str, timezone: str) -> tuple[Schedule, zoneinfo.ZoneInfo]:
-    return schedules.parse(rule), windows.zone(timezone)
+    return schedules.between(schedules.parse(one.schedule), windows.zone(one.details.timezone), one.until, now)
 
 
 async def _at_rest(tasks: list[asyncio.Task[None]]) -> None:

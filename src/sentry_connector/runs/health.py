@@ -127,7 +127,9 @@ def attention(
     if (why := unknown_schedule(dataset)) is not None:
         found.append(f"Its schedule is kept by nobody: {why}")
     if keeping.missed is not None:
-        found.append(f"Nobody has looked at its slot of {keeping.missed:%Y-%m-%d %H:%M}Z: {NO_SERVER}")
+        found.append(
+            f"Nobody has looked at its slot of {keeping.missed:%Y-%m-%d %H:%M}Z: `sentry-connector serve` keeps schedules."
+        )
     if (late := late_run(history, now)) is not None:
         found.append(late.message)
     if history:
@@ -137,9 +139,6 @@ def attention(
         found += [one.message for one in of_last(ended[0], ended[1:]) if one.kind is not Kind.DRIFT]
         found += ended[0].warnings  # they tell of drift as well
     return found
-
-
-NO_SERVER = "`sentry-connector serve` keeps schedules."
 
 
 def _of_unfinished(

@@ -82,3 +82,8 @@ def pending(house: House, dataset: DataSet, days: tuple[dt.date, dt.date] | None
 def drop_waiting(house: House, runs: Iterable[Run], why: str) -> None:
     """Those of the runs that wait for their turn or for their next attempt are over: CANCELLED, with the reason."""
     house.store.runs.drop([run.id for run in runs], Problem(**Cancelled(why).as_dict()), house.now())
+
+
+def drop_scheduled(house: House, dataset_id: str, why: str) -> None:
+    """As `drop_waiting`, for the runs of a DataSet's schedule."""
+    drop_waiting(house, (run for run in house.store.runs.unfinished(dataset_id) if run.trigger.is_of_schedule), why)

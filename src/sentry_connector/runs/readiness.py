@@ -27,12 +27,7 @@ def _store(house: House) -> Iterator[str]:
 
 def _disks(house: House) -> Iterator[str]:
     """Those of the store and of the tables, where they are of this machine."""
-    places = (
-        [str(house.settings.home)]
-        if "://" in house.settings.storage
-        else [str(house.settings.home), house.settings.storage]
-    )
-    for place in places:
+    for place in house.settings.folders.values():
         try:
             disk = shutil.disk_usage(place)
         except OSError:

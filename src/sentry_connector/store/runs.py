@@ -102,8 +102,7 @@ class Runs:
                 insert_once(connection, runs, msgspec.structs.asdict(again))
             if given_up is not None:
                 rest = (runs.c.id.startswith(f"{given_up}.", autoescape=True), runs.c.state != RunState.DONE)
-                ended = {"state": RunState.DONE, "verdict": Verdict.CANCELLED, "finished_at": run.finished_at}
-                connection.execute(update(runs).where(*rest).values(**ended, not_before=None))
+                connection.execute(update(runs).where(*rest).values(**_cancelled(run.finished_at)))
 
     def note(self, id: str, progress: Snapshot, **figures: float) -> bool:  # noqa: A002  # the field's name
         """Store how far a run is, and what it has cost; one that has ended stays as it ended.
@@ -112,8 +111,7 @@ class Runs:
             Whether somebody has asked it to stop.
         """
         values = {"progress": progress, **figures}
-        open_ = (runs.c.id == id, runs.c.state != RunState.DONE)
-        statement = update(runs).where(*open_).values(**values).returning(runs.c.cancel_asked_at)
+        statement = update(runs).where(*_open(id)).values(**values).returning(runs.c.cancel_asked_at)
         with self._database.writing() as connection:
             return connection.scalar(statement) is not None
 
@@ -137,28 +135,25 @@ class Runs:
             now: the present.
             for_good: whoever begins with one at this very moment hears that it is to stop; else it goes on.
         """
-        ended = {"state": RunState.DONE, "verdict": Verdict.CANCELLED, "finished_at": now, "not_before": None}
         waiting = (runs.c.id.in_(ids), runs.c.state.in_([RunState.QUEUED, RunState.RETRYING]))
         with self._database.writing() as connection:
             connection.execute(
                 update(runs)
                 .where(*waiting)
-                .values(**ended, error=why, **({"cancel_asked_at": now} if for_good else {}))
+                .values(**_cancelled(now), error=why, **({"cancel_asked_at": now} if for_good else {}))
             )
 
     def hurry(self, id: str) -> None:  # noqa: A002  # the field's name
         """Let a run that waits for its next attempt wait no longer."""
         with self._database.writing() as connection:
-            open_ = (runs.c.id == id, runs.c.state != RunState.DONE)
-            connection.execute(update(runs).where(*open_).values(not_before=None))
+            connection.execute(update(runs).where(*_open(id)).values(not_before=None))
 
     def ask_to_stop(self, id: str, now: dt.datetime, key: RequestKey | None = None) -> None:  # noqa: A002  # the field's name
         """Ask a run to stop; whoever is at work on it, or will be, sees that. The request's key is stored in the same step."""
         with self._database.writing() as connection:
             if key is not None:
                 add_key(connection, key, id, now)
-            open_ = (runs.c.id == id, runs.c.state != RunState.DONE)
-            connection.execute(update(runs).where(*open_).values(cancel_asked_at=now))
+            connection.execute(update(runs).where(*_open(id)).values(cancel_asked_at=now))
 
     def get(self, id: str) -> Run | None:  # noqa: A002  # the field's name
         """The run with that id, or None."""
@@ -207,6 +202,15 @@ class Runs:
     def _select(self, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:
         with self._database.reading() as connection:
             return _select(connection, *conditions, limit=limit)
+
+
+def _open(id_: str) -> tuple[ColumnElement[bool], ...]:
+    """That it is this run, and not done."""
+    return runs.c.id == id_, runs.c.state != RunState.DONE
+
+
+def _cancelled(at: dt.datetime | None) -> dict[str, Any]:
+    return {"state": RunState.DONE, "verdict": Verdict.CANCELLED, "finished_at": at, "not_before": None}
 
 
 def _save(connection: Connection, run: Run) -> None:

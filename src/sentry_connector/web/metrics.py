@@ -8,7 +8,6 @@ import itertools
 import shutil
 from collections import Counter as Count
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
@@ -165,9 +164,8 @@ def _of_notices(house: House) -> Iterable[Metric]:
 
 def _free(settings: Settings) -> tuple[Iterable[str], Mapping[str, float]]:
     """The folders on this machine, and the free bytes of each; one that cannot be asked about is left out."""
-    folders = {"home": settings.home} | ({} if "://" in settings.storage else {"tables": Path(settings.storage)})
     free = {}
-    for name, folder in folders.items():
+    for name, folder in settings.folders.items():
         with contextlib.suppress(OSError):
             free[name] = float(shutil.disk_usage(folder).free)
     return free, free

@@ -33,9 +33,11 @@ format: setup  ## put the code into the project's form
 	$(RUN) ruff check --fix src tests tools bench
 
 test: setup  ## the tests; of the expensive families a fixed, counted sample
+	@$(RUN) python -m tools.machine
 	$(RUN) pytest -m "not long" --numprocesses auto
 
 test-long: setup  ## all tests, with the expensive families whole, and what they took
+	@$(RUN) python -m tools.machine
 	$(RUN) pytest -m "not long" --numprocesses auto
 	$(RUN) pytest -m long --durations=25
 

@@ -15,7 +15,7 @@ from yarl import URL
 
 from sentry_connector.errors import SentryUnreachable
 from sentry_connector.sentry.inflate import Body
-from sentry_connector.sentry.transport import Reply
+from sentry_connector.sentry.reply import Reply
 from sentry_connector.simulator import World
 from sentry_connector.simulator.misfortune import INTERNAL_ERROR, PAGE, STORM, THROTTLED
 from sentry_connector.simulator.misfortune import Reply as Packed

@@ -31,7 +31,7 @@ from sentry_connector.notices.channels import Address
 from sentry_connector.notices.message import Message
 from sentry_connector.sentry.budget import Observer
 from sentry_connector.sentry.client import Connection, SentryClient
-from sentry_connector.sentry.transport import Transport
+from sentry_connector.sentry.reply import Transport
 from sentry_connector.settings import from_environment
 from sentry_connector.simulator import TOKEN
 from sentry_connector.store.store import Store

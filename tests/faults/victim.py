@@ -20,7 +20,8 @@ from sentry_connector.runs import queue
 from sentry_connector.runs.execute import execute
 from sentry_connector.sentry.budget import Observer
 from sentry_connector.sentry.client import Connection, SentryClient
-from sentry_connector.sentry.transport import HttpTransport, Reply
+from sentry_connector.sentry.reply import Reply
+from sentry_connector.sentry.transport import HttpTransport
 from sentry_connector.simulator import TOKEN
 from sentry_connector.store.records import Run, Verdict
 from sentry_connector.store.store import Store

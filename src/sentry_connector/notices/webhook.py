@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 
-import aiohttp
 import msgspec
 
 from sentry_connector.errors import NotDelivered, NoticeRefused
@@ -28,6 +27,8 @@ async def post(url: str, secret: str, message: Message, at: float) -> None:
         NoticeRefused: the webhook does not want this one.
         NotDelivered: nobody took it.
     """
+    import aiohttp  # noqa: PLC0415  # slow to import, and most commands tell nobody
+
     body = msgspec.json.encode(message.facts)
     headers = {**signed(secret, message.id, int(at), body), "Content-Type": "application/json"}
     patience = aiohttp.ClientTimeout(total=PATIENCE)

@@ -28,8 +28,8 @@ from sentry_connector.errors import (
 from sentry_connector.sentry.address import Origin, is_loopback, normalise_url, origin
 from sentry_connector.sentry.budget import Budget, Budgets, Observer, Place, check_patience
 from sentry_connector.sentry.inflate import ACCEPTED
+from sentry_connector.sentry.reply import Reply, Transport
 from sentry_connector.sentry.server_clock import Clock, SystemClock
-from sentry_connector.sentry.transport import HttpTransport, Reply, Transport
 from sentry_connector.sentry.wire import Request, Walk, error_for, next_cursor
 from sentry_connector.tracing import Quiet, Tracer
 
@@ -163,12 +163,7 @@ class SentryClient:
         self._budgets = budgets or Budgets(self._clock)
         self._trusted: set[Origin] = {origin(self.base_url)}
         self._spoke_json: set[Origin] = set()
-        self._transport = transport or HttpTransport(
-            ca_file=connection.ca_file,
-            proxy=connection.proxy,
-            most_bytes=connection.max_answer_bytes,
-            total_timeout=connection.total_timeout,
-        )
+        self._transport = transport or _over_http(connection)
 
     async def __aenter__(self) -> Self:
         await self._transport.open()
@@ -356,6 +351,17 @@ def _check_json(body: bytes, request: Request) -> None:
 
 def _without(token: str, headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value.replace(token.strip(), "[secret]") for name, value in headers.items()}
+
+
+def _over_http(connection: Connection) -> Transport:
+    from sentry_connector.sentry.transport import HttpTransport  # noqa: PLC0415  # loads aiohttp, which most commands do without
+
+    return HttpTransport(
+        ca_file=connection.ca_file,
+        proxy=connection.proxy,
+        most_bytes=connection.max_answer_bytes,
+        total_timeout=connection.total_timeout,
+    )
 
 
 def _headers(token: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from sentry_connector.store.records import Becoming, Kind, Notice, Passed
+from sentry_connector.store.records import Becoming, Kind, Notice, Passed, Run, Trigger
 from sentry_connector.store.store import Store
 from tests.cli.shell import Shell
 
@@ -33,6 +33,17 @@ def test_the_log_of_a_run_is_told(projects: Shell) -> None:
     lines = projects.json("runs", "logs", "My projects")
     assert [line["event"] for line in lines][0::2][:1] == ["run begins"]
     assert "run ends verdict=COMPLETE" in projects.ok("runs", "logs", "My projects").stdout
+
+
+def test_a_run_without_a_log_says_why(projects: Shell) -> None:
+    (finished,) = projects.json("runs", "list")
+    (projects.home / "logs" / f"{finished['id']}.jsonl").unlink()
+    assert projects.ok("runs", "logs", finished["id"]).stderr == "No log of it is kept any more.\n"
+    with Store(f"sqlite:///{projects.home / 'connector.db'}") as store:
+        dataset = store.datasets.find("My projects")
+        store.runs.add(Run(id="r", dataset_id=dataset.id, trigger=Trigger.MANUAL, queued_at=dt.datetime.now(dt.UTC)))
+    told = projects.ok("runs", "logs", "r")
+    assert (told.stdout, told.stderr) == ("", "No log yet: the run is queued.\n")
 
 
 @pytest.mark.parametrize("call", [("show", "nope"), ("logs", "nope"), ("list", "nope")])

@@ -70,10 +70,12 @@ def list_(*, as_json: AsJson = False) -> None:
     if as_json:
         print_json(views)
         return
-    if not views:
-        note("Nobody is told: there is no channel. `sentry-connector notices add NAME` adds one.")
     names = ("name", "service", "hint", "kinds", "datasets")
-    print_table(list(names), [[_cell(view[one]) for one in names] for view in views])
+    print_table(
+        names,
+        [[_cell(view[one]) for one in names] for view in views],
+        empty="Nobody is told: there is no channel. `sentry-connector notices add NAME` adds one.",
+    )
 
 
 @app.command()
@@ -152,10 +154,8 @@ def sent(
     if as_json:
         print_json(views)
         return
-    if not views:
-        note("Nothing was told: nothing was wrong so far.")
     rows = [[view["at"], view["title"], view["message"], _became(view)] for view in views]
-    print_table(["at", "notice", "message", "sent"], rows)
+    print_table(["at", "notice", "message", "sent"], rows, empty="Nothing was told: nothing was wrong so far.")
 
 
 def _became(view: dict[str, object]) -> str:

@@ -94,6 +94,9 @@ def logs(
                 print_json(lines)
             else:
                 _print_lines(lines, as_json=False)
+                if not lines:
+                    done = found.state is RunState.DONE
+                    note("No log of it is kept any more." if done else f"No log yet: the run is {found.state}.")
             return
         asyncio.run(operations.follow(house, found.id, lambda lines: _print_lines(lines, as_json=as_json)))
 

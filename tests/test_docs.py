@@ -158,9 +158,11 @@ def variables() -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md", "docs/config-as-code.md"])
 def test_every_command_shown_does_what_is_shown(name: str, tmp_path: Path, variables: dict[str, str]) -> None:
     env = variables | {"SENTRY_CONNECTOR_HOME": str(tmp_path / "home")}
+    for file, content in re.findall(r"^```yaml (\S+)\n(.*?)^```$", text_of(PROJECT / name), re.MULTILINE | re.DOTALL):
+        (tmp_path / file).write_text(content, encoding="utf-8")
     for example in examples(text_of(PROJECT / name)):
         command = ["sh", "-c", STAND_INS.get(example.command, example.command)]
         done = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typer.core import TyperGroup
 
 from sentry_connector import errors
 from sentry_connector.cli.root import app
+from sentry_connector.datasets import config
 from sentry_connector.reports import pages
 from sentry_connector.settings import SETTINGS
 from tools import schedules
@@ -27,6 +29,7 @@ def generated() -> dict[Path, str]:
         DOCS / "settings.md": settings_page(),
         DOCS / "errors.md": errors_page(),
         DOCS / "schedules.md": schedules.page(),
+        DOCS / "config.schema.json": json.dumps(config.schema(), indent=2) + "\n",
     }
 
 

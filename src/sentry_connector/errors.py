@@ -8,6 +8,7 @@ ConnectorError
 │   ├── DatesError             usage.dates            2   a date, a range or a zone is wrong
 │   ├── ScheduleError          usage.schedule         2   a schedule is none that can be kept
 │   ├── LossNotAccepted        usage.loss             2   the run would drop rows that the table holds
+│   ├── ConfigInvalid          usage.config           2   a configuration file is wrong; each place is named
 │   └── SqlError               usage.sql              2   the SQL was refused
 ├── CredentialError
 │   ├── TokenMissing           token.missing         10   no token was given
@@ -129,6 +130,23 @@ class LossNotAccepted(UsageError):
 
     name = "usage.loss"
     default_remedy = "Choose longer dates or another update method, or consent: `datasets edit NAME --accept-loss`."
+
+
+class ConfigInvalid(UsageError):
+    """A configuration is wrong, or cannot be applied; `problems` names each place. Nothing was changed."""
+
+    name = "usage.config"
+    default_remedy = "Correct the file; `sentry-connector export-config --schema` describes what it takes."
+    problems: tuple[str, ...] = ()
+
+    def __init__(self, problems: Iterable[str], *, remedy: str | None = None) -> None:
+        self.problems = tuple(problems)
+        one = len(self.problems) == 1
+        super().__init__(self.problems[0] if one else f"{len(self.problems)} things are wrong.", remedy=remedy)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As every error, and `problems`, each with its place."""
+        return super().as_dict() | {"problems": list(self.problems)}
 
 
 class SqlError(UsageError):

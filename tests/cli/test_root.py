@@ -24,7 +24,7 @@ HEAVY = ("pyarrow", "duckdb", "deltalake", "aiohttp", "sqlalchemy")
 def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command with the words that call it."""
     for name in COMMANDS:
-        command = get_command(importlib.import_module(f"sentry_connector.cli.{name}").app)
+        command = get_command(importlib.import_module(f"sentry_connector.cli.{name.replace('-', '_')}").app)
         inner: dict[str, Any] = getattr(command, "commands", {})
         yield from (((name, sub), one) for sub, one in inner.items())
         if not inner:

@@ -126,6 +126,9 @@ def edit(
     account: AccountName = None,
     *,
     no_tags: Annotated[bool, typer.Option("--no-tags", help="Without the tags that it has.")] = False,
+    no_account: Annotated[
+        bool, typer.Option("--no-account", help="Ask with SENTRY_AUTH_TOKEN, and no longer with an account.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Change a DataSet: what is given changes, the rest stays. A filled table keeps its report."""
@@ -143,11 +146,14 @@ def edit(
             changes["name"] = new_name
         if report is not None:
             changes["report"] = catalogue.find(report).slug
-        if not changes and account is None:
+        if no_account and account is not None:
+            raise UsageError("--no-account and --account contradict each other.", remedy="Leave one out.")
+        if not changes and account is None and not no_account:
             raise UsageError(
                 "Nothing was given that changes.", remedy="`datasets edit --help` lists what can be changed."
             )
-        _print(house, operations.edit(house, dataset.slug, changes, account), as_json=as_json)
+        edited = operations.edit(house, dataset.slug, changes, account, no_account=no_account)
+        _print(house, edited, as_json=as_json)
 
 
 @app.command()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import re
 import sys
 import typing
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from sentry_connector.datasets import times
 from sentry_connector.errors import UnknownName, UsageError
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -28,7 +28,8 @@ WaitLock = Annotated[
     str, typer.Option("--wait-lock", metavar="TIME", help="How long to wait for another process, such as 30s.")
 ]
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
+seconds = times.seconds
+"""The seconds of an option's time."""
 
 
 def typer_app() -> typer.Typer:
@@ -72,23 +73,6 @@ def _fields(group: type[Any]) -> Iterator[inspect.Parameter]:
         yield inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
         )
-
-
-def seconds(option: str, text: str, *, such_as: str = "30s or 5m") -> float:
-    """The seconds of a time such as `30s`, `5m` or `1h`.
-
-    Args:
-        option: for which it was given.
-        text: the time.
-        such_as: examples that suit the option.
-
-    Raises:
-        UsageError: it is no such time.
-    """
-    parts = re.fullmatch(r"([0-9]{1,6})([smh])", text.strip())
-    if parts is None:
-        raise UsageError(f"{option}: {text!r} is not a time.", remedy=f"Give {option} a time such as {such_as}.")
-    return float(int(parts[1]) * _UNITS[parts[2]])
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -67,9 +67,18 @@ def _plain(value: Any) -> Any:
 
 def print_error(error: Mapping[str, Any], *, as_json: bool) -> None:
     """An error as `ConnectorError.as_dict` has it: JSON on standard output, else two lines on standard error."""
-    shown = {name: message(value) if isinstance(value, str) else value for name, value in error.items()}
+    shown = {name: _told(value) for name, value in error.items()}
     if as_json:
         print_json({"error": shown})
     else:
         note(f"error {shown['name']}: {shown['message']}")
+        problems = shown.get("problems", [])
+        for one in problems if len(problems) > 1 else []:
+            note(f"  {one}")
         note(f"  {shown['remedy']}")
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_told(one) for one in value]
+    return message(value) if isinstance(value, str) else value

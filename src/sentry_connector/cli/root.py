@@ -25,6 +25,9 @@ COMMANDS = {
     "runs": "What was run, and how it ended.",
     "query": "Read-only SQL over the DataSets.",
     "schedule": "What a schedule means.",
+    "plan": "What a configuration file would change.",
+    "apply": "Change what is stored into what a configuration file says.",
+    "export-config": "What is stored, as a configuration file.",
     "notices": "Who is told when something is wrong.",
     "vault": "The key that stored tokens are sealed with.",
     "serve": "Keep all schedules, and answer over HTTP.",
@@ -32,7 +35,7 @@ COMMANDS = {
     "simulate": "Serve a simulated Sentry.",
     "demo": "All reports into DataSets, and a query over them.",
 }
-"""Command or group → one line about it. Each is the `app` of the module of its name beside this one."""
+"""Command or group → one line about it. Each is the `app` of the module of its name beside this one, with `_` for `-`."""
 
 
 class Root(TyperGroup):
@@ -49,7 +52,7 @@ class Root(TyperGroup):
         """The command of that name, imported now; None where there is none."""
         if cmd_name not in COMMANDS:
             return None
-        return get_command(importlib.import_module(f"sentry_connector.cli.{cmd_name}").app)
+        return get_command(importlib.import_module(f"sentry_connector.cli.{cmd_name.replace('-', '_')}").app)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the arguments name; an unknown one is refused with the names that come close."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 
@@ -12,6 +13,8 @@ from sentry_connector.errors import NotDelivered, NoticeRefused
 from sentry_connector.notices.message import Message
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  # how such secrets begin
+SHORTEST_KEY = 24
+"""Bytes, as Standard Webhooks asks for."""
 PATIENCE = 15.0
 """Seconds that a webhook may take."""
 
@@ -43,6 +46,15 @@ async def post(url: str, secret: str, message: Message, at: float) -> None:
                 raise NotDelivered(f"The webhook answered {answer.status}.")
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise NotDelivered(f"The webhook cannot be reached: {type(error).__name__}.") from error
+
+
+def is_secret(text: str) -> bool:
+    """Whether notices can be signed with that: `whsec_` and base64 of at least 24 bytes (https://www.standardwebhooks.com)."""
+    try:
+        key = base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
+    except binascii.Error:
+        return False
+    return text.startswith(SECRET_PREFIX) and len(key) >= SHORTEST_KEY
 
 
 def signed(secret: str, id_: str, at: int, body: bytes) -> dict[str, str]:

@@ -125,11 +125,11 @@ async def replace_token(house: House, name: str, token: str, url: str | None = N
         token_since=now,
         updated_at=now,
     )
-    _refuse_strange_server(house, account, moved.url)
+    refuse_strange_server(house, account, moved.url)
     identity = await runs_check.identify(house, house.with_token(moved.url, token))
     moved = runs_check.found(moved, identity, house)
     async with _sealing(house):
-        _refuse_strange_server(house, account, moved.url)  # a run may have begun meanwhile
+        refuse_strange_server(house, account, moved.url)  # a run may have begun meanwhile
         sealed = house.vault.seal(token, moved.id, moved.url)
         return house.store.accounts.replace_token(account, moved, sealed, news.of_account(house, moved))
 
@@ -161,10 +161,13 @@ def scopes_beyond_reading(scopes: tuple[str, ...] | None) -> list[str]:
     return sorted(scope for scope in scopes or () if scope not in READ_SCOPES and not scope.endswith(":read"))
 
 
-def _refuse_strange_server(house: House, account: Account, url: str) -> None:
+def refuse_strange_server(house: House, account: Account, url: str) -> None:
     """Filled tables keep their server: on another one the same ids, and the watermarks built on them, mean something else.
 
     So do those that a run which has begun may fill, and those of deleted DataSets, which can be restored.
+
+    Raises:
+        UsageError: the URL is of another server than the rows of the account's DataSets come from.
     """
     if server(url) == server(account.url):
         return

@@ -85,7 +85,7 @@ def create(house: House, definition: Definition, account: str | None) -> DataSet
     )
 
 
-def edit(house: House, name: str, changes: Changes, account: str | None = None) -> DataSet:
+def edit(house: House, name: str, changes: Changes, account: str | None = None, *, no_account: bool = False) -> DataSet:
     """Change a DataSet; a run that is under way keeps what it began with.
 
     Args:
@@ -93,6 +93,7 @@ def edit(house: House, name: str, changes: Changes, account: str | None = None) 
         name: the DataSet's.
         changes: fields of `Definition` with their new values.
         account: name of another account.
+        no_account: from now on it asks with the environment's token.
 
     Raises:
         UnknownName: there is no such DataSet or account.
@@ -101,14 +102,9 @@ def edit(house: House, name: str, changes: Changes, account: str | None = None) 
         LossNotAccepted: its next run would drop rows, and nobody has consented to that.
     """
     dataset = house.store.datasets.find(name)
-    definition = check(msgspec.structs.replace(definition_of(dataset), **changes))
-    if definition.details != dataset.details:
-        days_now(house, definition)
-    account_id = _account_id(house, account) if account else dataset.account_id
-    _refuse_strange_rows(house, dataset, definition)
-    _refuse_strange_server(house, dataset, account_id)
-    if definition != definition_of(dataset):
-        refuse_loss(house, dataset, definition)
+    account_id = None if no_account else _account_id(house, account) if account else dataset.account_id
+    changed_definition = msgspec.structs.replace(definition_of(dataset), **changes)
+    definition = check_edit(house, dataset, changed_definition, _server(house, account_id))
     wanted = msgspec.structs.asdict(definition) | {"account_id": account_id}
     changed = {name: value for name, value in wanted.items() if value != getattr(dataset, name)}
     now = house.now()
@@ -118,6 +114,28 @@ def edit(house: House, name: str, changes: Changes, account: str | None = None) 
         retrying = [run for run in house.store.runs.unfinished(dataset.id) if run.state is RunState.RETRYING]
         queue.drop_waiting(house, retrying, "The DataSet was changed.")
     return edited
+
+
+def check_edit(house: House, dataset: DataSet, definition: Definition, origin: Origin | None) -> Definition:
+    """The definition with its defaults filled in, where it suits a DataSet that is there.
+
+    Args:
+        house: the parts.
+        dataset: as it is.
+        definition: what it is to be.
+        origin: the server that it is to ask; None = one that is not known any more.
+
+    Raises:
+        UsageError, LossNotAccepted: as `edit`.
+    """
+    definition = check(definition)
+    if definition.details != dataset.details:
+        days_now(house, definition)
+    _refuse_strange_rows(house, dataset, definition)
+    _refuse_strange_server(house, dataset, origin)
+    if definition != definition_of(dataset):
+        refuse_loss(house, dataset, definition)
+    return definition
 
 
 def _passed_over(now: dt.datetime, why: str) -> Callable[[Scheduled], tuple[Passed, ...]]:
@@ -188,12 +206,10 @@ def refuse_loss(house: House, dataset: DataSet, definition: Definition) -> None:
         )
 
 
-def _refuse_strange_server(house: House, dataset: DataSet, account_id: str | None) -> None:
+def _refuse_strange_server(house: House, dataset: DataSet, origin: Origin | None) -> None:
     """A filled table keeps its server: on another one the same ids, and the watermarks built on them, mean something else."""
-    if account_id == dataset.account_id or not house.destination.table(dataset.id).exists():
-        return
-    old, new = _server(house, dataset.account_id), _server(house, account_id)
-    if old is not None and old != new:
+    old = _server(house, dataset.account_id)
+    if old is not None and old != origin and house.destination.table(dataset.id).exists():
         raise UsageError(
             f"{dataset.name!r} holds rows of another Sentry server than the account's.",
             remedy="Make a new DataSet for the other server.",

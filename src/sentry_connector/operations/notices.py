@@ -17,7 +17,13 @@ from sentry_connector.store.records import Channel, Delivery, Kind, Notice
 
 
 async def add(
-    house: House, name: str, url: str, *, kinds: Collection[Kind] = (), datasets: Collection[str] = ()
+    house: House,
+    name: str,
+    url: str,
+    *,
+    kinds: Collection[Kind] = (),
+    datasets: Collection[str] = (),
+    secret: str | None = None,
 ) -> tuple[Channel, str | None]:
     """Store a channel; its address is sealed as tokens are.
 
@@ -27,6 +33,7 @@ async def add(
         url: its address, as `channels.address_of` takes it.
         kinds: the kinds of notices that it takes; empty = all.
         datasets: names of the DataSets whose notices it takes; empty = all.
+        secret: what a webhook's notices are signed with; None makes one.
 
     Returns:
         The channel, and the secret that a webhook's notices are signed with: shown now, and never again.
@@ -35,7 +42,7 @@ async def add(
         UsageError: the name is empty or taken, or the address is none.
         UnknownName: there is no such DataSet.
     """
-    address, service, hint = channels.address_of(url)
+    address, service, hint = channels.address_of(url, secret=secret)
     now = house.now()
     channel = Channel(
         id=new_id(now, house.rng),
@@ -60,8 +67,11 @@ async def edit(
     url: str | None = None,
     kinds: Collection[Kind] | None = None,
     datasets: Collection[str] | None = None,
+    secret: str | None = None,
 ) -> Channel:
     """Change a channel: what is given changes, the rest stays. A webhook at another address keeps its secret.
+
+    Another secret is given together with the address.
 
     Raises:
         UnknownName: there is no such channel or DataSet.
@@ -81,7 +91,7 @@ async def edit(
         return changed
     async with sealing(house):
         before = outbox.address(house, channel.id)
-        address, service, hint = channels.address_of(url, secret=before.secret)
+        address, service, hint = channels.address_of(url, secret=secret or before.secret)
         changed = msgspec.structs.replace(channel, service=service, hint=hint, **changes)
         house.store.notices.save_channel(changed, _sealed(house, channel, address))
     return changed

@@ -60,6 +60,10 @@ class App(House):
         """The present, UTC."""
         return dt.datetime.now(dt.UTC)
 
+    def shared_now(self) -> dt.datetime:
+        """The present by the clock of all who share the store: PostgreSQL's, or this machine's."""
+        return self.store.present(self.now()) if self.settings.is_shared else self.now()
+
     async def aside(self, work: Callable[[], Value]) -> Value:
         """Do blocking work in a thread."""
         return await asyncio.to_thread(work)
@@ -122,7 +126,12 @@ class App(House):
         from sentry_connector.store.vault import Vault
 
         private_directory(self.settings.home)
-        return Vault(*load_keys(self.settings, backend=self.keyring, make=self.store.sealed.is_empty()))
+        vault = Vault(*load_keys(self.settings, backend=self.keyring, make=self.store.sealed.is_empty()))
+        if self.settings.is_shared:
+            from sentry_connector.store.sharing import agree_about_key
+
+            agree_about_key(self.store.facts, vault)
+        return vault
 
     @property
     def keyring(self) -> KeyringBackend | None:
@@ -133,10 +142,16 @@ class App(House):
 
     @cached_property
     def destination(self) -> DeltaDestination:
-        """The Delta tables."""
+        """The Delta tables; where several machines share the store, those that the others have too."""
         from sentry_connector.destinations.delta import DeltaDestination
 
-        return DeltaDestination(self.settings.storage)
+        storage = self.settings.storage
+        if not self.settings.is_shared:
+            return DeltaDestination(storage)
+        from sentry_connector.store.sharing import agree_about_storage, insist_on_storage
+
+        known = agree_about_storage(self.store.facts, storage, lambda: f"{self.rng.getrandbits(128):032x}")
+        return DeltaDestination(storage, look=lambda: insist_on_storage(storage, known))
 
     @cached_property
     def budgets(self) -> Budgets:

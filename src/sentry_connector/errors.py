@@ -39,6 +39,9 @@ ConnectorError
 ├── Locked                     store.locked          50   retry
 │   └── LeaseLost              store.locked          50   retry; another process has taken over what this one was doing
 ├── StoreUnusable              store.unusable        51
+│   ├── StoreUnreachable       store.unreachable     51   retry; a PostgreSQL server that does not answer
+│   ├── StoreNewer             store.newer           51   a newer version of this program has changed the database
+│   ├── StorageDiffers         storage.differs       51   the tables of this store are elsewhere
 │   └── VaultUnusable          vault.unusable        51
 ├── RunCrashed                 run.crashed            1   each process that worked on it died
 ├── NotDelivered               notice.not_delivered  30   retry; a channel did not take a notice
@@ -386,6 +389,30 @@ class StoreUnusable(ConnectorError):
     name = "store.unusable"
     exit_code = 51
     default_remedy = "Check SENTRY_CONNECTOR_HOME and SENTRY_CONNECTOR_DATABASE_URL, and that they can be written."
+
+
+class StoreUnreachable(StoreUnusable):
+    """The server of the connector's own database does not answer, or the connection to it was lost."""
+
+    name = "store.unreachable"
+    retryable = True
+    default_remedy = (
+        "See that the server runs, and that SENTRY_CONNECTOR_DATABASE_URL names it; then what was begun goes on."
+    )
+
+
+class StoreNewer(StoreUnusable):
+    """A newer version of this program has made the connector's own database, or changed it."""
+
+    name = "store.newer"
+    default_remedy = "Install the newer version, or name another database or home."
+
+
+class StorageDiffers(StoreUnusable):
+    """The tables of the DataSets are not where this machine looks for them: it would begin other ones."""
+
+    name = "storage.differs"
+    default_remedy = "Set SENTRY_CONNECTOR_STORAGE to what all other machines of this database have."
 
 
 class VaultUnusable(StoreUnusable):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from sentry_connector.errors import UsageError
 
@@ -53,6 +54,17 @@ class Settings:
     def retention(self) -> dt.timedelta | None:
         """How long Sentry keeps events, where somebody has said it."""
         return None if self.retention_days is None else dt.timedelta(days=self.retention_days)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no log and no error may hold."""
+        found = (self.auth_token, self.key, _password(self.proxy), _password(self.database_url))
+        return tuple(secret for secret in found if secret)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several machines may share the connector's own database."""
+        return self.database_url.startswith("postgres")
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -128,6 +140,15 @@ def without_password(url: str) -> str:
     return re.sub(r"\?.*", f"?{HIDDEN}", re.sub(r"://.*@", f"://{HIDDEN}@", url, flags=re.DOTALL), flags=re.DOTALL)
 
 
+def _password(url: str | None) -> str | None:
+    """The password in an address, decoded; the whole address where it is none, so that no part of it is shown."""
+    try:
+        password = urlsplit(url or "").password
+    except ValueError:
+        return url
+    return unquote(password) if password else None
+
+
 def _whole(least: int, most: int) -> Callable[[str], int]:
     """A parser of whole numbers between two bounds, both included."""
 
@@ -189,14 +210,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="database_url",
         variable="SENTRY_CONNECTOR_DATABASE_URL",
-        about="The connector's own database, as an SQLAlchemy URL: SQLite, or PostgreSQL for many workers.",
+        about="The connector's own database: SQLite, or postgresql://USER:PASSWORD@HOST:PORT/NAME for many workers.",
         default="SQLite under home",
         address=True,
     ),
     Setting(
         name="storage",
         variable="SENTRY_CONNECTOR_STORAGE",
-        about="Where the tables live: a folder, or s3://…, gs://…, az://….",
+        about="Where the tables live: a folder, or s3://…, gs://…, az://…; with PostgreSQL one that all machines share.",
         default="tables under home",
         address=True,
     ),

@@ -75,12 +75,13 @@ CALLS: tuple[tuple[str, ...], ...] = (
     ("notices", "test", "mail"),
     ("notices", "edit", "mail", "--kind", "failed"),
     ("notices", "sent"),
+    ("workers",),
     ("vault", "rotate"),
     ("notices", "delete", "hook", "--yes"),
     ("accounts", "delete", "Main", "--yes"),
 )
-ELSEWHERE = {"serve", "simulate", "demo"}
-"""Commands that serve until they are stopped; the demo makes a token of its own."""
+ELSEWHERE = {"serve", "worker", "simulate", "demo", "backup"}
+"""Commands that work until they are stopped, or are called below; the demo makes a token of its own."""
 
 
 def forms(text: str) -> Mapping[str, bytes]:
@@ -153,6 +154,7 @@ def test_a_token_stands_in_no_output_and_no_file(shell: Shell, sentry: Simulatio
     canary.ok("datasets", "run", "E")
     for suffix in ("jsonl", "csv", "parquet", "arrow", "xlsx"):
         canary.ok("datasets", "export", "E", "--output", str(tmp_path / f"rows.{suffix}"))
+    canary.ok("backup", str(tmp_path / "copy.db"))
     with serving(canary) as server:
         paths = _paths(json.loads(_get(server.url + "/api/v1/openapi.json")), canary.json("runs", "list")[0]["id"])
         assert len(paths) >= 8

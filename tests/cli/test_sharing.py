@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
@@ -21,6 +22,7 @@ from sentry_connector.simulator import Simulation, World, start_in_thread
 from sentry_connector.store.store import Store
 from sentry_connector.store.turns import lease_name
 from tests.cli.shell import Shell
+from tests.postgres import Server
 
 ENTRIES = ("pull", "project-events-entries", "--organization", "acme", "--project", "*", "--output")
 PATIENCE = 250.0
@@ -78,6 +80,24 @@ def test_two_processes_finish_and_are_seldom_refused(person: Shell, limited: Sim
     assert first["rows"] == second["rows"] > 0
     assert {first["verdict"], second["verdict"]} == {"COMPLETE"}
     assert limited.refused <= 0.02 * limited.requests
+
+
+def test_two_machines_on_one_postgresql_finish_and_are_seldom_refused(
+    person: Shell, limited: Simulation, postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.fresh_database()
+    homes = [tmp_path / name for name in ("one", "two")]
+    machines = [person.with_env(SENTRY_CONNECTOR_HOME=str(home), SENTRY_CONNECTOR_DATABASE_URL=url) for home in homes]
+    machines[0].ok("datasets", "list")
+    for home in homes:
+        home.mkdir(exist_ok=True)
+    first, second = (summary(process) for process in [begun(one, "pulled") for one in machines])
+    assert first["rows"] == second["rows"] > 0
+    assert {first["verdict"], second["verdict"]} == {"COMPLETE"}
+    assert limited.refused <= 0.02 * limited.requests
+    with Store(url, own_time=False) as store:
+        turns = store.leases.living("budget/", dt.datetime(2000, 1, 1, tzinfo=dt.UTC))
+    assert turns, "they took turns"
 
 
 def test_when_the_one_that_asks_is_killed_the_other_goes_on(person: Shell, limited: Simulation) -> None:

@@ -1,4 +1,4 @@
-"""A store in a folder of its own, and records to fill it with."""
+"""A store on either database, and records to fill it with."""
 
 from __future__ import annotations
 
@@ -7,18 +7,43 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from sentry_connector.store.store import Store
+from sentry_connector.store.tables import metadata
+from tests.postgres import Server
+
+BOTH = ("sqlite", "postgresql")
 
 
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'home' / 'connector.db'}"
+@pytest.fixture(scope="session")
+def migrated(postgres: Server) -> str:
+    """The address of a PostgreSQL database with the tables of a store."""
+    url = postgres.fresh_database()
+    Store(url).close()
+    return url
+
+
+@pytest.fixture(params=BOTH)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a store with nothing in it; a file whose tests are of one database alone has its own."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'home' / 'connector.db'}"
+    url: str = request.getfixturevalue("migrated")
+    empty(url)
+    return url
+
+
+def empty(url: str) -> None:
+    """Leave nothing in a store on PostgreSQL."""
+    with Store(url) as store, store.accounts._database.writing() as connection:
+        connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY CASCADE"))
 
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
-    with Store(database_url) as store:
+    """A store whose leases go by the time that tests say."""
+    with Store(database_url, own_time=False) as store:
         yield store
 
 

@@ -1,4 +1,4 @@
-"""The database: made and changed whole or not at all, private, and honest about what is wrong with it."""
+"""The database on SQLite: made and changed whole or not at all, private, and honest about what is wrong with it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import traceback
 from contextlib import closing
 from pathlib import Path
 
@@ -22,6 +23,11 @@ from sentry_connector.store.migrate import HEAD
 from sentry_connector.store.store import Store
 from sentry_connector.store.tables import metadata
 from tests.store.examples import account
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'home' / 'connector.db'}"
 
 
 def path_of(url: str) -> Path:
@@ -143,10 +149,21 @@ def test_a_database_url_that_leads_nowhere_is_refused(url: str) -> None:
         Store(url)
 
 
-def test_a_database_password_is_in_no_error() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:s3cr3t@127.0.0.1:1/x",
+        "postgres://user:s3cr3t@127.0.0.1:1/x?connect_timeout=2",
+        "postgresql+psycopg2://127.0.0.1:1/x?user=user&password=s3cr3t",
+        "postgresql://user:s3cr3t@127.0.0.1:s3cr3t/x",
+        "mysql://user:s3cr3t@127.0.0.1/x",
+    ],
+)
+def test_a_database_password_is_in_no_error(url: str) -> None:
     with pytest.raises(StoreUnusable) as caught:
-        Store("postgresql+psycopg2://user:s3cr3t@127.0.0.1:1/x")
-    assert "s3cr3t" not in caught.value.message
+        Store(url)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "s3cr3t" not in caught.value.message + caught.value.remedy + told
 
 
 def test_files_and_folders_are_private_whatever_the_umask(tmp_path: Path) -> None:

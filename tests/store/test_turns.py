@@ -33,6 +33,7 @@ from sentry_connector.store.turns import (
     lease_name,
 )
 from tests.sentry.counting import Counting, ask_until_answered
+from tests.store.conftest import BOTH, empty
 from tests.virtual_time import LoopClock, run
 
 SENTRY = ("https", "sentry.io", 443)
@@ -42,6 +43,12 @@ Value = TypeVar("Value")
 
 async def at_once(work: Callable[[], Value]) -> Value:
     return work()
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """Where thousands of requests are played; the line itself is tested on both databases."""
+    return f"sqlite:///{tmp_path / 'home' / 'connector.db'}"
 
 
 @pytest.fixture
@@ -318,9 +325,14 @@ def test_a_turn_that_never_ends_is_not_waited_for_without_end(database: Database
 # ---- the line
 
 
-@pytest.fixture
-def line(database: Database) -> Callable[[str], Line]:
-    return lambda holder: Line(Leases(database), "budget/sentry.io:443/x/default", holder)
+@pytest.fixture(params=BOTH)
+def line(request: pytest.FixtureRequest, database_url: str) -> Iterator[Callable[[str], Line]]:
+    url = database_url
+    if request.param == "postgresql":
+        url = request.getfixturevalue("migrated")
+        empty(url)
+    with Store(url, own_time=False) as store:
+        yield lambda holder: Line(store.leases, "budget/sentry.io:443/x/default", holder)
 
 
 def after(now: dt.datetime, seconds: float) -> dt.datetime:

@@ -87,6 +87,11 @@ def test_a_key_of_another_length_is_a_mistake_of_the_program() -> None:
         Vault(b"short")
 
 
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'home' / 'connector.db'}"
+
+
 def test_swapping_the_sealed_tokens_of_two_accounts_opens_neither(store: Store) -> None:
     vault = Vault(KEY)
     for name in ("one", "two"):

@@ -95,8 +95,7 @@ def _logged(error: BaseException) -> Path | None:
 
     with contextlib.suppress(OSError, ConnectorError):
         settings = from_environment(os.environ)
-        secrets = [secret for secret in (settings.auth_token, settings.key) if secret]
-        with process_log(settings.home / "logs", LOG, Redactor(secrets)) as log:
+        with process_log(settings.home / "logs", LOG, Redactor(settings.secrets)) as log:
             log.error("unexpected", exc_info=error)
         return log_path(settings.home / "logs", LOG)
     return None

@@ -71,11 +71,13 @@ def show(run: IdOrName, *, as_json: AsJson = False) -> None:
     print_fields({name.replace("_", " "): value for name, value in (view | _in_words(found, dataset)).items()})
     if found.attempts:
         print_line("")
-        print_table(["attempt", "begun", "seconds", "verdict", "requests", "error"], map(_attempt_row, found.attempts))
+        headings = ["attempt", "begun", "seconds", "verdict", "requests", "worker", "error"]
+        print_table(headings, map(_attempt_row, found.attempts))
 
 
 def _attempt_row(one: Attempt) -> list[object]:
-    return [one.number, one.started_at, one.seconds, one.verdict, one.requests, one.error and one.error.message]
+    facts = (one.seconds, one.verdict, one.requests, one.worker)
+    return [one.number, one.started_at, *facts, one.error and one.error.message]
 
 
 @app.command()

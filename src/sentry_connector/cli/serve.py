@@ -19,7 +19,7 @@ from sentry_connector.app import app as connector
 from sentry_connector.cli.options import AsJson, typer_app
 from sentry_connector.cli.output import note, print_json, print_line
 from sentry_connector.errors import UsageError
-from sentry_connector.operations import datasets
+from sentry_connector.operations import datasets, workers
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import MANUAL, Run, RunState
 
@@ -51,7 +51,9 @@ def serve(
         )
     from sentry_connector.web import service  # noqa: PLC0415  # an extra, looked for above
 
-    with _ended_in_time() as stopping, connector() as house:
+    with ended_in_time() as stopping, connector() as house:
+        if house.settings.is_shared:
+            workers.enter(house)
 
         def ready(url: str) -> None:
             if as_json:
@@ -68,14 +70,14 @@ def serve(
                 port=port,
                 runs_at_once=runs_at_once,
                 ready=ready,
-                told=lambda run: None if as_json else note(_in_a_line(house, run)),
+                told=lambda run: None if as_json else note(in_a_line(house, run)),
                 stopping=stopping,
             )
         )
 
 
 @contextlib.contextmanager
-def _ended_in_time() -> Iterator[Callable[[], None]]:
+def ended_in_time() -> Iterator[Callable[[], None]]:
     """The process ends in time after a signal, whatever holds it, such as a disk that does not answer, or a locked store.
 
     A run survives its process's death. The system itself tells a thread of the signal: the loop may have no time for it.
@@ -106,7 +108,7 @@ def _end_after_a_signal(watched: socket.socket) -> None:
             os._exit(128 + number[0])
 
 
-def _in_a_line(house: House, run: Run) -> str:
+def in_a_line(house: House, run: Run) -> str:
     """`Shop events: COMPLETE, 440 rows read, 12 requests`."""
     dataset = house.store.datasets.get(run.dataset_id)
     name = dataset.name if dataset else run.dataset_id

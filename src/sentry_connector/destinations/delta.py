@@ -45,14 +45,17 @@ class DeltaDestination:
         root: a folder, or an s3://, gs:// or az:// address.
         storage_options: delta-rs's options for that store. They may hold secrets and are never shown.
         clock: unix time in seconds, for the times of files in the log.
+        look: called before a table is looked for; it raises where the place is not what it was.
     """
 
     root: str
     storage_options: Mapping[str, str] | None = field(default=None, kw_only=True, repr=False)
     clock: Callable[[], float] = field(default=time.time, kw_only=True, repr=False)
+    look: Callable[[], None] = field(default=lambda: None, kw_only=True, repr=False)
 
     def table(self, dataset_id: str) -> Delta:
         """The table of a DataSet, whether or not anything was committed to it."""
+        self.look()
         uri = f"{self.root.rstrip('/')}/{dataset_id}"
         return Delta(Log(dataset_id=dataset_id, uri=uri, storage_options=self.storage_options, clock=self.clock))
 

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sentry_connector.errors import ConnectorError, DestinationRefused, DiskFull
+from sentry_connector.operations import workers
 from sentry_connector.reports.catalogue import CATALOGUE
+from sentry_connector.runs.engine import WRONG_CLOCK, wrong_clock
 from sentry_connector.runs.house import House
 from sentry_connector.sentry.client import Connection
 from sentry_connector.sentry.doctor import Check, examine
@@ -23,8 +25,11 @@ LEAST_FREE_BYTES = 256 * 2**20
 async def doctor(house: House, connection: Connection) -> list[Check]:
     """The checks of the connection, then those of this machine; a failure is a result, not an error."""
     scopes = {report.name: report.scope for report in CATALOGUE}
-    checks = await examine(connection, scopes, clock=house.clock, rng=house.rng)
-    return [*checks, _local("store", lambda: _store(house), house), _local("storage", lambda: _storage(house), house)]
+    checks = [*await examine(connection, scopes, clock=house.clock, rng=house.rng)]
+    checks += [_local("store", lambda: _store(house), house), _local("storage", lambda: _storage(house), house)]
+    if house.settings.is_shared:
+        checks.append(_local("sharing", lambda: _sharing(house), house))
+    return checks
 
 
 def _local(name: str, look: Callable[[], tuple[str, str]], house: House) -> Check:
@@ -41,6 +46,15 @@ def _local(name: str, look: Callable[[], tuple[str, str]], house: House) -> Chec
 def _store(house: House) -> tuple[str, str]:
     accounts, datasets = len(house.store.accounts.list()), len(house.store.datasets.list())
     return f"The store opens; it holds {accounts} accounts and {datasets} DataSets.", ""
+
+
+def _sharing(house: House) -> tuple[str, str]:
+    """Whether this machine has the tables, the key and the time of all who share its store."""
+    workers.enter(house)
+    ahead = house.shared_now() - house.now()
+    if abs(ahead) > WRONG_CLOCK:
+        return wrong_clock(ahead), "Let this machine's clock be set by NTP."
+    return f"It has the others' tables, key and time; {len(workers.living(house))} workers live.", ""
 
 
 def _storage(house: House) -> tuple[str, str]:

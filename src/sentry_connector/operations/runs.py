@@ -12,7 +12,7 @@ from sentry_connector.operations import datasets
 from sentry_connector.operations.running import A_LEASE, POLL
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.house import House
-from sentry_connector.runs.log import read_log
+from sentry_connector.runs.shared_log import lines_of
 from sentry_connector.store.records import DataSet, RequestKey, Run, RunState, Trigger, Verdict
 
 
@@ -143,7 +143,7 @@ async def cancel(house: House, id_or_name: str, *, patience: float = A_LEASE, ke
 
 def log(house: House, run: Run) -> list[dict[str, Any]]:
     """The lines of a run's log, oldest first; empty where there is none."""
-    return read_log(house.logs, run.id)
+    return lines_of(house, run)
 
 
 async def follow(house: House, run_id: str, tell: Callable[[Sequence[dict[str, Any]]], None]) -> Run:

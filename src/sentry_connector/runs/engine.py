@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from sentry_connector.datasets import schedule as schedules
-from sentry_connector.errors import ConnectorError, Locked
+from sentry_connector.errors import ConnectorError, Locked, StoreNewer
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.reports import windows
 from sentry_connector.runs import check, news, outbox, queue
@@ -25,6 +25,7 @@ from sentry_connector.runs.lease import Holding, held
 from sentry_connector.runs.log import Log
 from sentry_connector.runs.slots import GRACE, becoming
 from sentry_connector.runs.thinning import thin
+from sentry_connector.store.processes import for_people
 from sentry_connector.store.records import Run, Scheduled, Waiting
 
 TICK = dt.timedelta(minutes=1)
@@ -57,6 +58,9 @@ WORKERS = "worker/"
 TTL, BEAT = dt.timedelta(seconds=10), 3.0
 """How long an engine counts as living without a heartbeat, and seconds between two; so long a dead one is waited for."""
 
+WRONG_CLOCK = dt.timedelta(seconds=30)
+"""A machine whose clock is further from the store's is told so."""
+
 _FORGET = dt.timedelta(days=1)
 
 
@@ -73,6 +77,7 @@ class Engine:
         begun: set when it is at work, and others see that it is.
         ticked_at: when the schedules were last looked at; None before the first time.
         active: the runs that are under way, by id.
+        ahead: by how much the clock of all who share the store is ahead of this machine's.
     """
 
     house: House
@@ -83,6 +88,7 @@ class Engine:
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     ticked_at: dt.datetime | None = None
     active: dict[str, Waiting] = field(default_factory=dict)
+    ahead: dt.timedelta = dt.timedelta(0)
     _well_at: dict[str, float] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _next: deque[Waiting] = field(default_factory=deque)
@@ -96,10 +102,11 @@ class Engine:
 
         Raises:
             StoreUnusable, Locked: the store cannot even be told that there is an engine.
+            StoreNewer: a newer version of this program has changed the store; this one is to be replaced by that.
             ConnectorError: a loop has ended, which none does by itself; whoever looks after the process begins another.
         """
         name = f"{WORKERS}{self.house.rng.getrandbits(48):012x}"
-        await self.house.aside(lambda: self.house.store.leases.forget(WORKERS, self.house.now() - _FORGET))
+        await self.house.aside(self._bury)
         async with held(self.house, name, ttl=TTL, beat=BEAT) as self._holding:
             self.begun.set()
             self.log.info("engine begins", runs_at_once=self.runs_at_once)
@@ -115,6 +122,9 @@ class Engine:
             try:
                 await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
                 if ended := [name for loop, name in loops.items() if loop.done()]:
+                    for loop in loops:
+                        if loop.done() and not loop.cancelled() and isinstance(newer := loop.exception(), StoreNewer):
+                            raise newer
                     raise ConnectorError(f"The engine's work at the {', '.join(ended)} has ended.")
             finally:
                 stopped.cancel()
@@ -126,7 +136,8 @@ class Engine:
         if self._holding is None or self.ticked_at is None:
             return ["The schedules have not been looked at yet."]
         now = self.house.clock.monotonic()
-        found = [
+        found = [] if abs(self.ahead) <= WRONG_CLOCK else [wrong_clock(self.ahead)]
+        found += [
             f"The work at the {name} has not got on for {now - at:.0f} s; the server's log may say why."
             for name, at in self._well_at.items()
             if now - at > PATIENCE[name]
@@ -139,11 +150,21 @@ class Engine:
         """A loop has done what it is there for."""
         self._well_at[name] = self.house.clock.monotonic()
 
+    def _bury(self) -> None:
+        """An engine that died on this machine, and whose place this one takes, is not waited for until its leases lapse."""
+        leases, now = self.house.store.leases, self.house.now()
+        leases.forget(WORKERS, now, _FORGET)
+        for lease in leases.free_of_the_dead("dataset/", now):
+            self.log.info("lease of the dead", lease=lease.name, holder=for_people(lease.holder))
+
     async def _kept(self, name: str, turn: Callable[[], Awaitable[None]]) -> None:
         """Take one turn after another; one that fails is told, and does not end the engine."""
         while True:
             try:
                 await turn()
+            except StoreNewer as error:
+                self.log.warning("engine ends", loop=name, error=error.name, message=error.message)
+                raise
             except ConnectorError as error:
                 self.log.warning("turn failed", loop=name, error=error.name, message=error.message)
                 await self.house.clock.sleep(NAP)
@@ -153,18 +174,34 @@ class Engine:
 
     async def _tick(self) -> None:
         """Account for all slots that have come due; come back at the next full minute."""
-        now = self.house.now()
-        unkept = set(await self.house.aside(lambda: tick(self.house, now)))
+        at, ahead = await self._time()
+        unkept = set(await self.house.aside(lambda: tick(self.house, at)))
         for found in unkept - self._unkept:
             self.log.warning("schedule cannot be kept", dataset=found.dataset_id, message=found.message)
         self._unkept = unkept
-        await self.house.aside(lambda: news.look(self.house, now))
-        self.ticked_at = now
+        await self.house.aside(lambda: news.look(self.house, at))
+        now = self.ticked_at = at - ahead
         self._is_well("schedules")
-        next_minute = now.replace(second=0, microsecond=0) + TICK
+        next_minute = at.replace(second=0, microsecond=0) + TICK - ahead
         # A clock that was set back would let it wait for a minute that is hours away.
         while now <= (present := self.house.now()) < next_minute:
             await self.house.clock.sleep(min(NAP, (next_minute - present).total_seconds()))
+
+    async def _time(self) -> tuple[dt.datetime, dt.timedelta]:
+        """The present by the clock of all who share the store, and how far that is ahead of this machine's.
+
+        Raises:
+            StoreNewer: a newer version of this program has changed the store.
+        """
+        if not self.house.settings.is_shared:
+            return self.house.now(), dt.timedelta(0)
+        await self.house.aside(self.house.store.check)
+        at, now = await self.house.aside(lambda: (self.house.shared_now(), self.house.now()))
+        ahead = at - now
+        if abs(ahead) > WRONG_CLOCK and abs(self.ahead) <= WRONG_CLOCK:
+            self.log.warning("clock is wrong", seconds=-ahead.total_seconds())
+        self.ahead = ahead
+        return at, ahead
 
     async def _check_accounts(self) -> None:
         """Ask Sentry about the tokens that were not asked about for a day: schedules rest while one is not good."""
@@ -261,6 +298,12 @@ class Engine:
         if until is not None and until <= self.house.clock.monotonic():
             del self._resting[run.id]
         return run.id in self._resting
+
+
+def wrong_clock(ahead: dt.timedelta) -> str:
+    """What is said of a machine whose clock is wrong."""
+    seconds = ahead.total_seconds()
+    return f"This machine's clock is {abs(seconds):,.0f} s {'behind' if seconds > 0 else 'ahead of'} the database's."
 
 
 @dataclass(frozen=True, slots=True)

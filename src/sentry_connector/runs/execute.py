@@ -21,6 +21,7 @@ from sentry_connector.errors import (
     DestinationError,
     DiskFull,
     Locked,
+    StoreUnreachable,
     TableChanged,
     TokenRejected,
     UnknownName,
@@ -39,9 +40,11 @@ from sentry_connector.runs.log import Lines, bound_log, run_lines
 from sentry_connector.runs.marks import Marks
 from sentry_connector.runs.outcome import Outcome, drift_warnings
 from sentry_connector.runs.reconcile import Reconciled
+from sentry_connector.runs.shared_log import shown_to_all
 from sentry_connector.runs.watch import figures_of, watched
 from sentry_connector.runs.work import Work, account_of, redactor_of
 from sentry_connector.sentry.client import Connection
+from sentry_connector.store.processes import for_people
 from sentry_connector.store.records import DataSet, Missing, Retry, Run, RunState, Verdict
 
 
@@ -70,6 +73,8 @@ async def execute(run_id: str, house: House, *, progress: Progress, wait_lock: f
 async def attempt(run_id: str, house: House, *, progress: Progress, wait_lock: float = 0.0) -> Run | None:
     """As `execute`; None where the run had ended before."""
     stored = await house.aside(lambda: _stored(run_id, house))
+    if stored.state is RunState.DONE:  # as is often found by one of several engines: that costs the others nothing
+        return None
     async with held(house, f"dataset/{stored.dataset_id}", wait=wait_lock) as holding:
         run = await house.aside(lambda: _stored(run_id, house))
         if run.state is RunState.DONE:
@@ -78,7 +83,8 @@ async def attempt(run_id: str, house: House, *, progress: Progress, wait_lock: f
         facts = {"run": run.id, "dataset": dataset.slug, "report": dataset.report, "trigger": run.trigger.value}
         with run_lines(house.logs, run_id) as lines, house.tracer.span("run", **facts) as span:
             work = await house.aside(lambda: _work(house, dataset, progress, lines, holding, run))
-            done = await _Attempt(work).to_its_end()
+            async with shown_to_all(house, run_id, lines):
+                done = await _Attempt(work).to_its_end()
             span.note(verdict=done.verdict or done.state, rows_read=done.rows_read, requests=done.requests)
             if done.error is not None and done.verdict is not Verdict.CANCELLED:
                 span.failed(done.error.name)
@@ -126,7 +132,7 @@ class _Attempt:
             await self._begin()
             async with watched(self.work.house, self.work.run, self.work.progress):
                 outcome = self._committed_before() or await self._outcome()
-        except Locked:
+        except (Locked, StoreUnreachable):
             raise  # whoever has the lease, or gets through to the store, goes on with the run and tells how it ends
         except Cancelled as error:
             outcome = self._cancelled(error)
@@ -167,7 +173,7 @@ class _Attempt:
                 lambda: work.house.store.datasets.next_epoch(work.dataset.id, work.table.highest_epoch())
             )
             work.run = msgspec.structs.replace(run, epoch=epoch, started_at=now)
-        work.run = retry.begun(work.run, now)
+        work.run = retry.begun(work.run, now, for_people(work.holding.lease.holder))
         await work.keep(state=RunState.RUNNING)
         facts = {"dataset": work.dataset.name, "report": work.dataset.report, "epoch": work.epoch}
         work.log.info("run begins", attempt=work.run.attempt, **facts)

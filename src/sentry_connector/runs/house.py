@@ -38,6 +38,13 @@ class House(Protocol):
     def now(self) -> dt.datetime:
         """The present, UTC."""
 
+    def shared_now(self) -> dt.datetime:
+        """The present by the clock of all who share the store, which slots go by; it may ask the store.
+
+        Raises:
+            Locked, StoreUnusable: the store cannot be asked.
+        """
+
     async def aside(self, work: Callable[[], Value]) -> Value:
         """Do blocking work while others go on."""
 

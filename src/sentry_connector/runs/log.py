@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -33,16 +33,23 @@ class Lines:
     """Writes whole lines to a file; those that it does not take, as on a full disk, are dropped and counted.
 
     What a run does is worth more than what is told of it.
+
+    Attributes:
+        dropped: how many.
+        also: told of each line, whether or not the file takes it.
     """
 
     def __init__(self, path: Path) -> None:
         self.dropped = 0
+        self.also: Callable[[str], object] | None = None
         self._descriptor: int | None = None
         with contextlib.suppress(OSError):
             self._descriptor = _opened(path)
 
     def write(self, text: str) -> None:
         """Append it."""
+        if self.also is not None:
+            self.also(text)
         try:
             whole = self._append(text.encode())
         except OSError:
@@ -66,7 +73,7 @@ class ProcessLines(Lines):
     """As `Lines`, for a log without an end, which several processes may write to: it stays small, and tells what it dropped."""
 
     def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
-        self.dropped = 0
+        self.dropped, self.also = 0, None
         self._descriptor = None  # nobody holds the file, so that anybody may put it aside
         self._path, self._most_bytes, self._told = path, most_bytes, 0
 

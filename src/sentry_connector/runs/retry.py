@@ -38,18 +38,18 @@ def next_attempt(run: Run, retry: Retry | None, outcome: Outcome, now: dt.dateti
     return now + dt.timedelta(seconds=retry.every)
 
 
-def begun(run: Run, now: dt.datetime) -> Run:
-    """The run with its current attempt begun: a new one, or one that a process left when it died.
+def begun(run: Run, now: dt.datetime, worker: str | None = None) -> Run:
+    """The run with its current attempt begun by a worker: a new one, or one that another process left when it died.
 
     Raises:
         RunCrashed: too many processes died at it.
     """
     *before, last = run.attempts or (None,)
     if last is None or last.finished_at is not None:
-        fresh = Attempt(number=len(run.attempts) + 1, started_at=now, reached=run.requests)
+        fresh = Attempt(number=len(run.attempts) + 1, started_at=now, reached=run.requests, worker=worker)
         return msgspec.structs.replace(run, attempt=fresh.number, attempts=(*run.attempts, fresh), not_before=None)
     times = last.begun + 1 if run.requests == last.reached else 1
-    last = msgspec.structs.replace(last, begun=times, reached=run.requests)
+    last = msgspec.structs.replace(last, begun=times, reached=run.requests, worker=worker)
     if times > MOST_BEGUN:
         raise RunCrashed(f"{MOST_BEGUN} processes died at this run, and none got any further than the one before.")
     return msgspec.structs.replace(run, attempts=(*before, last), not_before=None)

@@ -6,7 +6,6 @@ import contextlib
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -141,17 +140,8 @@ def account_of(dataset: DataSet, house: House) -> Account | None:
 
 
 def redactor_of(dataset: DataSet, house: House) -> Redactor:
-    """Takes out what no log and no stored error may hold: the tokens, the vault's key, the proxy's password."""
-    found = [house.settings.auth_token, house.settings.key, _password(house.settings.proxy)]
+    """Takes out what no log and no stored error may hold: the tokens, the vault's key, the passwords in addresses."""
+    found = [*house.settings.secrets]
     with contextlib.suppress(ConnectorError):  # an account that cannot be opened has no secret to give away
         found.append(house.connection(account_of(dataset, house)).token)
-    return Redactor([secret for secret in found if secret])
-
-
-def _password(url: str | None) -> str | None:
-    """The password in an address, decoded; the whole address where it is none, so that no part of it is shown."""
-    try:
-        password = urlsplit(url or "").password
-    except ValueError:
-        return url
-    return unquote(password) if password else None
+    return Redactor(found)

@@ -2,6 +2,9 @@
 
 A lease ends by itself when its holder dies. It does not fence a holder that slept past its end and wakes up: the epoch
 that travels inside a table's commit does.
+
+On PostgreSQL leases go by its clock. What comes in and what is answered is in the time of whoever asks, which may be another one:
+its `now` is taken for the database's present, and only how long things last counts.
 """
 
 from __future__ import annotations
@@ -44,18 +47,21 @@ class Leases:
 
     def try_acquire(self, name: str, holder: str, now: dt.datetime, ttl: dt.timedelta) -> Lease | None:
         """As `acquire`; None where somebody holds it."""
-        lease = Lease(name=name, holder=holder, acquired_at=now, expires_at=now + ttl, epoch=1)
-        takeover = (
-            update(leases)
-            .where(leases.c.name == name, leases.c.expires_at <= now)
-            .values(holder=holder, acquired_at=now, expires_at=lease.expires_at, epoch=leases.c.epoch + 1)
-            .returning(*columns_of(leases, Lease))
-        )
-        with self._database.writing() as connection:
+        with self._database.writing(alone=False) as connection:
+            at = self._database.present(connection, now)
+            lease = Lease(name=name, holder=holder, acquired_at=at, expires_at=at + ttl, epoch=1)
+            takeover = (
+                update(leases)
+                .where(leases.c.name == name, leases.c.expires_at <= at)
+                .values(holder=holder, acquired_at=at, expires_at=lease.expires_at, epoch=leases.c.epoch + 1)
+                .returning(*columns_of(leases, Lease))
+            )
             taken = connection.execute(takeover).mappings().first()
             if taken is not None:
-                return read_record(Lease, taken)
-            return lease if insert_once(connection, leases, msgspec.structs.asdict(lease)) else None
+                lease = read_record(Lease, taken)
+            elif not insert_once(connection, leases, msgspec.structs.asdict(lease)):
+                return None
+        return _moved(lease, now - at)
 
     def renew(self, lease: Lease, now: dt.datetime, ttl: dt.timedelta) -> Lease:
         """Hold a lease for longer: `ttl` from now.
@@ -63,39 +69,53 @@ class Leases:
         Raises:
             LeaseLost: somebody else has taken it over.
         """
-        renewed = msgspec.structs.replace(lease, expires_at=now + ttl)
-        if not self._set_end(lease, renewed.expires_at):
+        if not self._last(lease, now, ttl):
             raise self._in_use(lease.name, LeaseLost)
-        return renewed
+        return msgspec.structs.replace(lease, expires_at=now + ttl)
 
-    def release(self, lease: Lease, end: dt.datetime = _LONG_AGO) -> None:
-        """Give a lease back, to be taken from `end` on; one that somebody else has taken over stays theirs.
+    def release(self, lease: Lease) -> None:
+        """Give a lease back; one that somebody else has taken over stays theirs. Its epoch is remembered."""
+        with self._database.writing(alone=False) as connection:
+            connection.execute(update(leases).where(*_this(lease)).values(expires_at=_LONG_AGO))
 
-        Its epoch is remembered.
-        """
-        self._set_end(lease, end)
+    def leave(self, lease: Lease, now: dt.datetime, after: dt.timedelta) -> None:
+        """As `release`, to be taken from so long after now on."""
+        self._last(lease, now, after)
 
     def holder_of(self, name: str, now: dt.datetime) -> Lease | None:
         """The lease of that name, if somebody holds it."""
-        lease = self._read(name)
-        return lease if lease is not None and lease.expires_at > now else None
+        found = self._living(now, leases.c.name == name)
+        return found[0] if found else None
 
     def living(self, prefix: str, now: dt.datetime) -> list[Lease]:
-        """The leases that somebody holds and whose names begin so."""
-        query = select_records(leases, Lease).where(_begins(prefix), leases.c.expires_at > now)
-        with self._database.reading() as connection:
-            return [read_record(Lease, row) for row in connection.execute(query).mappings()]
+        """The leases that somebody holds and whose names begin so, the oldest first."""
+        return self._living(now, _begins(prefix))
 
-    def forget(self, prefix: str, before: dt.datetime) -> None:
-        """Remove the leases whose names begin so and which ended before; their names must never be used again."""
+    def forget(self, prefix: str, now: dt.datetime, after: dt.timedelta) -> None:
+        """Remove the leases whose names begin so and which ended so long ago; their names must never be used again."""
         with self._database.writing() as connection:
+            before = self._database.present(connection, now) - after
             connection.execute(delete(leases).where(_begins(prefix), leases.c.expires_at < before))
 
-    def _set_end(self, lease: Lease, end: dt.datetime) -> bool:
-        """Move the end of this very holding; says whether it still was the latest."""
-        mine = (leases.c.name == lease.name, leases.c.holder == lease.holder, leases.c.epoch == lease.epoch)
-        with self._database.writing() as connection:
-            return connection.execute(update(leases).where(*mine).values(expires_at=end)).rowcount == 1
+    def free_of_the_dead(self, prefix: str, now: dt.datetime) -> list[Lease]:
+        """Free the leases whose names begin so and whose holders are known to be dead: else they lapse, which takes longer."""
+        found = [lease for lease in self.living(prefix, now) if is_dead(lease.holder)]
+        for lease in found:
+            self.release(lease)
+        return found
+
+    def _living(self, now: dt.datetime, which: ColumnElement[bool]) -> list[Lease]:
+        query = select_records(leases, Lease).order_by(leases.c.acquired_at, leases.c.name)
+        with self._database.reading() as connection:
+            at = self._database.present(connection, now)
+            rows = connection.execute(query.where(which, leases.c.expires_at > at)).mappings()
+            return [_moved(read_record(Lease, row), now - at) for row in rows]
+
+    def _last(self, lease: Lease, now: dt.datetime, ttl: dt.timedelta) -> bool:
+        """Let this very holding last until `ttl` from now; says whether it still was the latest."""
+        with self._database.writing(alone=False) as connection:
+            end = self._database.present(connection, now) + ttl
+            return connection.execute(update(leases).where(*_this(lease)).values(expires_at=end)).rowcount == 1
 
     def _read(self, name: str) -> Lease | None:
         with self._database.reading() as connection:
@@ -108,6 +128,17 @@ class Leases:
             return error(f"{name} is in use.", lease=name)
         since, holder = lease.acquired_at.isoformat(timespec="seconds"), for_people(lease.holder)
         return error(f"{name} is in use by {holder} since {since}.", lease=name, holder=holder, since=since)
+
+
+def _this(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    return leases.c.name == lease.name, leases.c.holder == lease.holder, leases.c.epoch == lease.epoch
+
+
+def _moved(lease: Lease, by: dt.timedelta) -> Lease:
+    """The lease as it is by another clock."""
+    if not by:
+        return lease
+    return msgspec.structs.replace(lease, acquired_at=lease.acquired_at + by, expires_at=lease.expires_at + by)
 
 
 def _begins(prefix: str) -> ColumnElement[bool]:

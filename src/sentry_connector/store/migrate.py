@@ -2,38 +2,60 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, column, func, inspect, select, table
+from typing import Any
 
-from sentry_connector.errors import StoreUnusable
+from sqlalchemy import Connection, Select, column, inspect, select, table
+
+from sentry_connector.errors import StoreNewer
 from sentry_connector.store.database import Database
 
-HEAD = "0005"
+HEAD = "0009"
 """The newest migration in `migrations/versions`; a database at this state is opened without loading Alembic."""
-
-_LOCK = 7_305_461_238
-"""Number of the PostgreSQL advisory lock that lets one process at a time migrate: any that nobody else uses."""
 
 
 def migrate(database: Database) -> None:
     """Make the tables, or change them to what this program needs.
 
+    Of several processes that begin at once one does it, and the others wait: no two write at a time.
+
     Raises:
-        StoreUnusable: the database was made by a newer version of the program, or cannot be used.
+        StoreNewer: the database was made by a newer version of the program.
+        StoreUnusable: it cannot be used.
     """
     with database.reading() as connection:
         if _revision(connection) == HEAD:
             return
+    import alembic.command  # noqa: F401, PLC0415  # slow to import: before anybody has to wait for us
+
     with database.writing() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         _upgrade(connection, database.name)
+
+
+def check(database: Database) -> None:
+    """See to it that no newer program has changed the database while it was open.
+
+    Raises:
+        StoreNewer: one has.
+        Locked, StoreUnusable: the database cannot be read.
+    """
+    with database.reading() as connection:
+        revision = connection.scalar(_REVISION)
+    if revision != HEAD:
+        raise StoreNewer(
+            f"The database {database.name} was changed by a newer version of this program while it was open"
+            f" (its state is {revision!r})."
+        )
 
 
 def _revision(connection: Connection) -> str | None:
     """The database's migration; None for an empty database."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    return connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
+    found: str | None = connection.scalar(_REVISION)
+    return found
+
+
+_REVISION: Select[Any] = select(column("version_num")).select_from(table("alembic_version"))
 
 
 def _upgrade(connection: Connection, name: str) -> None:
@@ -48,8 +70,7 @@ def _upgrade(connection: Connection, name: str) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     revision = _revision(connection)
     if revision is not None and revision not in known:
-        raise StoreUnusable(
-            f"The database {name} was made by a newer version of this program (its state is {revision!r}).",
-            remedy="Install the newer version again, or name another database or home.",
+        raise StoreNewer(
+            f"The database {name} was made by a newer version of this program (its state is {revision!r})."
         )
     command.upgrade(config, "head")

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 _PROC = Path("/proc")
-_SIGNED = re.compile(r"process (?P<id>\d+) on .* \[(?P<space>\S+ \S+) (?P<start>\d+)\]")
+_SIGNED = re.compile(r"process (?P<id>\d+) on (?P<host>.*) \[(?P<space>\S+ \S+) (?P<start>\d+)\]")
 
 
 def this_process() -> str:
@@ -26,7 +26,8 @@ def for_people(holder: str) -> str:
 def is_dead(holder: str) -> bool:
     """Whether the process that signed so is no more; not where nobody can tell, as of another machine or container."""
     signed = _SIGNED.fullmatch(holder)
-    if signed is None or signed["space"] != _space():
+    # A machine that was copied while it ran has the boot of its original, and as a rule another name.
+    if signed is None or signed["host"] != socket.gethostname() or signed["space"] != _space():
         return False
     try:
         os.kill(int(signed["id"]), 0)  # nothing is sent; /proc may hide the processes of others, this does not

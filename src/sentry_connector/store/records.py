@@ -198,6 +198,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         verdict, error, incomplete, warnings: how it ended.
         rows_read, rows_written, rows_updated, rows_deleted: as the run says.
         requests, requests_refused, bytes, waited_seconds: of this attempt alone.
+        worker: which process was the last to be at work on it, as leases name processes.
     """
 
     number: int
@@ -217,6 +218,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     requests_refused: int = 0
     bytes: int = 0
     waited_seconds: float = 0.0
+    worker: str | None = None
 
     @property
     def seconds(self) -> float | None:

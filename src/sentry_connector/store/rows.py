@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, Table, insert, select
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from sentry_connector.errors import UnknownName, UsageError
@@ -59,13 +60,20 @@ def find_named(kind: str, name: str, known: Sequence[AnyNamed]) -> AnyNamed:
 
 
 def insert_once(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
-    """Insert a row, unless one with its key is there; says whether it did. Safe between processes."""
+    """Insert a row, unless one with its key is there, or what it belongs to is not; says whether it did.
+
+    Safe between processes.
+    """
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    key = next(iter(table.primary_key))
+    statement = insert(table).values(**values).on_conflict_do_nothing().returning(key)
+    if not table.foreign_keys:
+        return connection.execute(statement).first() is not None
     try:
         with connection.begin_nested():
-            connection.execute(insert(table).values(**values))
+            return connection.execute(statement).first() is not None
     except IntegrityError:
         return False
-    return True
 
 
 def hold_dataset(connection: Connection, id_: str) -> None:

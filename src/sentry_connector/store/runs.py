@@ -81,7 +81,7 @@ class Runs:
 
     def save(self, run: Run) -> None:
         """Store the run's new state."""
-        with self._database.writing() as connection:
+        with self._database.writing(alone=False) as connection:
             _save(connection, run)
 
     def end(
@@ -112,7 +112,7 @@ class Runs:
         """
         values = {"progress": progress, **figures}
         statement = update(runs).where(*_open(id)).values(**values).returning(runs.c.cancel_asked_at)
-        with self._database.writing() as connection:
+        with self._database.writing(alone=False) as connection:
             return connection.scalar(statement) is not None
 
     def progress(self, id: str) -> Snapshot | None:  # noqa: A002  # the field's name
@@ -197,7 +197,8 @@ class Runs:
     def waiting(self, now: dt.datetime) -> list[Waiting]:
         """The runs that are not done and that nobody is at work on, oldest first; those of deleted DataSets wait for ever."""
         with self._database.reading() as connection:
-            return [read_record(Waiting, row) for row in connection.execute(_WAITING, {"now": now}).mappings()]
+            at = self._database.present(connection, now)
+            return [read_record(Waiting, row) for row in connection.execute(_WAITING, {"now": at}).mappings()]
 
     def _select(self, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:
         with self._database.reading() as connection:

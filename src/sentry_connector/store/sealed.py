@@ -1,4 +1,4 @@
-"""Everything that the vault's key seals: the tokens of accounts, the addresses of channels."""
+"""Everything that the vault's key seals: the tokens of accounts, the addresses of channels, and what shows which key it is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 from sqlalchemy import exists, or_, select, update
 
 from sentry_connector.store.database import Database
-from sentry_connector.store.tables import accounts, channels
+from sentry_connector.store.facts import KEY
+from sentry_connector.store.tables import accounts, channels, facts
 
 
 class Sealed:
@@ -18,14 +19,15 @@ class Sealed:
 
     def is_empty(self) -> bool:
         """Whether nothing is: then a key may be made."""
+        any_of = (exists().select_from(accounts), exists().select_from(channels), exists().where(facts.c.name == KEY))
         with self._database.reading() as connection:
-            return not connection.scalar(select(or_(exists().select_from(accounts), exists().select_from(channels))))
+            return not connection.scalar(select(or_(*any_of)))
 
     def change(self, change: Callable[[str, str, str | None], str]) -> int:
         """Replace everything sealed by `change(sealed, owner's id, url)`: all of it or, where one fails, none.
 
         Returns:
-            How many tokens and addresses there are.
+            How many tokens and addresses there are. What shows which key it is goes with them.
         """
         with self._database.writing() as connection:
             tokens = connection.execute(select(accounts.c.id, accounts.c.sealed_token, accounts.c.url)).all()
@@ -36,4 +38,7 @@ class Sealed:
             for id_, sealed in addresses:
                 address = change(sealed, id_, None)
                 connection.execute(update(channels).where(channels.c.id == id_).values(sealed_address=address))
+            known = connection.scalar(select(facts.c.value).where(facts.c.name == KEY))
+            if known is not None:
+                connection.execute(update(facts).where(facts.c.name == KEY).values(value=change(known, KEY, None)))
         return len(tokens) + len(addresses)

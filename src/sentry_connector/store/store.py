@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from sentry_connector.store.accounts import Accounts
 from sentry_connector.store.database import Database
 from sentry_connector.store.datasets import DataSets
+from sentry_connector.store.facts import Facts
 from sentry_connector.store.leases import Leases
-from sentry_connector.store.migrate import migrate
+from sentry_connector.store.log_lines import LogLines
+from sentry_connector.store.migrate import check, migrate
 from sentry_connector.store.notices import Notices
 from sentry_connector.store.runs import Runs
 from sentry_connector.store.sealed import Sealed
@@ -20,14 +24,18 @@ from sentry_connector.store.thinning import Thinning
 class Store:
     """An open store. Safe to use from several threads; several processes may have it open."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, own_time: bool = True) -> None:
         """Open the store at an SQLAlchemy URL; make it, or bring it up to date, where needed.
+
+        Args:
+            url: of SQLAlchemy.
+            own_time: as `Database` has it.
 
         Raises:
             StoreUnusable: the database is damaged, cannot be reached, or is newer than this program.
             Locked: another process has been writing to it for 30 seconds.
         """
-        self._database = Database(url)
+        self._database = Database(url, own_time=own_time)
         try:
             migrate(self._database)
         except BaseException:
@@ -41,14 +49,26 @@ class Store:
         self.sealed = Sealed(self._database)
         self.thinning = Thinning(self._database)
         self.leases = Leases(self._database)
+        self.facts = Facts(self._database)
+        self.log_lines = LogLines(self._database)
 
     def check(self) -> None:
-        """See to it that the store can be read, and is where it was.
+        """See to it that the store can be read, is where it was, and is what this program made of it.
 
         Raises:
             Locked, StoreUnusable: it cannot, or is not.
         """
         self._database.check()
+        check(self._database)
+
+    def copy(self, target: Path) -> None:
+        """Write the store as it is now into a new file, where it is SQLite's; as `Database.copy`."""
+        self._database.copy(target)
+
+    def present(self, now: dt.datetime) -> dt.datetime:
+        """The time that all go by who share the store: its own, where it has one, else `now`."""
+        with self._database.reading() as connection:
+            return self._database.present(connection, now)
 
     def close(self) -> None:
         """Close the connections."""

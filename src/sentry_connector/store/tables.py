@@ -278,6 +278,21 @@ request_keys = Table(
     Column("at", UtcTime, nullable=False),
 )
 
+log_lines = Table(  # where several machines share the store
+    "log_lines",
+    metadata,
+    Column("run_id", String(128), ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("line", Text, nullable=False),
+)
+
+facts = Table(  # that all who share the store must agree about
+    "facts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
 leases = Table(
     "leases",
     metadata,

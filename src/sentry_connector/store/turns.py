@@ -41,7 +41,7 @@ ALONE = 30.0
 """Seconds for which a process asks alone before it tries again to come to terms with the others."""
 
 WAIT_FOR_LOCK = 0.5
-"""Seconds that a statement about turns waits for another process's transaction on SQLite."""
+"""Seconds that a statement about turns waits for another process's transaction."""
 
 Answer = TypeVar("Answer")
 
@@ -116,7 +116,7 @@ class Line:
     def rest(self, turn: Lease, seconds: float, now: dt.datetime) -> Standing:
         """Leave the turn to whoever waits, from the end of a pause on; else see to it that it lasts so long."""
         if self.is_wanted(now):
-            self.leases.release(turn, now + _seconds(seconds))
+            self.leases.leave(turn, now, _seconds(seconds))
             return Standing()
         if turn.expires_at >= now + _seconds(seconds):
             return Standing(turn=turn)
@@ -127,7 +127,7 @@ class Line:
 
     def give(self, turn: Lease, after: float, now: dt.datetime) -> None:
         """Leave the turn to others, from so many seconds on."""
-        self.leases.release(turn, now + _seconds(after))
+        self.leases.leave(turn, now, _seconds(after))
 
     def is_wanted(self, now: dt.datetime) -> bool:
         """Whether somebody waits for the turn."""

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from sentry_connector import __version__
 from sentry_connector.extraction.progress import Progress
+from sentry_connector.operations import workers
 from sentry_connector.runs.engine import Engine
 from sentry_connector.runs.house import House
 from sentry_connector.runs.log import Lines
@@ -113,6 +114,7 @@ class _Now(Collector):
                 "last_tick_timestamp_seconds", "When the schedules were last looked at.", engine.ticked_at.timestamp()
             )
         yield _gauge("runs_active", "Runs that this process is at work on.", len(engine.active))
+        yield _gauge("workers", "Workers of this store that live.", len(workers.living(engine.house)))
         yield from _of_runs(engine.house, now)
         yield from _of_notices(engine.house)
         accounts = Count(account.status for account in engine.house.store.accounts.list())

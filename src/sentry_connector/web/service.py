@@ -6,15 +6,13 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
+from fastapi import FastAPI
 
 from sentry_connector.errors import DestinationRefused, UsageError
-from sentry_connector.redact import Redactor
-from sentry_connector.runs.engine import Engine
 from sentry_connector.runs.house import House
-from sentry_connector.runs.log import ProcessLines, bound_log, log_path
+from sentry_connector.runs.service import engine_of
 from sentry_connector.store.records import Run
 from sentry_connector.web.application import application
 from sentry_connector.web.guard import LOOPBACK
@@ -23,8 +21,8 @@ from sentry_connector.web.metrics import Metrics
 LOG = "server"
 """Name of the service's own log, among the runs' logs."""
 
-THREADS, THREADS_PER_RUN = 16, 4
-"""For blocking work at the same time, so that no run waits while others wait for the store: each has a heartbeat and a watch."""
+FOR_MONITORS = frozenset({"/livez", "/readyz", "/metrics", "/version"})
+"""What a worker answers too, that serves nobody."""
 
 
 class _Server(uvicorn.Server):
@@ -45,6 +43,8 @@ async def serve(
     ready: Callable[[str], None],
     told: Callable[[Run], None],
     stopping: Callable[[], None],
+    log: str = LOG,
+    for_monitors: bool = False,
 ) -> None:
     """Keep schedules and answer requests until cancelled; then come to rest.
 
@@ -55,17 +55,15 @@ async def serve(
         ready: told the address when requests are answered.
         told: told of each run that ends, and of each attempt that is followed by another.
         stopping: called when it begins to come to rest.
+        log: name of the process's own log.
+        for_monitors: answer nobody but monitors.
 
     Raises:
         UsageError: the host is not this machine alone.
         DestinationRefused: nothing can listen there.
     """
     listener = _listener(host, port)
-    threads = ThreadPoolExecutor(THREADS + THREADS_PER_RUN * runs_at_once)
-    asyncio.get_running_loop().set_default_executor(threads)
-    secrets = [one for one in (house.settings.auth_token, house.settings.key) if one]
-    lines = ProcessLines(log_path(house.logs, LOG))
-    engine = Engine(house=house, log=bound_log(lines, Redactor(secrets), LOG), runs_at_once=runs_at_once)
+    engine, lines = engine_of(house, runs_at_once, log)
     metrics = Metrics(engine, lines)
     engine.progress = metrics.progress
 
@@ -74,7 +72,10 @@ async def serve(
         told(run)
 
     engine.told = count
-    server = _Server(uvicorn.Config(application(engine, metrics), log_config=None, lifespan="off", access_log=False))
+    app = application(engine, metrics)
+    if for_monitors:
+        _leave_out_the_rest(app)
+    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", access_log=False))
     stop = asyncio.Event()
     web = asyncio.create_task(server.serve([listener]))
     work = asyncio.create_task(engine.run(stop))
@@ -92,6 +93,11 @@ async def serve(
         await asyncio.wait([web, work])
     web.result()
     work.result()
+
+
+def _leave_out_the_rest(app: FastAPI) -> None:
+    """Of a server's paths, those for monitors."""
+    app.router.routes[:] = [route for route in app.router.routes if getattr(route, "path", None) in FOR_MONITORS]
 
 
 def _url(host: str, listener: socket.socket) -> str:

@@ -26,8 +26,8 @@ from sentry_connector.errors import KeyViolated
 MEMORY_LIMIT = "512MB"
 
 ROW_GROUP = 5 * 2048
-"""Rows of a group in a file that is written anew. DuckDB holds a group for each thread: of more, a merge of a million events takes
-more memory and no less time."""
+"""Rows of a group in a file that is written anew. DuckDB holds a group for each thread: of larger ones, a merge of a million
+events takes more memory and no less time."""
 
 _Config = dict[str, str | bool | int | float | list[str]]
 

@@ -179,6 +179,23 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, variables: dict[str, str]
     subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=tmp_path, env=variables, check=True)
 
 
+def test_the_python_of_the_page_about_the_library_runs(tmp_path: Path, variables: dict[str, str]) -> None:
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```$", text_of(docs.DOCS / "library.md"), re.MULTILINE | re.DOTALL))
+    env = variables | {"SENTRY_CONNECTOR_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, env=env, check=True, capture_output=True, text=True
+    )
+    assert re.fullmatch(r"COMPLETE \d+\n\d+ rows\n", done.stdout)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_the_python_of_the_page_about_the_library_is_typed(tmp_path: Path) -> None:
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```$", text_of(docs.DOCS / "library.md"), re.MULTILINE | re.DOTALL))
+    (tmp_path / "page.py").write_text(code, encoding="utf-8")
+    subprocess.run([sys.executable, "-m", "mypy", "--strict", str(tmp_path / "page.py")], cwd=PROJECT, check=True)
+
+
 def test_an_example_is_its_whole_output_but_for_what_differs() -> None:
     example = Example("x", "at 2026-01-01T00:00Z  3 rows\n…\nlast")
     assert example.shows("at 2026-02-02T11:11:11Z 3 rows\nmore\nand more\nlast\n")

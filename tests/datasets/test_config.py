@@ -228,6 +228,7 @@ MISTAKES = {
     "datasets: [{name: a, report: x}, {name: b, report: x, renamed_from: A}]": (
         "a.yaml:1:55: 'A' stands among the datasets itself, so that it cannot be renamed."
     ),
+    "accounts: [{name: b, renamed_from: a}, {name: c, renamed_from: A}]": "a.yaml:1:50: 'A' gets two new names.",
     "accounts: &a []": "a.yaml:1:11: anchors and aliases are not taken.",
     "accounts: *a": "a.yaml:1:11: anchors and aliases are not taken.",
     "accounts: !!python/object:os.system []": "a.yaml:1:11: tags are not taken.",

@@ -108,11 +108,16 @@ class _Reader:
             first = seen.setdefault(name.strip().casefold(), one)
             if first is not one:
                 self._note(one.place_of("name"), f"there is another {name!r} among the {section}, at {first.place}.")
+        renamed: set[str] = set()
         for one in seen.values():
-            before = one.entry.renamed_from
-            if before is not None and before.strip().casefold() in seen:
-                place = one.place_of("renamed_from")
+            before, place = one.entry.renamed_from, one.place_of("renamed_from")
+            if before is None:
+                continue
+            if before.strip().casefold() in seen:
                 self._note(place, f"{before!r} stands among the {section} itself, so that it cannot be renamed.")
+            if before.strip().casefold() in renamed:
+                self._note(place, f"{before!r} gets two new names.")
+            renamed.add(before.strip().casefold())
 
     def _entry(self, node: Node, kind: type[msgspec.Struct]) -> Placed[Any] | None:
         entry = self._struct(node, kind)

@@ -8,13 +8,15 @@ import msgspec
 
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.errors import UsageError
+from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations.datasets import definition_of, refuse_loss
+from sentry_connector.operations.running import to_its_end
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.details import DateRange
 from sentry_connector.runs import chain, queue
 from sentry_connector.runs.house import House
 from sentry_connector.store.ids import new_id
-from sentry_connector.store.records import DataSet, Run
+from sentry_connector.store.records import DataSet, Run, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +72,32 @@ def begin(house: House, name: str, days: DateRange) -> Chain:
         house.store.runs.add(chain.run_of(part, dataset.id, now))
     runs = queue.pending(house, dataset, (first, last))
     return Chain(dataset=dataset, runs=tuple(runs), goes_on=bool(before), in_one=in_one)
+
+
+async def go_through(house: House, dataset: DataSet, *, after: Run | None = None, wait_lock: float = 0.0) -> list[Run]:
+    """Bring the runs that are left of a DataSet's chains to their ends, one after another, until one fails.
+
+    Args:
+        house: the parts.
+        dataset: whose.
+        after: the run before: where that failed, none begins.
+        wait_lock: seconds to wait for another process that is at work on the DataSet.
+
+    Raises:
+        Locked: another process is at work on it.
+    """
+    ends = [] if after is None else [after]
+    begun = len(ends)
+    while not (ends and ends[-1].verdict not in _GOOD_ENOUGH):
+        left = await house.aside(lambda: queue.pending(house, dataset))
+        if not left:
+            break
+        ends.append(await to_its_end(house, left[0], progress=Progress(), wait_lock=wait_lock))
+    return ends[begun:]
+
+
+_GOOD_ENOUGH = {Verdict.COMPLETE, Verdict.INCOMPLETE}
+"""Ends after which the next run of a chain begins: another one would fail as a rule too."""
 
 
 def _is_stored_whole(house: House, run: Run) -> bool:

@@ -1,14 +1,12 @@
-"""The library: `sentry_connector.pull(...)`. No server, no state, no global token."""
+"""`sentry_connector.pull(...)`: one report, and nothing is stored."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import tempfile
-import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Self
 
 import pyarrow as pa
 
@@ -16,27 +14,21 @@ from sentry_connector.app import App, app
 from sentry_connector.errors import RunIncomplete
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.ways import Choose, cheapest
+from sentry_connector.library.loop import Loop
+from sentry_connector.library.rows import Rows
 from sentry_connector.operations.pull import FOLDER_PREFIX, Pulled, pull_into
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.details import Details
 from sentry_connector.sentry.client import Connection
 
-if TYPE_CHECKING:
-    import duckdb
-    import pandas as pd
-    import polars as pl
 
-Value = TypeVar("Value")
-
-
-class Pull:
+class Pull(Rows):
     """The rows of one report. They lie in files until `close`, so that results larger than memory can be streamed.
 
     A context manager; without `with` the files go when the object does.
 
     Attributes:
         rows: how many rows there are.
-        schema: the columns, as an Arrow schema.
         windows: the resolved dates, one line each.
         warnings: sentences about what a user should know.
         incomplete: what is missing, as (scope, reason); empty unless `allow_incomplete` was given.
@@ -46,42 +38,18 @@ class Pull:
         self._pulled = pulled
         self._close = close
         self.rows = pulled.rows
-        self.schema = pulled.schema
         self.windows = pulled.windows
         self.warnings = pulled.warnings
         self.incomplete = tuple((one.label, one.reason) for one in pulled.incomplete)
 
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns, as an Arrow schema."""
+        return self._pulled.schema
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, a batch at a time; memory does not grow with their number."""
         return self._pulled.batches()
-
-    def to_reader(self) -> pa.RecordBatchReader:
-        """The rows as an Arrow reader, which streams them."""
-        return pa.RecordBatchReader.from_batches(self.schema, self.batches())
-
-    def to_arrow(self) -> pa.Table:
-        """All rows as an Arrow table."""
-        return self.to_reader().read_all()
-
-    def to_pandas(self) -> pd.DataFrame:
-        """All rows as a pandas data frame; needs pandas (`sentry-connector[frames]`)."""
-        frame: pd.DataFrame = self.to_arrow().to_pandas()
-        return frame
-
-    def to_polars(self) -> pl.DataFrame:
-        """All rows as a Polars data frame; needs Polars (`sentry-connector[frames]`)."""
-        import polars as pl  # noqa: PLC0415  # an extra
-
-        frame = pl.from_arrow(self.to_arrow())
-        if not isinstance(frame, pl.DataFrame):
-            raise TypeError("Polars made no data frame of a table.")
-        return frame
-
-    def to_duckdb(self, connection: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyRelation:
-        """All rows as a DuckDB relation, in a connection of its own or in the given one."""
-        import duckdb  # noqa: PLC0415  # loads a large library, which most callers do not need
-
-        return (connection or duckdb.connect()).from_arrow(self.to_arrow())
 
     def close(self) -> None:
         """Remove the files."""
@@ -174,9 +142,9 @@ def pull(
     )
     folder = tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX)
     try:
-        with app(os.environ) as house:
+        with app(os.environ) as house, Loop() as loop:
             connection = _connection(house, token, url, account)
-            pulled = run_to_end(
+            pulled = loop.run(
                 lambda: pull_into(
                     Path(folder.name),
                     found,
@@ -199,29 +167,6 @@ def pull(
             f"Not everything could be read. {reasons}", remedy="Pass allow_incomplete=True to take the rest."
         )
     return result
-
-
-def run_to_end(work: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
-    """Run asynchronous work from synchronous code, in a thread of its own where an event loop runs already."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work())
-    results: list[Value] = []
-    failures: list[BaseException] = []
-
-    def target() -> None:
-        try:
-            results.append(asyncio.run(work()))
-        except BaseException as failure:  # noqa: BLE001  # handed over to the caller's thread, whatever it is
-            failures.append(failure)
-
-    thread = threading.Thread(target=target)
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
-    return results[0]
 
 
 def _connection(house: App, token: str | None, url: str | None, account: str | None) -> Connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,8 @@ from sentry_connector.reports.catalogue import CATALOGUE
 from sentry_connector.reports.model import Report
 from sentry_connector.settings import SETTINGS, Setting
 from sentry_connector.simulator import World, start_in_thread
+from tests.cli.shell import Shell
+from tests.cli.test_serve import serving
 
 PROJECT = docs.DOCS.parent
 PAGES = sorted([*PROJECT.glob("*.md"), *docs.DOCS.rglob("*.md")])
@@ -171,6 +174,27 @@ def test_every_command_shown_does_what_is_shown(name: str, tmp_path: Path, varia
         )  # fmt: skip
         assert done.returncode == 0, done.stdout
         assert example.shows(done.stdout), f"{example.command} prints\n{done.stdout}\nand not\n{example.shown}"
+
+
+@pytest.mark.timeout(600)
+def test_every_request_shown_is_answered_as_shown(tmp_path: Path, variables: dict[str, str]) -> None:
+    missing = [name for name in ("curl", "jq") if shutil.which(name) is None]
+    assert not missing, f"the page uses them: apt-get install {' '.join(missing)}"
+    env = variables | {"SENTRY_CONNECTOR_HOME": str(tmp_path / "home")}
+    with serving(Shell(env)) as server:
+        done = list(examples(text_of(docs.DOCS / "api.md")))
+        assert len(done) > 5
+        script = "\n".join(f"echo; echo {_MARK}; {example.command}" for example in done)
+        said = subprocess.run(
+            ["sh", "-c", script], cwd=tmp_path, env=env | {"API": f"{server.url}/api/v1"}, text=True,
+            capture_output=True, check=True,
+        )  # fmt: skip
+    for example, output in zip(done, said.stdout.split(f"\n{_MARK}\n")[1:], strict=True):
+        assert example.shows(output), f"{example.command} prints\n{output}\n{said.stderr}"
+
+
+_MARK = "-- next --"
+"""Between the outputs of commands that share a shell, and so their variables."""
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, variables: dict[str, str]) -> None:

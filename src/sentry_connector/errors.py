@@ -9,6 +9,7 @@ ConnectorError
 │   ├── ScheduleError          usage.schedule         2   a schedule is none that can be kept
 │   ├── LossNotAccepted        usage.loss             2   the run would drop rows that the table holds
 │   ├── ConfigInvalid          usage.config           2   a configuration file is wrong; each place is named
+│   ├── EditedMeanwhile        usage.edited           2   somebody else has changed it since it was looked at
 │   └── SqlError               usage.sql              2   the SQL was refused
 ├── CredentialError
 │   ├── TokenMissing           token.missing         10   no token was given
@@ -150,6 +151,13 @@ class ConfigInvalid(UsageError):
     def as_dict(self) -> dict[str, Any]:
         """As every error, and `problems`, each with its place."""
         return super().as_dict() | {"problems": list(self.problems)}
+
+
+class EditedMeanwhile(UsageError):
+    """Somebody else has changed it since it was looked at; nothing of this change was stored."""
+
+    name = "usage.edited"
+    default_remedy = "Look at it again, then repeat the change if it is still wanted."
 
 
 class SqlError(UsageError):

@@ -78,6 +78,20 @@ class Settings:
             return self.otlp_traces_endpoint
         return f"{self.otlp_endpoint.rstrip('/')}/v1/traces"
 
+    def described(self) -> list[dict[str, Any]]:
+        """The settings as JSON; secrets are hidden, passwords in addresses too."""
+        values = self.masked()
+        return [
+            {
+                "variable": one.variable,
+                "value": values[one.variable],
+                "default": one.default,
+                "secret": one.secret,
+                "about": one.about,
+            }
+            for one in SETTINGS
+        ]
+
     def masked(self) -> dict[str, str | None]:
         """The values as text by the names of their variables; secrets are hidden, passwords in addresses too."""
         return {setting.variable: setting.shown(getattr(self, setting.name)) for setting in SETTINGS}

@@ -12,7 +12,6 @@ from sentry_connector.app import app as connector
 from sentry_connector.cli.options import AsJson, Yes, confirm, read_secret, typer_app
 from sentry_connector.cli.output import note, print_json
 from sentry_connector.cli.tables import print_fields, print_table
-from sentry_connector.errors import TokenMissing, UsageError
 from sentry_connector.operations import accounts as operations
 from sentry_connector.operations.views import account_view
 from sentry_connector.store.records import Account
@@ -124,10 +123,7 @@ def _read_token(house: App) -> str:
         UsageError: what was given is no token.
     """
     token = read_secret("Token", house.settings.auth_token)
-    if not token:
-        raise TokenMissing("No token was given.", remedy="Pipe it to standard input, or set SENTRY_AUTH_TOKEN.")
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise UsageError("The token holds characters that no token has.", remedy="Give the token alone, on one line.")
+    operations.refuse_no_token(token)
     return token
 
 

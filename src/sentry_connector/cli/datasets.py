@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -19,22 +18,23 @@ from sentry_connector.cli.files import FileOptions, print_json_of, print_table_o
 from sentry_connector.cli.options import AccountName, AsJson, WaitLock, Yes, confirm, seconds, typer_app, with_options
 from sentry_connector.cli.output import note, note_days, print_json, print_line
 from sentry_connector.cli.progress import shown_progress
-from sentry_connector.cli.schedule import MOST_SLOTS, in_words, print_slots, slot_view
+from sentry_connector.cli.schedule import in_words, print_slots
 from sentry_connector.cli.tables import print_fields, print_table
 from sentry_connector.datasets.definition import Definition
-from sentry_connector.datasets.schedule import slots
 from sentry_connector.errors import DatesError, UsageError
 from sentry_connector.operations import backfill
 from sentry_connector.operations import datasets as operations
+from sentry_connector.operations.coming import coming, coming_view
 from sentry_connector.operations.running import is_served
+from sentry_connector.operations.schedules import MOST_SLOTS
+from sentry_connector.operations.search import search
 from sentry_connector.operations.views import (
     dataset_view,
-    passed_view,
-    rests,
+    reverted_view,
     run_view,
     schema_view,
     stats_view,
-    version_view,
+    versions_view,
 )
 from sentry_connector.reports import catalogue, menus, windows
 from sentry_connector.reports.details import DateRange, Details
@@ -75,13 +75,23 @@ def create(
 
 @app.command("list")
 def list_(
+    text: Annotated[
+        str | None, typer.Option("--search", metavar="TEXT", help="Only those with this in their name or description.")
+    ] = None,
+    tag: Annotated[str | None, typer.Option(metavar="TAG", help="Only those with this tag.")] = None,
+    report: Annotated[str | None, typer.Option("--report", metavar="REPORT", help="Only those of this report.")] = None,
+    account: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of this account.")] = None,
+    health: Annotated[
+        str | None, typer.Option(metavar="WORD", help="Only those that are so, such as FAILED, late or paused.")
+    ] = None,
     *,
     deleted: Annotated[bool, typer.Option("--deleted", help="Those that can be restored.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the DataSets."""
     with connector() as house:
-        views = [dataset_view(house, dataset) for dataset in operations.everything(house, deleted=deleted)]
+        found = search(house, text=text, tag=tag, report=report, account=account, health=health, deleted=deleted)
+        views = [dataset_view(house, dataset) for dataset in found]
     if as_json:
         print_json(views)
         return
@@ -91,9 +101,9 @@ def list_(
         print_table([one.replace("_", " ") for one in names], rows, empty="None is deleted.")
         return
     headings = ["name", "report", "rows", "health", "last run", "schedule", "next slot", "account", "slug"]
-    print_table(
-        headings, map(_row, views), empty="No DataSets yet: `sentry-connector datasets create --help` tells how."
-    )
+    narrowed = any((text, tag, report, account, health))
+    empty = "No such DataSet." if narrowed else "No DataSets yet: `sentry-connector datasets create --help` tells how."
+    print_table(headings, map(_row, views), empty=empty)
     if any(view["next_slot"] and not view["served"] for view in views):
         note(NO_SERVER)
 
@@ -237,29 +247,23 @@ def next_(
 ) -> None:
     """Say when a DataSet runs next by itself, and which slots had no run of their own."""
     with connector() as house:
-        dataset, now = operations.find(house, name), house.now()
-        schedule, zone = operations.schedule_of(dataset)
-        reason, served = rests(house, dataset), is_served(house)
-        found = [] if reason else list(itertools.islice(slots(schedule, zone, now), count))
-        passed = operations.passed(house, dataset, limit=count)
+        found = coming(house, name, count)
     if as_json:
-        view = {"rule": schedule.rule, "words": schedule.words, "timezone": zone.key, "paused": dataset.paused}
-        coming = [slot_view(slot, zone) for slot in found]
-        more = {"rests": reason, "served": served, "passed": [passed_view(one) for one in passed]}
-        print_json({**view, "slots": coming, **more})
+        print_json(coming_view(found))
         return
+    schedule, zone = found.meaning.schedule, found.meaning.zone
     print_line(in_words(schedule, zone))
-    if dataset.paused:
+    if found.dataset.paused:
         note("The schedule is paused: `datasets resume` lets it go on.")
-    elif reason:
-        note(f"The schedule rests: {reason}.")
-    elif found and not served:
+    elif found.rests:
+        note(f"The schedule rests: {found.rests}.")
+    elif found.meaning.slots and not found.served:
         note(NO_SERVER)
-    if found:
-        print_slots(found, zone)
-    if passed:
+    if found.meaning.slots:
+        print_slots(found.meaning.slots, zone)
+    if found.passed:
         note("Slots without a run of their own, newest first:")
-        print_table(["first", "last", "slots", "reason", "run"], [_passed_row(one, zone) for one in passed])
+        print_table(["first", "last", "slots", "reason", "run"], [_passed_row(one, zone) for one in found.passed])
 
 
 def _passed_row(one: Passed, zone: zoneinfo.ZoneInfo) -> list[object]:
@@ -340,8 +344,7 @@ def versions(name: Name, *, as_json: AsJson = False) -> None:
     """List the states that a DataSet's table can be reverted to, newest first."""
     with connector() as house:
         found = operations.versions(house, name)
-    current = max((one.version for one in found), default=-1)
-    views = [version_view(one, current) for one in found]
+    views = versions_view(found)
     if as_json:
         print_json(views)
         return
@@ -361,11 +364,11 @@ def revert(
     patience = seconds("--wait-lock", wait_lock)
     with connector() as house:
         committed = asyncio.run(operations.revert(house, name, to_version, wait_lock=patience))
-        rows = operations.table_of(house, operations.find(house, name)).rows()
+        view = reverted_view(operations.table_of(house, operations.find(house, name)), committed, to_version)
     if as_json:
-        print_json({"version": committed.version, "reverted_to": to_version, "rows": rows})
+        print_json(view)
     else:
-        note(f"Version {committed.version} is what version {to_version} was: {rows:,} rows.")
+        note(f"Version {committed.version} is what version {to_version} was: {view['rows']:,} rows.")
 
 
 @app.command()

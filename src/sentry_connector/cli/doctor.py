@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Iterator, Sequence
 
 import typer
@@ -29,8 +28,7 @@ def doctor(account: AccountName = None, *, as_json: AsJson = False) -> None:
     with connector() as house:
         checks = asyncio.run(operations.doctor(house, accounts.connection(house, account)))
     if as_json:
-        ok = all(check.ok for check in checks)
-        print_json({"ok": ok, "checks": [dataclasses.asdict(check) for check in checks]})
+        print_json(operations.checks_view(checks))
     else:
         _print(checks)
     raise typer.Exit(_exit_code(checks))

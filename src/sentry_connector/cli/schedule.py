@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import zoneinfo
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -14,12 +14,10 @@ from sentry_connector.cli.output import print_json, print_line
 from sentry_connector.cli.tables import print_table
 from sentry_connector.datasets import schedule as schedules
 from sentry_connector.datasets.schedule import Schedule, Slot
-from sentry_connector.errors import DatesError
-from sentry_connector.reports import windows
+from sentry_connector.operations import schedules as operations
+from sentry_connector.operations.schedules import MOST_SLOTS
 
 app = typer_app()
-
-MOST_SLOTS = 1000
 
 
 @app.callback()
@@ -52,16 +50,13 @@ def show(
 
     `cron: MINUTE HOUR DAY MONTH WEEKDAY` is a cron expression.
     """
-    parsed, zone = schedules.parse(rule), windows.zone(timezone)
-    after = dt.datetime.now(dt.UTC) if start is None else _instant(start, zone)
-    found = list(itertools.islice(schedules.slots(parsed, zone, after), count))
+    found = operations.meaning(rule, timezone, dt.datetime.now(dt.UTC), start=start, count=count)
     if as_json:
-        slots = [slot_view(slot, zone) for slot in found]
-        print_json({"rule": parsed.rule, "words": parsed.words, "timezone": zone.key, "slots": slots})
+        print_json(operations.schedule_view(found))
         return
-    print_line(in_words(parsed, zone))
-    if found:
-        print_slots(found, zone)
+    print_line(in_words(found.schedule, found.zone))
+    if found.slots:
+        print_slots(found.slots, found.zone)
 
 
 def in_words(schedule: Schedule, zone: zoneinfo.ZoneInfo) -> str:
@@ -69,30 +64,13 @@ def in_words(schedule: Schedule, zone: zoneinfo.ZoneInfo) -> str:
     return f"{schedule.rule}: {schedule.words}" + ("" if schedule.is_manual else f" ({zone.key})")
 
 
-def print_slots(slots: list[Slot], zone: zoneinfo.ZoneInfo) -> None:
+def print_slots(slots: Sequence[Slot], zone: zoneinfo.ZoneInfo) -> None:
     """The slots in the zone and in UTC, with what a change of clocks does to them."""
     rows = [[_local(slot, zone), f"{slot.at:%Y-%m-%d %H:%M}Z", slot.note or ""] for slot in slots]
     print_table(["local", "UTC", "note"], rows)
-
-
-def slot_view(slot: Slot, zone: zoneinfo.ZoneInfo) -> dict[str, object]:
-    """The slot as JSON."""
-    local = slot.at.astimezone(zone).isoformat(timespec="minutes")
-    return {"at": f"{slot.at:%Y-%m-%dT%H:%M:%SZ}", "local": local, "note": slot.note}
 
 
 def _local(slot: Slot, zone: zoneinfo.ZoneInfo) -> str:
     """`Sun 2026-03-08 03:00 -04:00`."""
     local = slot.at.astimezone(zone)
     return f"{local:%a %Y-%m-%d %H:%M} {local.isoformat()[-6:]}"
-
-
-def _instant(text: str, zone: zoneinfo.ZoneInfo) -> dt.datetime:
-    """A time, of the zone unless it says of which."""
-    try:
-        found = dt.datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        raise DatesError(
-            f"{text!r} is no time.", remedy="Write 2026-03-08, 2026-03-08T01:30 or 2026-03-08T01:30Z."
-        ) from None

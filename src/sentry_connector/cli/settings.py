@@ -15,20 +15,10 @@ app = typer_app()
 @app.command()
 def settings(*, as_json: AsJson = False) -> None:
     """Print the settings, secrets masked."""
-    values = from_environment(os.environ).masked()
+    found = from_environment(os.environ)
     if as_json:
-        print_json(
-            [
-                {
-                    "variable": one.variable,
-                    "value": values[one.variable],
-                    "default": one.default,
-                    "secret": one.secret,
-                    "about": one.about,
-                }
-                for one in SETTINGS
-            ]
-        )
+        print_json(found.described())
         return
+    values = found.masked()
     rows = [[one.variable, values[one.variable] or f"({one.default})", one.about] for one in SETTINGS]
     print_table(["variable", "value", "about"], rows)

@@ -18,6 +18,7 @@ from sentry_connector.store.records import MANUAL, CatchUp, Retry
 LONGEST_NAME = 255
 LONGEST_DESCRIPTION = 4000
 LONGEST_TAG = 64
+KEEP_DAYS = range(1, 36_501)
 RETRY_MINUTES = range(5, 61)
 RETRY_TIMES = range(1, 11)
 
@@ -74,6 +75,8 @@ def check(definition: Definition) -> Definition:
     )
     if len(checked.description) > LONGEST_DESCRIPTION:
         raise UsageError(f"The description is longer than {LONGEST_DESCRIPTION} characters.")
+    if "\0" in checked.description:
+        raise UsageError("The description holds a NUL character.", remedy="Leave it out.")
     for rule in RULES:
         rule(checked, report)
     return checked
@@ -128,8 +131,8 @@ def _keep_days_suits_the_method(definition: Definition, _report: Report) -> None
         return
     if definition.update_method is not UpdateMethod.PARTITION:
         raise UsageError("--keep-days needs --update-method partition.")
-    if definition.keep_days < 1:
-        raise UsageError("--keep-days is a whole number from 1 up.")
+    if definition.keep_days not in KEEP_DAYS:
+        raise UsageError(f"--keep-days is a whole number from {KEEP_DAYS[0]} to {KEEP_DAYS[-1]:,}.")
 
 
 def _key_is_of_columns(definition: Definition, report: Report) -> None:

@@ -8,11 +8,11 @@ from contextlib import AbstractAsyncContextManager
 import msgspec
 
 from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
-from sentry_connector.errors import UnknownName, UsageError
+from sentry_connector.errors import TokenMissing, UnknownName, UsageError
 from sentry_connector.redact import token_hint
 from sentry_connector.runs import check as runs_check
 from sentry_connector.runs import news, queue
-from sentry_connector.runs.house import House
+from sentry_connector.runs.house import House, wholly
 from sentry_connector.sentry.address import normalise_url, server
 from sentry_connector.sentry.client import Connection
 from sentry_connector.store.ids import new_id
@@ -24,7 +24,13 @@ READ_SCOPES = frozenset({"org:read", "project:read", "team:read", "event:read"})
 """All that the sixteen reports need."""
 
 
-async def add(house: House, name: str | None, url: str, token: str) -> Account:
+async def add(
+    house: House,
+    name: str | None,
+    url: str,
+    token: str,
+    id: str | None = None,  # noqa: A002  # the field's name
+) -> Account:
     """Connect an account: the token is tried on Sentry first, and stored sealed only if Sentry takes it.
 
     Args:
@@ -32,14 +38,16 @@ async def add(house: House, name: str | None, url: str, token: str) -> Account:
         name: what to call it; None = `Sentry Account`, with a number where that is taken.
         url: Sentry's address.
         token: the token.
+        id: its id, where that was chosen before: an account that is there already is that one.
 
     Raises:
-        UsageError: the name is empty or taken, the URL is none.
+        UsageError: the name is empty or taken, the URL is none, or what was given is no token.
         TokenMissing, TokenRejected, ConnectionFailed, NotSentry: Sentry could not be asked with it; nothing is stored.
     """
     now = house.now()
+    refuse_no_token(token)
     account = Account(
-        id=new_id(now, house.rng),
+        id=id or new_id(now, house.rng),
         name=DEFAULT_NAME if name is None else plain_text("name", name, LONGEST_NAME),
         url=normalise_url(url),
         token_hint=token_hint(token),
@@ -48,12 +56,16 @@ async def add(house: House, name: str | None, url: str, token: str) -> Account:
         updated_at=now,
     )
     if name is not None:
-        _refuse_taken(house, account.name)
+        await house.aside(lambda: _refuse_taken(house, account))
     identity = await runs_check.identify(house, house.with_token(account.url, token))
-    account = runs_check.found(account, identity, house)
+    checked = runs_check.found(account, identity, house)
+
+    def store() -> Account:
+        sealed = house.vault.seal(token, checked.id, checked.url)
+        return house.store.accounts.add(checked, sealed, numbered=name is None)
+
     async with _sealing(house):
-        sealed = house.vault.seal(token, account.id, account.url)
-        return house.store.accounts.add(account, sealed, numbered=name is None)
+        return await wholly(house, store)
 
 
 def everything(house: House) -> Sequence[Account]:
@@ -62,7 +74,7 @@ def everything(house: House) -> Sequence[Account]:
 
 
 def find(house: House, name: str) -> Account:
-    """The account of that name.
+    """The account of that name or id.
 
     Raises:
         UnknownName: there is none; the nearest names are given.
@@ -89,9 +101,9 @@ async def check(house: House, name: str) -> Account:
         CredentialError, ConnectionFailed: what Sentry says; a rejected token makes the account invalid, a host that cannot be
             reached leaves it as it was.
     """
-    account = house.store.accounts.find(name)
+    account = await house.aside(lambda: house.store.accounts.find(name))
     await runs_check.check(house, account)
-    checked = house.store.accounts.get(account.id)
+    checked = await house.aside(lambda: house.store.accounts.get(account.id))
     if checked is None:
         raise UnknownName("account", name)
     return checked
@@ -113,10 +125,11 @@ async def replace_token(house: House, name: str, token: str, url: str | None = N
 
     Raises:
         UnknownName, TokenRejected, ConnectionFailed, NotSentry: the old token stays.
-        UsageError: the URL is of another server than the rows of the account's DataSets come from; or the account was
-            deleted, or given another token, meanwhile, and that stays.
+        UsageError: what was given is no token; the URL is of another server than the rows of the account's DataSets come from;
+            or the account was deleted, or given another token, meanwhile, and that stays.
     """
-    account = house.store.accounts.find(name)
+    refuse_no_token(token)
+    account = await house.aside(lambda: house.store.accounts.find(name))
     now = house.now()
     moved = msgspec.structs.replace(
         account,
@@ -125,13 +138,30 @@ async def replace_token(house: House, name: str, token: str, url: str | None = N
         token_since=now,
         updated_at=now,
     )
-    refuse_strange_server(house, account, moved.url)
+    await house.aside(lambda: refuse_strange_server(house, account, moved.url))
     identity = await runs_check.identify(house, house.with_token(moved.url, token))
-    moved = runs_check.found(moved, identity, house)
+    checked = runs_check.found(moved, identity, house)
+
+    def store() -> Account:
+        refuse_strange_server(house, account, checked.url)  # a run may have begun meanwhile
+        sealed = house.vault.seal(token, checked.id, checked.url)
+        return house.store.accounts.replace_token(account, checked, sealed, news.of_account(house, checked))
+
     async with _sealing(house):
-        refuse_strange_server(house, account, moved.url)  # a run may have begun meanwhile
-        sealed = house.vault.seal(token, moved.id, moved.url)
-        return house.store.accounts.replace_token(account, moved, sealed, news.of_account(house, moved))
+        return await wholly(house, store)
+
+
+def refuse_no_token(token: str) -> None:
+    """Refuse what can be no token, before Sentry is asked with it.
+
+    Raises:
+        TokenMissing: there is none.
+        UsageError: HTTP has no room for what it holds.
+    """
+    if not token:
+        raise TokenMissing("No token was given.", remedy="Pipe it to standard input, or set SENTRY_AUTH_TOKEN.")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError("The token holds characters that no token has.", remedy="Give the token alone, on one line.")
 
 
 def delete(house: House, name: str) -> tuple[Account, list[DataSet]]:
@@ -192,9 +222,10 @@ def _sealing(house: House) -> AbstractAsyncContextManager[object]:
     return sealing(house)
 
 
-def _refuse_taken(house: House, name: str) -> None:
+def _refuse_taken(house: House, wanted: Account) -> None:
     """A name that is taken is refused before Sentry is asked; the store refuses it once more, in one step with storing."""
-    if any(account.name.casefold() == name.casefold() for account in house.store.accounts.list()):
+    others = [one for one in house.store.accounts.list() if one.id != wanted.id]
+    if any(one.name.casefold() == wanted.name.casefold() for one in others):
         raise UsageError(
-            f"There is an account named {name!r} already.", remedy="Choose another name, or replace its token."
+            f"There is an account named {wanted.name!r} already.", remedy="Choose another name, or replace its token."
         )

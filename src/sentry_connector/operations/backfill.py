@@ -36,7 +36,7 @@ class Chain:
     in_one: bool
 
 
-def begin(house: House, name: str, days: DateRange) -> Chain:
+def begin(house: House, name: str, days: DateRange, id: str | None = None) -> Chain:  # noqa: A002  # the field's name
     """Store the runs of a backfill; where the same days are being backfilled already, that chain goes on.
 
     Replace keeps the rows of its last run alone, so that one run reads all days.
@@ -45,6 +45,7 @@ def begin(house: House, name: str, days: DateRange) -> Chain:
         house: the parts.
         name: the DataSet's.
         days: which; relative ones count from now.
+        id: of a new chain, where it was chosen before.
 
     Raises:
         UnknownName: there is no such DataSet.
@@ -67,7 +68,7 @@ def begin(house: House, name: str, days: DateRange) -> Chain:
     if before and _is_stored_whole(house, before[0]):
         return Chain(dataset=dataset, runs=tuple(before), goes_on=True, in_one=in_one)
     length = (last - first).days + 1 if in_one else chain.DAYS_AT_A_TIME
-    name = before[0].part.chain if before and before[0].part else new_id(now, house.rng)
+    name = before[0].part.chain if before and before[0].part else id or new_id(now, house.rng)
     for part in reversed(chain.weeks(name, first, last, length)):  # the newest last: with it the chain is stored whole
         house.store.runs.add(chain.run_of(part, dataset.id, now))
     runs = queue.pending(house, dataset, (first, last))

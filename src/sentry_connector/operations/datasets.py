@@ -26,7 +26,7 @@ from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastRun, SingleDate, Window
 from sentry_connector.runs import queue
 from sentry_connector.runs.engine import due_slots, tick
-from sentry_connector.runs.house import House
+from sentry_connector.runs.house import House, wholly
 from sentry_connector.runs.lease import held
 from sentry_connector.runs.marks import Marks
 from sentry_connector.runs.slots import passed_over
@@ -38,7 +38,6 @@ from sentry_connector.store.records import (
     DataSet,
     Passed,
     Problem,
-    RequestKey,
     Run,
     RunState,
     Scheduled,
@@ -59,13 +58,19 @@ Changes = dict[str, object]
 """Field of `Definition` → new value."""
 
 
-def create(house: House, definition: Definition, account: str | None) -> DataSet:
+def create(
+    house: House,
+    definition: Definition,
+    account: str | None,
+    id: str | None = None,  # noqa: A002  # the field's name
+) -> DataSet:
     """Store a new DataSet. Nothing is asked of Sentry and no table is made before its first run.
 
     Args:
         house: the parts.
         definition: what it is; checked here.
         account: name of the account; None = the environment's token.
+        id: its id, where that was chosen before: a DataSet that is there already is that one.
 
     Raises:
         UsageError: something does not fit; nothing is stored.
@@ -75,7 +80,7 @@ def create(house: House, definition: Definition, account: str | None) -> DataSet
     now = house.now()
     return house.store.datasets.add(
         DataSet(
-            id=new_id(now, house.rng),
+            id=id or new_id(now, house.rng),
             slug="",
             account_id=_account_id(house, account),
             created_at=now,
@@ -85,7 +90,15 @@ def create(house: House, definition: Definition, account: str | None) -> DataSet
     )
 
 
-def edit(house: House, name: str, changes: Changes, account: str | None = None, *, no_account: bool = False) -> DataSet:
+def edit(
+    house: House,
+    name: str,
+    changes: Changes,
+    account: str | None = None,
+    *,
+    no_account: bool = False,
+    as_of: dt.datetime | None = None,
+) -> DataSet:
     """Change a DataSet; a run that is under way keeps what it began with.
 
     Args:
@@ -94,9 +107,11 @@ def edit(house: House, name: str, changes: Changes, account: str | None = None, 
         changes: fields of `Definition` with their new values.
         account: name of another account.
         no_account: from now on it asks with the environment's token.
+        as_of: the `updated_at` of the DataSet that the changes were made for; None = whatever it is now.
 
     Raises:
         UnknownName: there is no such DataSet or account.
+        EditedMeanwhile: somebody else has changed it since then; nothing is changed.
         UsageError: the changed definition does not fit, or its rows would not fit those in the table: they would have other
             columns, other days, or come from another server.
         LossNotAccepted: its next run would drop rows, and nobody has consented to that.
@@ -109,7 +124,7 @@ def edit(house: House, name: str, changes: Changes, account: str | None = None, 
     changed = {name: value for name, value in wanted.items() if value != getattr(dataset, name)}
     now = house.now()
     passed = _passed_over(now, "the schedule was changed")
-    edited = house.store.datasets.change(dataset.id, changed | {"updated_at": now}, passed)
+    edited = house.store.datasets.change(dataset.id, changed | {"updated_at": now}, passed, as_of=as_of)
     if changed.keys() & READ_BY_RUNS or definition.retry is None:
         retrying = [run for run in house.store.runs.unfinished(dataset.id) if run.state is RunState.RETRYING]
         queue.drop_waiting(house, retrying, "The DataSet was changed.")
@@ -336,13 +351,13 @@ async def run(house: House, name: str, *, progress: Progress, wait_lock: float =
         raise
 
 
-def ask(house: House, name: str, key: RequestKey | None = None) -> tuple[Run, bool]:
+def ask(house: House, name: str, id: str | None = None) -> tuple[Run, bool]:  # noqa: A002  # the field's name
     """Store that a DataSet is to be run.
 
     Args:
         house: the parts.
         name: the DataSet's.
-        key: of the request for it; where that was answered already, no run is stored.
+        id: of the run, where it was chosen before: one that is there already is that run.
 
     Returns:
         The run, and whether it is new and stored: where one is not done, or waits, it is that one. One that waits for its next
@@ -352,12 +367,13 @@ def ask(house: House, name: str, key: RequestKey | None = None) -> tuple[Run, bo
         UnknownName: there is no such DataSet.
     """
     dataset, now = house.store.datasets.find(name), house.now()
-    fresh = Run(id=new_id(now, house.rng), dataset_id=dataset.id, trigger=Trigger.MANUAL, queued_at=now)
-    stored = house.store.runs.add_unless(fresh, queue.interrupted, key)
+    run_id = id or new_id(now, house.rng)
+    fresh = Run(id=run_id, dataset_id=dataset.id, trigger=Trigger.MANUAL, queued_at=now)
+    stored = house.store.runs.add_unless(fresh, queue.interrupted)
     if stored is not fresh and stored.not_before is not None:
         house.store.runs.hurry(stored.id)
         stored = msgspec.structs.replace(stored, not_before=None)
-    return stored, stored is fresh
+    return stored, stored.id == fresh.id
 
 
 def pause(house: House, name: str) -> DataSet:
@@ -414,17 +430,17 @@ async def preview(house: House, name: str, *, progress: Progress, on_windows: On
     Raises:
         ConnectorError: nothing could be read.
     """
-    dataset = house.store.datasets.find(name)
+    dataset = await house.aside(lambda: house.store.datasets.find(name))
     report = catalogue.find(dataset.report)
     details = dataset.details
     if isinstance(details.duration, SinceLastRun) and report.all_available:
         details = msgspec.structs.replace(details, duration=AllAvailable())
     elif isinstance(details.duration, SinceLastRun):
         details = msgspec.structs.replace(details, duration=None)
-    connection = house.connection(account_of(dataset, house))
+    connection = await house.aside(lambda: house.connection(account_of(dataset, house)))
     reading = pull(report, details, connection, house, progress=progress, limit=PREVIEW_ROWS, on_windows=on_windows)
     async with reading as pulled:
-        return pa.Table.from_batches(pulled.batches(), pulled.schema)
+        return await wholly(house, lambda: pa.Table.from_batches(pulled.batches(), pulled.schema))
 
 
 def schema(house: House, name: str) -> pa.Schema:
@@ -454,12 +470,16 @@ async def revert(house: House, name: str, version: int, *, wait_lock: float = 0.
         UnknownName: there is no such DataSet or version.
         Locked: a run is at work on the DataSet.
     """
-    dataset = house.store.datasets.find(name)
-    async with held(house, f"dataset/{dataset.id}", wait=wait_lock):
+    dataset = await house.aside(lambda: house.store.datasets.find(name))
+
+    def go_back() -> Committed:
         table = house.destination.table(dataset.id)
         if not table.exists():
             raise UnknownName("version", str(version), [], remedy="The DataSet has no version yet: run it first.")
         return table.revert(version, epoch=house.store.datasets.next_epoch(dataset.id, table.epoch()))
+
+    async with held(house, f"dataset/{dataset.id}", wait=wait_lock) as holding:
+        return await holding.aside(go_back)
 
 
 def table_of(house: House, dataset: DataSet) -> Delta:

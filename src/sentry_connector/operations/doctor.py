@@ -7,8 +7,10 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sentry_connector.errors import ConnectorError, DestinationRefused, DiskFull
 from sentry_connector.operations import workers
@@ -26,10 +28,17 @@ async def doctor(house: House, connection: Connection) -> list[Check]:
     """The checks of the connection, then those of this machine; a failure is a result, not an error."""
     scopes = {report.name: report.scope for report in CATALOGUE}
     checks = [*await examine(connection, scopes, clock=house.clock, rng=house.rng)]
-    checks += [_local("store", lambda: _store(house), house), _local("storage", lambda: _storage(house), house)]
+    local = [("store", _store), ("storage", _storage)]
     if house.settings.is_shared:
-        checks.append(_local("sharing", lambda: _sharing(house), house))
+        local.append(("sharing", _sharing))
+    for name, look in local:
+        checks.append(await house.aside(partial(_local, name, partial(look, house), house)))
     return checks
+
+
+def checks_view(checks: Sequence[Check]) -> dict[str, Any]:
+    """What the doctor found, as JSON."""
+    return {"ok": all(check.ok for check in checks), "checks": [dataclasses.asdict(check) for check in checks]}
 
 
 def _local(name: str, look: Callable[[], tuple[str, str]], house: House) -> Check:

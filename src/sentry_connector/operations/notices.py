@@ -11,7 +11,7 @@ from sentry_connector.notices import channels
 from sentry_connector.notices.message import test_of
 from sentry_connector.operations.vault import sealing
 from sentry_connector.runs import outbox
-from sentry_connector.runs.house import House
+from sentry_connector.runs.house import House, wholly
 from sentry_connector.store.ids import new_id
 from sentry_connector.store.records import Channel, Delivery, Kind, Notice
 
@@ -24,6 +24,7 @@ async def add(
     kinds: Collection[Kind] = (),
     datasets: Collection[str] = (),
     secret: str | None = None,
+    id: str | None = None,  # noqa: A002  # the field's name
 ) -> tuple[Channel, str | None]:
     """Store a channel; its address is sealed as tokens are.
 
@@ -34,6 +35,7 @@ async def add(
         kinds: the kinds of notices that it takes; empty = all.
         datasets: names of the DataSets whose notices it takes; empty = all.
         secret: what a webhook's notices are signed with; None makes one.
+        id: its id, where that was chosen before: a channel that is there already is that one.
 
     Returns:
         The channel, and the secret that a webhook's notices are signed with: shown now, and never again.
@@ -42,21 +44,21 @@ async def add(
         UsageError: the name is empty or taken, or the address is none.
         UnknownName: there is no such DataSet.
     """
-    address, service, hint = channels.address_of(url, secret=secret)
+    address, service, hint = await house.aside(lambda: channels.address_of(url, secret=secret))
     now = house.now()
     channel = Channel(
-        id=new_id(now, house.rng),
+        id=id or new_id(now, house.rng),
         name=plain_text("name", name, LONGEST_NAME),
         service=service,
         hint=hint,
         kinds=tuple(kinds),
-        dataset_ids=_ids(house, datasets),
+        dataset_ids=await house.aside(lambda: _ids(house, datasets)),
         created_at=now,
         updated_at=now,
     )
     async with sealing(house):
-        house.store.notices.add_channel(channel, _sealed(house, channel, address))
-    return channel, address.secret
+        is_new = await wholly(house, lambda: house.store.notices.add_channel(channel, _sealed(house, channel, address)))
+    return channel, address.secret if is_new else None
 
 
 async def edit(
@@ -77,24 +79,28 @@ async def edit(
         UnknownName: there is no such channel or DataSet.
         UsageError: as `add`.
     """
-    channel = find(house, name)
+    channel = await house.aside(lambda: find(house, name))
     changes: dict[str, object] = {"updated_at": house.now(), "failures": 0, "rests_until": None}  # it is tried at once
     if new_name is not None:
         changes["name"] = plain_text("name", new_name, LONGEST_NAME)
     if kinds is not None:
         changes["kinds"] = tuple(kinds)
     if datasets is not None:
-        changes["dataset_ids"] = _ids(house, datasets)
+        changes["dataset_ids"] = await house.aside(lambda: _ids(house, datasets))
     if url is None:
         changed = msgspec.structs.replace(channel, **changes)
-        house.store.notices.save_channel(changed)
+        await wholly(house, lambda: house.store.notices.save_channel(changed))
         return changed
-    async with sealing(house):
+
+    def store() -> Channel:
         before = outbox.address(house, channel.id)
         address, service, hint = channels.address_of(url, secret=secret or before.secret)
         changed = msgspec.structs.replace(channel, service=service, hint=hint, **changes)
         house.store.notices.save_channel(changed, _sealed(house, channel, address))
-    return changed
+        return changed
+
+    async with sealing(house):
+        return await wholly(house, store)
 
 
 def everything(house: House) -> Sequence[Channel]:
@@ -103,7 +109,7 @@ def everything(house: House) -> Sequence[Channel]:
 
 
 def find(house: House, name: str) -> Channel:
-    """The channel of that name.
+    """The channel of that name or id.
 
     Raises:
         UnknownName: there is none; the nearest names are given.
@@ -130,8 +136,9 @@ async def test(house: House, name: str) -> Channel:
         NotDelivered: the channel did not take it.
         VaultUnusable: its address cannot be opened.
     """
-    channel, now = find(house, name), house.now()
-    await house.send(outbox.address(house, channel.id), test_of(channel.name, new_id(now, house.rng), now))
+    channel, now = await house.aside(lambda: find(house, name)), house.now()
+    address = await house.aside(lambda: outbox.address(house, channel.id))
+    await house.send(address, test_of(channel.name, new_id(now, house.rng), now))
     return channel
 
 

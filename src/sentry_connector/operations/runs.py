@@ -13,7 +13,7 @@ from sentry_connector.operations.running import A_LEASE, POLL
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.house import House
 from sentry_connector.runs.shared_log import lines_of
-from sentry_connector.store.records import DataSet, RequestKey, Run, RunState, Trigger, Verdict
+from sentry_connector.store.records import DataSet, Run, RunState, Trigger, Verdict
 
 
 def history(
@@ -77,60 +77,43 @@ def find_by_id(house: House, id: str) -> tuple[Run, DataSet | None]:  # noqa: A0
     return run, house.store.datasets.get(run.dataset_id)
 
 
-def start(house: House, name: str, key: RequestKey | None = None) -> Run:
+def start(house: House, name: str, id: str | None = None) -> Run:  # noqa: A002  # the field's name
     """Ask for a run of a DataSet now, and do not wait for it; one that waits for its next attempt waits no longer.
 
     Args:
         house: the parts.
         name: the DataSet's.
-        key: of the request, so that one which is sent again has the same run for its answer.
+        id: of the run, where it was chosen before: one that is there already is that run.
 
     Raises:
         UnknownName: there is no such DataSet.
         Locked: it has a run that is not done.
-        UsageError: another request had the key.
     """
-    answered = _answer_to(house, key)
-    if answered is not None:
-        return answered
-    run, is_new = datasets.ask(house, name, key)
-    answered = run if is_new else _answer_to(house, key)  # to the same request, of the same moment
-    if answered is not None:
-        return answered
-    if run.state is not RunState.RETRYING:
+    run, is_new = datasets.ask(house, name, id)
+    if not is_new and run.state is not RunState.RETRYING:
         raise Locked(f"{name!r} has a run that is not done: {run.id}.", remedy="Wait for it, or cancel it.")
-    if key is not None:
-        house.store.runs.remember(key, run.id, house.now())
     return run
 
 
-def _answer_to(house: House, key: RequestKey | None) -> Run | None:
-    return None if key is None else house.store.runs.answer_to(key, house.now())
-
-
-async def cancel(house: House, id_or_name: str, *, patience: float = A_LEASE, key: RequestKey | None = None) -> Run:
+async def cancel(house: House, id_or_name: str, *, patience: float = A_LEASE) -> Run:
     """Stop a run: its table stays as it is, and it is not gone on with.
 
     Args:
         house: the parts.
         id_or_name: as `find`.
         patience: seconds that whoever is at work on it has to come to rest.
-        key: of the request, so that one which is sent again has the same run for its answer.
 
     Returns:
         The run: as a rule CANCELLED, COMPLETE where its rows were in the table already, not done where it is slow to stop.
 
     Raises:
         UnknownName: there is no such run.
-        UsageError: it has ended, or another request had the key.
+        UsageError: it has ended.
     """
-    answered = await house.aside(lambda: _answer_to(house, key))
-    if answered is not None:
-        return answered
     run, _ = await house.aside(lambda: find(house, id_or_name))
     if run.state is RunState.DONE:
         raise UsageError(f"The run {run.id} has ended: {run.verdict}.", remedy="`runs list` names those that go on.")
-    await house.aside(lambda: house.store.runs.ask_to_stop(run.id, house.now(), key))
+    await house.aside(lambda: house.store.runs.ask_to_stop(run.id, house.now()))
     give_up = house.clock.monotonic() + patience
     while True:
         with contextlib.suppress(Locked):

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from sentry_connector.datasets import schedule as schedules
 from sentry_connector.destinations.delta import Delta
-from sentry_connector.destinations.model import Version
+from sentry_connector.destinations.model import Committed, Version
 from sentry_connector.notices.message import object_of
 from sentry_connector.operations.accounts import scopes_beyond_reading
 from sentry_connector.operations.datasets import schedule_of
@@ -80,12 +80,22 @@ def account_view(account: Account, used_by: list[DataSet]) -> dict[str, Any]:
     }
 
 
+def health_of(house: House, dataset: DataSet) -> str:
+    """How a DataSet is, in a word."""
+    history, now = house.store.runs.history(dataset.id, limit=HISTORY), house.now()
+    return health(dataset, _account(house, dataset), history, now, keeping_of(house, dataset, now))
+
+
+def _account(house: House, dataset: DataSet) -> Account | None:
+    return house.store.accounts.get(dataset.account_id) if dataset.account_id else None
+
+
 def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
     """A DataSet with what can be said about its table and its runs."""
     table = house.destination.table(dataset.id)
     history, now = house.store.runs.history(dataset.id, limit=HISTORY), house.now()
     last = history[0] if history else None
-    account = house.store.accounts.get(dataset.account_id) if dataset.account_id else None
+    account = _account(house, dataset)
     keeping = keeping_of(house, dataset, now)
     schema, versions = table.schema(), table.versions()
     return {
@@ -191,6 +201,17 @@ def notice_view(house: House, notice: Notice, sent: Sequence[Delivery]) -> dict[
             for one in facts
         ],
     }
+
+
+def reverted_view(table: Delta, committed: Committed, version: int) -> dict[str, Any]:
+    """What became of a table that was reverted to a version."""
+    return {"version": committed.version, "reverted_to": version, "rows": table.rows()}
+
+
+def versions_view(versions: Sequence[Version]) -> list[dict[str, Any]]:
+    """The versions of a table, newest first."""
+    current = max((one.version for one in versions), default=-1)
+    return [version_view(one, current) for one in versions]
 
 
 def version_view(version: Version, current: int) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Details: the values that a person chose in a report's menus. Pure records that go to JSON and back unchanged."""
+"""Details: the values that a person chose in a report's menus. Pure records that go to JSON and back unchanged.
+
+A choice that this version does not know is refused, never dropped: rows would be read that nobody asked for.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,24 @@ Day = dt.date | int
 """A calendar day, or a number of days back from today (0 = today so far)."""
 
 
-class SingleDate(msgspec.Struct, frozen=True, tag="single_date", tag_field="duration"):
+class SingleDate(msgspec.Struct, frozen=True, tag="single_date", tag_field="duration", forbid_unknown_fields=True):
     """One calendar day."""
 
     day: Day = 1
 
 
-class DateRange(msgspec.Struct, frozen=True, tag="date_range", tag_field="duration"):
+class DateRange(msgspec.Struct, frozen=True, tag="date_range", tag_field="duration", forbid_unknown_fields=True):
     """All calendar days from `start` to `end`, both included."""
 
     start: Day = 1
     end: Day = 0
 
 
-class AllAvailable(msgspec.Struct, frozen=True, tag="all_available", tag_field="duration"):
+class AllAvailable(msgspec.Struct, frozen=True, tag="all_available", tag_field="duration", forbid_unknown_fields=True):
     """Everything that Sentry still has."""
 
 
-class SinceLastRun(msgspec.Struct, frozen=True, tag="since_last_run", tag_field="duration"):
+class SinceLastRun(msgspec.Struct, frozen=True, tag="since_last_run", tag_field="duration", forbid_unknown_fields=True):
     """From the last committed window's end, less an overlap, to now. `overlap` is in seconds."""
 
     overlap: int = 7200
@@ -39,7 +42,7 @@ class SinceLastRun(msgspec.Struct, frozen=True, tag="since_last_run", tag_field=
 Duration = SingleDate | DateRange | AllAvailable | SinceLastRun
 
 
-class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """The chosen values. A menu that does not show has its default here, and `menus.check` refuses any other.
 
     Attributes:

@@ -28,7 +28,7 @@ class Accounts:
         self._database = database
 
     def add(self, account: Account, sealed_token: str, *, numbered: bool = False) -> Account:
-        """Store a new account with its sealed token, and answer it.
+        """Store a new account with its sealed token, and answer it. One that has its id stays as it is.
 
         Args:
             account: the account.
@@ -39,6 +39,9 @@ class Accounts:
             UsageError: there is an account of that name.
         """
         with self._database.writing() as connection:
+            known = connection.execute(select_records(accounts, Account).where(accounts.c.id == account.id)).mappings()
+            if (row := known.first()) is not None:
+                return read_record(Account, row)
             if numbered:
                 account = msgspec.structs.replace(account, name=_free_name(connection, account.name))
             refuse_taken(connection, accounts, "an account", account.name, but=account.id)
@@ -58,7 +61,7 @@ class Accounts:
         return None if row is None else read_record(Account, row)
 
     def find(self, name: str) -> Account:
-        """The account of that name, compared without case.
+        """The account of that name, compared without case, or of that id.
 
         Raises:
             UnknownName: there is none; the nearest names are given.

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, case, delete, insert, select, update
 
-from sentry_connector.errors import UnknownName
+from sentry_connector.errors import EditedMeanwhile, UnknownName
 from sentry_connector.reports.scopes import Scope
 from sentry_connector.store.database import Database
 from sentry_connector.store.records import DataSet, Passed, Scheduled
@@ -33,12 +33,15 @@ class DataSets:
         self._database = database
 
     def add(self, dataset: DataSet) -> DataSet:
-        """Store a new DataSet; the slug is made here, and the DataSet is returned with it.
+        """Store a new DataSet; the slug is made here, and the DataSet is returned with it. One that has its id stays as it is.
 
         Raises:
             UsageError: there is a DataSet of that name.
         """
         with self._database.writing() as connection:
+            known = connection.execute(select_records(datasets, DataSet).where(datasets.c.id == dataset.id)).mappings()
+            if (row := known.first()) is not None:
+                return read_record(DataSet, row)
             refuse_taken(connection, datasets, "a DataSet", dataset.name, but=dataset.id, among=LIVE)
             dataset = msgspec.structs.replace(dataset, slug=_free_slug(connection, dataset.name))
             connection.execute(insert(datasets).values(**_values(dataset)))
@@ -58,7 +61,7 @@ class DataSets:
         return found[0] if found else None
 
     def find(self, name: str) -> DataSet:
-        """The DataSet of that name, compared without case, or of that slug.
+        """The DataSet of that name, compared without case, or of that slug or id.
 
         Raises:
             UnknownName: there is none; the nearest names are given.
@@ -70,6 +73,8 @@ class DataSets:
         id: str,  # noqa: A002  # the field's name
         changes: Mapping[str, Any],
         passed: Callable[[Scheduled], Iterable[Passed]] = lambda _one: (),
+        *,
+        as_of: dt.datetime | None = None,
     ) -> DataSet:
         """Store new values of some fields; the others stay, whoever changes them meanwhile. So does the slug.
 
@@ -79,16 +84,23 @@ class DataSets:
             id: the DataSet's.
             changes: field of `DataSet` → new value; with another schedule or zone `updated_at`, the time of the change.
             passed: given the schedule that was until then: its slots that have come due and were not accounted for.
+            as_of: the `updated_at` that the DataSet must have; None = any.
 
         Returns:
             The DataSet as it is now.
 
         Raises:
             UnknownName: there is no such DataSet (any more).
+            EditedMeanwhile: it was changed since then.
             UsageError: another DataSet has that name.
         """
         with self._database.writing() as connection:
             hold_dataset(connection, id)
+            found = connection.scalar(select(datasets.c.updated_at).where(datasets.c.id == id))
+            if as_of is not None and found != as_of:
+                raise EditedMeanwhile(
+                    f"Somebody else has changed the DataSet meanwhile, at {found:%Y-%m-%d %H:%M:%S}Z."
+                )
             return _changed(connection, id, changes, passed)
 
     def remember(self, id: str, scopes: dict[str, Scope]) -> None:  # noqa: A002  # the field's name
@@ -197,7 +209,7 @@ def _find(among: Sequence[DataSet], name: str) -> DataSet:
         if fold(dataset.name) == fold(name):
             return dataset
     for dataset in among:
-        if dataset.slug == name:
+        if name in {dataset.slug, dataset.id}:
             return dataset
     raise UnknownName("DataSet", name, [dataset.name for dataset in among])
 

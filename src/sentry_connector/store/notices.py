@@ -138,19 +138,27 @@ class Notices:
         with self._database.writing() as connection:
             connection.execute(_change(delivery, error=why, given_up_at=now))
 
-    def add_channel(self, channel: Channel, sealed_address: str) -> None:
-        """Store a new channel with its sealed address. It is told of what has begun to be wrong and is not over.
+    def add_channel(self, channel: Channel, sealed_address: str) -> bool:
+        """Store a new channel with its sealed address, unless one with its id is there.
+
+        It is told of what has begun to be wrong and is not over.
+
+        Returns:
+            Whether it is new.
 
         Raises:
             UsageError: there is a channel of that name.
         """
         with self._database.writing() as connection:
+            if connection.scalar(select(channels.c.id).where(channels.c.id == channel.id)) is not None:
+                return False
             refuse_taken(connection, channels, "a channel", channel.name, but=channel.id)
             values = {**msgspec.structs.asdict(channel), "name_fold": fold(channel.name)}
             connection.execute(insert(channels).values(**values, sealed_address=sealed_address))
             for notice in _open(connection):
                 if channel.takes(notice.kind, _concerned(connection, notice)):
                     _deliver(connection, notice, [channel.id])
+        return True
 
     def save_channel(self, channel: Channel, sealed_address: str | None = None) -> None:
         """Store a channel's new state, with another address where there is one.
@@ -171,7 +179,7 @@ class Notices:
             return _channels(connection)
 
     def find_channel(self, name: str) -> Channel:
-        """The channel of that name, compared without case.
+        """The channel of that name, compared without case, or of that id.
 
         Raises:
             UnknownName: there is none; the nearest names are given.

@@ -56,7 +56,7 @@ class Verdict(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-class Retry(msgspec.Struct, frozen=True, kw_only=True):
+class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a failed run is tried again: after `every` seconds, at most `times` times."""
 
     every: int = 900
@@ -311,6 +311,32 @@ class RequestKey(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str
     digest: str
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request was answered, without anything secret.
+
+    Attributes:
+        status: of HTTP.
+        location: where what it made is found; None where it made nothing, or does not say.
+        body: JSON.
+    """
+
+    status: int
+    location: str | None = None
+    body: str
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """The right to do a request that has a key, or what became of it.
+
+    Attributes:
+        made: the id of what it makes, if it makes something.
+        answer: None where it is still to be done.
+    """
+
+    made: str
+    answer: Answer | None = None
 
 
 class Scheduled(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,6 +40,10 @@ class Named(Protocol):
     """A record with a name."""
 
     @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
     def name(self) -> str:
         """Its name."""
 
@@ -48,13 +52,16 @@ AnyNamed = TypeVar("AnyNamed", bound=Named)
 
 
 def find_named(kind: str, name: str, known: Sequence[AnyNamed]) -> AnyNamed:
-    """The record of that name.
+    """The record of that name, or of that id.
 
     Raises:
         UnknownName: there is none; the nearest names are given.
     """
     for one in known:
         if fold(one.name) == fold(name):
+            return one
+    for one in known:
+        if one.id == name:
             return one
     raise UnknownName(kind, name, [one.name for one in known])
 

@@ -13,8 +13,7 @@ from sentry_connector.errors import UnknownName
 from sentry_connector.extraction.progress import Snapshot
 from sentry_connector.store.database import Database
 from sentry_connector.store.notices import add_notices
-from sentry_connector.store.records import Notice, Problem, RequestKey, Run, RunState, Verdict, Waiting
-from sentry_connector.store.request_keys import add_key, known_answer
+from sentry_connector.store.records import Notice, Problem, Run, RunState, Verdict, Waiting
 from sentry_connector.store.rows import hold_dataset, insert_once, read_record, select_records
 from sentry_connector.store.tables import LIVE, UtcTime, accounts, datasets, leases, runs
 
@@ -41,42 +40,25 @@ class Runs:
             raise UnknownName("DataSet", run.dataset_id)
         return False
 
-    def remember(self, key: RequestKey, run_id: str, now: dt.datetime) -> None:
-        """Keep which run answered a request."""
-        with self._database.writing() as connection:
-            add_key(connection, key, run_id, now)
-
-    def answer_to(self, key: RequestKey, now: dt.datetime) -> Run | None:
-        """The run that answered a request when it came before; None where it did not, or too long ago.
-
-        Raises:
-            UsageError: another request had the key.
-        """
-        with self._database.reading() as connection:
-            return _answer_to(connection, key, now)
-
-    def add_unless(self, run: Run, before: Callable[[list[Run]], Run | None], key: RequestKey | None = None) -> Run:
-        """Store a run that somebody asks for, unless another one of the DataSet is to be done instead; in one step.
+    def add_unless(self, run: Run, before: Callable[[list[Run]], Run | None]) -> Run:
+        """Store a run that somebody asks for, unless it is there, or another one is to be done instead; in one step.
 
         Args:
             run: the new one.
             before: given the DataSet's runs that are not done: the one that is to be done instead; None where none is.
-            key: of the request, stored with the new run; where it was answered before, no run is stored.
 
         Returns:
-            The run that is stored: the new one, that one, or the answer of before.
+            The run that is stored: this one, or that one.
 
         Raises:
             UnknownName: there is no such DataSet (any more).
         """
         with self._database.writing() as connection:
             hold_dataset(connection, run.dataset_id)
-            other = key and _answer_to(connection, key, run.queued_at)
-            other = other or before(_select(connection, *_unfinished(run.dataset_id)))
+            known = _select(connection, runs.c.id == run.id)
+            other = known[0] if known else before(_select(connection, *_unfinished(run.dataset_id)))
             if other is None:
                 connection.execute(insert(runs).values(**msgspec.structs.asdict(run)))
-                if key is not None:
-                    add_key(connection, key, run.id, run.queued_at)
         return other or run
 
     def save(self, run: Run) -> None:
@@ -148,11 +130,9 @@ class Runs:
         with self._database.writing() as connection:
             connection.execute(update(runs).where(*_open(id)).values(not_before=None))
 
-    def ask_to_stop(self, id: str, now: dt.datetime, key: RequestKey | None = None) -> None:  # noqa: A002  # the field's name
-        """Ask a run to stop; whoever is at work on it, or will be, sees that. The request's key is stored in the same step."""
+    def ask_to_stop(self, id: str, now: dt.datetime) -> None:  # noqa: A002  # the field's name
+        """Ask a run to stop; whoever is at work on it, or will be, sees that."""
         with self._database.writing() as connection:
-            if key is not None:
-                add_key(connection, key, id, now)
             connection.execute(update(runs).where(*_open(id)).values(cancel_asked_at=now))
 
     def get(self, id: str) -> Run | None:  # noqa: A002  # the field's name
@@ -222,12 +202,6 @@ def _select(connection: Connection, *conditions: ColumnElement[bool], limit: int
     newest_first = (runs.c.queued_at.desc(), runs.c.id.desc())
     query = select_records(runs, Run).where(*conditions).order_by(*newest_first).limit(limit)
     return [read_record(Run, row) for row in connection.execute(query).mappings()]
-
-
-def _answer_to(connection: Connection, key: RequestKey, now: dt.datetime) -> Run | None:
-    run_id = known_answer(connection, key, now)
-    found = [] if run_id is None else _select(connection, runs.c.id == run_id)
-    return found[0] if found else None
 
 
 def _unfinished(dataset_id: str | None) -> tuple[ColumnElement[bool], ...]:

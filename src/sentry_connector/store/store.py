@@ -15,6 +15,7 @@ from sentry_connector.store.leases import Leases
 from sentry_connector.store.log_lines import LogLines
 from sentry_connector.store.migrate import check, migrate
 from sentry_connector.store.notices import Notices
+from sentry_connector.store.request_keys import RequestKeys
 from sentry_connector.store.runs import Runs
 from sentry_connector.store.sealed import Sealed
 from sentry_connector.store.slots import Slots
@@ -46,6 +47,7 @@ class Store:
         self.runs = Runs(self._database)
         self.slots = Slots(self._database)
         self.notices = Notices(self._database)
+        self.request_keys = RequestKeys(self._database)
         self.sealed = Sealed(self._database)
         self.thinning = Thinning(self._database)
         self.leases = Leases(self._database)

@@ -274,8 +274,12 @@ request_keys = Table(
     metadata,
     Column("key", String(255), primary_key=True),
     Column("digest", String(64), nullable=False),
-    Column("run_id", String(128), nullable=False),  # stored before its run is, in one transaction
+    Column("made", String(64), nullable=False),  # the id of what the request makes, chosen before that is there
+    Column("holder", Text),  # who is at work on it; NULL once it is answered
     Column("at", UtcTime, nullable=False),
+    Column("status", Integer),  # NULL until it is answered
+    Column("location", Text),
+    Column("body", Text),
 )
 
 log_lines = Table(  # where several machines share the store

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from sentry_connector.errors import ConnectorError
 from sentry_connector.operations import runs
 from sentry_connector.operations.running import POLL
 from sentry_connector.operations.views import run_view
 from sentry_connector.runs.house import House
-from sentry_connector.store.records import RequestKey, RunState, Trigger, Verdict
+from sentry_connector.store.records import RunState, Trigger, Verdict
 from sentry_connector.web import openapi, problems
+from sentry_connector.web.answers import json_of
+from sentry_connector.web.bodies import body
+from sentry_connector.web.idempotency import KeyedRoute, Made
+from sentry_connector.web.problems import Desk
+from sentry_connector.web.schemas import NewRun
 
 KEEP_ALIVE = 15.0
 """Seconds after which a silent stream says that it lives."""
@@ -31,24 +36,7 @@ END = "end"
 
 MOST = 1000
 
-NOT_FOUND, CONFLICT, INVALID = HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY
-
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        description="Made anew for each request, and sent again with it: for a day a request that comes twice is done once.",
-    ),
-]
 Last = Annotated[str | None, Header(alias="Last-Event-ID", description="The last event that was heard.")]
-
-
-class Asked(BaseModel, extra="forbid"):
-    """What is to be run."""
-
-    dataset: str = Field(description="A DataSet's name or slug.")
 
 
 class Wanted(BaseModel, extra="forbid"):
@@ -64,9 +52,8 @@ class Wanted(BaseModel, extra="forbid"):
 
 def run_routes(house: House) -> APIRouter:
     """The routes about runs."""
-    refused = openapi.refusals(INVALID, HTTPStatus.SERVICE_UNAVAILABLE)
-    routes = APIRouter(prefix="/api/v1/runs", tags=["runs"], responses=refused)
-    unknown = openapi.refusals(NOT_FOUND)
+    routes = APIRouter(prefix="/api/v1/runs", tags=["runs"], route_class=KeyedRoute)
+    unknown = openapi.refusals(HTTPStatus.NOT_FOUND)
 
     @routes.get("", summary="Runs, newest first", responses=openapi.answers("Run", many=True) | unknown)
     def list_runs(request: Request, wanted: Annotated[Wanted, Query()]) -> Response:
@@ -80,10 +67,12 @@ def run_routes(house: House) -> APIRouter:
         "",
         summary="Run a DataSet now",
         status_code=HTTPStatus.ACCEPTED,
-        responses=openapi.answers("Run", HTTPStatus.ACCEPTED) | openapi.refusals(NOT_FOUND, CONFLICT),
+        responses=openapi.answers("Run", HTTPStatus.ACCEPTED) | unknown,
+        openapi_extra=openapi.takes(NewRun),
     )
-    def start(asked: Asked, key: Key = None) -> Response:
-        run = runs.start(house, asked.dataset, _request_key(key, "run", asked.dataset))
+    def start(asked: Annotated[NewRun, Depends(body(NewRun))], made: Made) -> Response:
+        """Whoever serves does it; `/runs/{run_id}/events` tells how far it is."""
+        run = runs.start(house, asked.dataset, made)
         of = house.store.datasets.get(run.dataset_id)
         headers = {"Location": f"/api/v1/runs/{run.id}"}
         return json_of(run_view(run, of), status=HTTPStatus.ACCEPTED, headers=headers)
@@ -102,10 +91,10 @@ def run_routes(house: House) -> APIRouter:
         summary="Stop a run that is not done",
         responses=openapi.answers("Run", HTTPStatus.OK, HTTPStatus.ACCEPTED) | unknown,
     )
-    async def cancel(run_id: str, key: Key = None) -> Response:
+    async def cancel(run_id: str) -> Response:
         """Answers at once: 202 while whoever is at work on it has yet to hear of it."""
-        _, dataset = await house.aside(lambda: runs.find_by_id(house, run_id))
-        run = await runs.cancel(house, run_id, patience=0.0, key=_request_key(key, "cancel", run_id))
+        _, dataset = await run_in_threadpool(lambda: runs.find_by_id(house, run_id))
+        run = await runs.cancel(house, run_id, patience=0.0)
         status = HTTPStatus.OK if run.state is RunState.DONE else HTTPStatus.ACCEPTED
         return json_of(run_view(run, dataset), status=status)
 
@@ -117,20 +106,19 @@ def run_routes(house: House) -> APIRouter:
         | {int(HTTPStatus.NO_CONTENT): {"description": "The last event was heard already."}}
         | unknown,
     )
-    def events(run_id: str, last: Last = None) -> Response:
+    def events(request: Request, run_id: str, last: Last = None) -> Response:
         """`progress` whenever something has changed, `end` with the run, `error` with a problem document."""
         run, _ = runs.find_by_id(house, run_id)  # what is not there is told before the stream begins
         if last == END and run.state is RunState.DONE:
             return Response(status_code=HTTPStatus.NO_CONTENT)  # tells an EventSource not to come back
         number = int(last) if last is not None and last.isascii() and last.isdecimal() else 0
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        stream = _events(house, run_id, number)
-        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+        stream = _events(house, request.app.state.desk, run_id, number)
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     return routes
 
 
-async def _events(house: House, run_id: str, number: int) -> AsyncIterator[bytes]:
+async def _events(house: House, desk: Desk, run_id: str, number: int) -> AsyncIterator[bytes]:
     """The events of a stream that goes on after the one of that number."""
     yield RETRY
     told, silent = None, 0.0
@@ -152,19 +140,10 @@ async def _events(house: House, run_id: str, number: int) -> AsyncIterator[bytes
             await house.clock.sleep(POLL)
             silent += POLL
     except ConnectorError as error:
-        yield _event("error", problems.document(error, problems.status_of(error)))
-
-
-def _request_key(key: str | None, *what: str) -> RequestKey | None:
-    return None if key is None else RequestKey(key=key, digest=hashlib.sha256(msgspec.json.encode(what)).hexdigest())
+        yield _event("error", problems.document(desk.told(error), problems.status_of(error)))
 
 
 def _event(name: str, facts: dict[str, Any], id_: str | None = None) -> bytes:
     """An event; one without an id leaves the last one heard as it is."""
     lines = [f"id: {id_}"] if id_ is not None else []
     return "\n".join([*lines, f"event: {name}", f"data: {msgspec.json.encode(facts).decode()}", "", ""]).encode()
-
-
-def json_of(value: Any, *, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
-    """An answer."""
-    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json", headers=headers)

@@ -14,9 +14,20 @@ from sentry_connector.errors import ConnectorError
 from sentry_connector.runs import readiness
 from sentry_connector.runs.engine import Engine
 from sentry_connector.web import openapi, problems
-from sentry_connector.web.api_runs import json_of, run_routes
+from sentry_connector.web.answers import json_of
+from sentry_connector.web.api_accounts import account_routes
+from sentry_connector.web.api_datasets import dataset_routes
+from sentry_connector.web.api_notices import notice_routes
+from sentry_connector.web.api_reports import choice_routes, report_routes
+from sentry_connector.web.api_rows import row_routes
+from sentry_connector.web.api_runs import run_routes
+from sentry_connector.web.api_service import service_routes
+from sentry_connector.web.api_tables import table_routes
+from sentry_connector.web.envelope import Envelope
 from sentry_connector.web.guard import Guard
 from sentry_connector.web.metrics import MEDIA_TYPE, Metrics
+from sentry_connector.web.problems import Desk
+from sentry_connector.web.streaming import RowStreams
 
 
 def application(engine: Engine, metrics: Metrics) -> FastAPI:
@@ -27,19 +38,33 @@ def application(engine: Engine, metrics: Metrics) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a path is written in one way
     )
+    app.state.house = house = engine.house
+    app.state.desk = desk = Desk(log=engine.log, now=house.now, rng=house.rng)
     app.add_middleware(Guard)
+    app.add_middleware(Envelope, desk=desk)  # around all others
     app.add_exception_handler(ConnectorError, problems.answer_connector_error)
     app.add_exception_handler(RequestValidationError, problems.answer_invalid_request)
     app.add_exception_handler(HTTPException, problems.answer_http_error)
-    app.include_router(run_routes(engine.house))
+    streams = RowStreams()
+    for routes in (
+        report_routes(),
+        choice_routes(house),
+        account_routes(house),
+        dataset_routes(house),
+        table_routes(house, streams),
+        run_routes(house),
+        row_routes(house, streams),
+        notice_routes(house),
+        service_routes(house),
+    ):
+        app.include_router(routes)
 
-    @app.head("/livez", include_in_schema=False)
     @app.get("/livez", summary="Whether the process lives", tags=["service"], responses=openapi.facts("status"))
     async def livez() -> Response:
         return json_of({"status": "alive"})
 
-    @app.head("/readyz", include_in_schema=False)
     @app.get(
         "/readyz",
         summary="Whether it does what it is there for, and if not, why",

@@ -1,4 +1,4 @@
-"""What the answers are, for the OpenAPI document: the schemas of the records that they are made of."""
+"""The OpenAPI document: requests and answers by the records that they are decoded into and made of."""
 
 from __future__ import annotations
 
@@ -9,24 +9,36 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from sentry_connector.store.records import Run
+from sentry_connector.formats.model import FORMATS
+from sentry_connector.operations.choices import Choice
+from sentry_connector.store.records import Account, Channel, DataSet, Delivery, Notice, Run
 from sentry_connector.web import problems
+from sentry_connector.web.answers import JSON
+from sentry_connector.web.schemas import ANSWERS, REQUESTS
+from sentry_connector.web.streaming import MEDIA_TYPES
 
 _REF = "#/components/schemas/{name}"
 
 Answers = dict[int | str, dict[str, Any]]
 
+ALWAYS = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.MISDIRECTED_REQUEST,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+"""What any request to the API may be refused with."""
 
-class ProblemDocument(msgspec.Struct, kw_only=True):
-    """An error, as RFC 9457 has it, with the name and the code of the command line; some have further fields."""
+WHERE_SOMETHING_CHANGES = (HTTPStatus.INSUFFICIENT_STORAGE,)
+WITH_A_BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 
-    type: str
-    title: str
-    status: int
-    name: str
-    code: int
-    message: str
-    remedy: str
+_TEXT = {"type": "string"}
+_MAYBE_TEXT = {"type": ["string", "null"]}
+_TEXTS = {"type": "array", "items": _TEXT}
+_MAYBE_TIME = {"type": ["string", "null"], "format": "date-time"}
 
 
 def answers(name: str, *statuses: HTTPStatus, many: bool = False) -> Answers:
@@ -52,34 +64,103 @@ def text(media_type: str) -> Answers:
     return {int(HTTPStatus.OK): {"description": HTTPStatus.OK.phrase, "content": content}}
 
 
+def rows() -> Answers:
+    """An answer of rows, in one of the formats."""
+    content = {MEDIA_TYPES[name].partition(";")[0]: {"schema": {"type": "string"}} for name in FORMATS}
+    return {int(HTTPStatus.OK): {"description": "The rows.", "content": content}}
+
+
 def refusals(*statuses: HTTPStatus) -> Answers:
     """Problem documents with these statuses."""
     content = {problems.MEDIA_TYPE: {"schema": {"$ref": _REF.format(name="ProblemDocument")}}}
     return {int(one): {"description": one.phrase, "content": content} for one in statuses}
 
 
+def takes(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """That a request brings a record of that kind."""
+    schema = {"$ref": _REF.format(name=kind.__name__)}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+
+
 def _json(schema: dict[str, Any], statuses: Sequence[HTTPStatus] = (HTTPStatus.OK,)) -> Answers:
-    content = {"application/json": {"schema": schema}}
+    content = {JSON: {"schema": schema}}
     return {int(one): {"description": one.phrase, "content": content} for one in statuses}
 
 
 def describe(app: FastAPI) -> None:
-    """Put the schemas that answers name into the application's document."""
+    """Put into the application's document the schemas that it names, and what any request may be refused with."""
     make = app.openapi
 
     def document() -> dict[str, Any]:
-        made = make()
-        made.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
-        return made
+        if app.openapi_schema is None:
+            made = make()
+            made["components"] = {"schemas": _schemas()}
+            for path, operations in made["paths"].items():
+                for method, operation in operations.items():
+                    if path.startswith("/api/"):
+                        _add_refusals(method, operation)
+            app.openapi_schema = made
+        return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to extend the document
 
 
+def _add_refusals(method: str, operation: dict[str, Any]) -> None:
+    statuses = [*ALWAYS]
+    if method != "get":
+        statuses += WHERE_SOMETHING_CHANGES
+    if "requestBody" in operation:
+        statuses += WITH_A_BODY
+    known = operation["responses"]
+    known |= {str(status): refusal for status, refusal in refusals(*statuses).items()}
+    operation["responses"] = dict(sorted(known.items()))
+
+
+_VIEWS: dict[type[msgspec.Struct], tuple[tuple[str, ...], dict[str, Any]]] = {
+    Run: (
+        ("dataset_id",),
+        {
+            "dataset": {"type": "string", "description": "The DataSet's name."},
+            "seconds": {"type": ["number", "null"], "description": "From its beginning to its end."},
+        },
+    ),
+    DataSet: (
+        ("account_id", "scopes"),
+        {
+            "account": {"type": ["string", "null"], "description": "The account's name."},
+            "timezone": {"type": "string", "description": "That of the details."},
+            "health": {"type": "string", "description": "How it is, in a word."},
+            "attention": {"type": "array", "items": _TEXT, "description": "What wants attention, in sentences."},
+            "rows": {"type": "integer"},
+            "columns": {"type": "integer"},
+            "version": {"type": ["integer", "null"]},
+            "last_run": {"anyOf": [{"$ref": _REF.format(name="Run")}, {"type": "null"}]},
+            "next_slot": _MAYBE_TIME,
+            "served": {"type": "boolean", "description": "Whether a server lives that keeps the schedules."},
+        },
+    ),
+    Account: (
+        ("identity",),
+        {
+            "scopes_beyond_reading": _TEXTS,
+            "used_by": {"type": "array", "items": _TEXT, "description": "The names of the DataSets that use it."},
+        },
+    ),
+    Channel: (("dataset_ids",), {"datasets": _TEXTS}),
+    Delivery: (("notice_id", "channel_id"), {"channel": _MAYBE_TEXT}),
+    Notice: ((), {"title": _TEXT, "deliveries": {"type": "array", "items": {"$ref": _REF.format(name="Delivery")}}}),
+    Choice: ((), {}),
+}
+"""Record → which of its fields are not answered, and what is answered beside them."""
+
+
 def _schemas() -> dict[str, Any]:
-    _, found = msgspec.json.schema_components([Run, ProblemDocument], ref_template=_REF)
-    run = found["Run"]
-    del run["properties"]["dataset_id"]
-    run["properties"]["dataset"] = {"type": "string", "description": "The DataSet's name."}
-    run["properties"]["seconds"] = {"type": ["number", "null"], "description": "From its beginning to its end."}
-    run["required"] = list(run["properties"])  # a record is answered whole
+    _, found = msgspec.json.schema_components([*_VIEWS, *ANSWERS, *REQUESTS], ref_template=_REF)
+    for record, (without, more) in _VIEWS.items():
+        schema = found[record.__name__]
+        properties = {name: one for name, one in schema["properties"].items() if name not in without} | more
+        schema["properties"], schema["required"] = properties, list(properties)  # a record is answered whole
+    new = found["Channel"]
+    properties = {**new["properties"], "secret": {"type": "string", "description": "Of a webhook; shown this once."}}
+    found["NewlyMadeChannel"] = {**new, "title": "NewlyMadeChannel", "properties": properties}
     return found

@@ -2,45 +2,126 @@
 
 from __future__ import annotations
 
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from fastapi import Request
 from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from sentry_connector.errors import (
+    ConnectionFailed,
     ConnectorError,
+    CredentialError,
+    DestinationError,
+    DiskFull,
+    EditedMeanwhile,
+    KeyViolated,
     Locked,
+    MalformedAnswer,
+    NotDelivered,
+    OutOfResources,
+    RateLimited,
+    RunIncomplete,
     StoreUnusable,
+    TableChanged,
     UnknownName,
     UsageError,
 )
+from sentry_connector.redact import redact_patterns
+from sentry_connector.runs.log import Log
+from sentry_connector.store.ids import new_id
 
 MEDIA_TYPE = "application/problem+json"
 
 STATUSES: tuple[tuple[type[ConnectorError], HTTPStatus], ...] = (
     (UnknownName, HTTPStatus.NOT_FOUND),
+    (EditedMeanwhile, HTTPStatus.PRECONDITION_FAILED),
     (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (CredentialError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (KeyViolated, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Locked, HTTPStatus.CONFLICT),
+    (TableChanged, HTTPStatus.CONFLICT),
+    (RateLimited, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ConnectionFailed, HTTPStatus.BAD_GATEWAY),
+    (MalformedAnswer, HTTPStatus.BAD_GATEWAY),
+    (RunIncomplete, HTTPStatus.BAD_GATEWAY),
+    (NotDelivered, HTTPStatus.BAD_GATEWAY),
+    (DiskFull, HTTPStatus.INSUFFICIENT_STORAGE),
+    (DestinationError, HTTPStatus.SERVICE_UNAVAILABLE),
     (StoreUnusable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (OutOfResources, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-"""Class → status, the first that fits; what is none of these is the server's own affair."""
+"""Class → status, the first that fits; what is none of these is a defect of the server's own."""
+
+OF_THE_INSIDE = (StoreUnusable, DestinationError, OutOfResources)
+"""Errors whose words may name files, SQL or hosts of the server: whoever asked is told their kind, the log the rest."""
+
+FACTS = frozenset({"rows", "menu", "kind", "given", "retry_after"})
+"""What an error knows beside its words, and programs may use."""
 
 
-def problem(error: ConnectorError, status: HTTPStatus | None = None) -> Response:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Desk:
+    """Where failures are written down."""
+
+    log: Log
+    now: Callable[[], datetime]
+    rng: random.Random
+
+    def told(self, error: ConnectorError, because: BaseException | None = None) -> ConnectorError:
+        """What may be told of an error; where that is not all, the rest is in the log, under an id that is told.
+
+        Args:
+            error: what went wrong.
+            because: what it was in truth, where it is a defect.
+        """
+        status = status_of(error)
+        if status is not HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, OF_THE_INSIDE):
+            return error
+        id_ = new_id(self.now(), self.rng)
+        self.log.error("request failed", id=id_, error=error.name, said=error.message, exc_info=because or error)
+        kind = (
+            "Something went wrong that should not." if error.name == ConnectorError.name else _first_line(type(error))
+        )
+        remedy = error.default_remedy if error.name != ConnectorError.name else "Please report this with that log."
+        told = type(error)(f"{kind} The server's log has more under {id_}.", remedy=remedy)
+        told.data["id"] = id_
+        return told
+
+
+def _first_line(kind: type[ConnectorError]) -> str:
+    return (kind.__doc__ or kind.name).partition("\n")[0]
+
+
+def problem(error: ConnectorError, status: HTTPStatus | None = None, headers: dict[str, str] | None = None) -> Response:
     """An error as an answer."""
     status = status or status_of(error)
-    return Response(msgspec.json.encode(document(error, status)), status_code=status, media_type=MEDIA_TYPE)
+    wait = error.data.get("retry_after")
+    if isinstance(wait, int | float):
+        headers = {"Retry-After": str(math.ceil(wait)), **(headers or {})}
+    content = msgspec.json.encode(document(error, status))
+    return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def document(error: ConnectorError, status: HTTPStatus) -> dict[str, Any]:
     """An error as a problem document."""
+    words = error.as_dict() | {"message": redact_patterns(error.message), "remedy": redact_patterns(error.remedy)}
+    nearest: list[str] = getattr(error, "nearest", [])
     return {
         "type": f"urn:sentry-connector:{error.name}",
-        "title": error.message,
+        "title": words["message"],
         "status": int(status),
-        **error.as_dict(),
+        **words,
+        **{name: value for name, value in error.data.items() if name in FACTS | {"id"}},
+        **({"nearest": nearest} if nearest else {}),
     }
 
 
@@ -49,11 +130,12 @@ def status_of(error: ConnectorError) -> HTTPStatus:
     return next((status for kind, status in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-async def answer_connector_error(_request: Request, error: Exception) -> Response:
+async def answer_connector_error(request: Request, error: Exception) -> Response:
     """The handler of all errors that are raised on purpose."""
     if not isinstance(error, ConnectorError):
         raise error
-    return problem(error)
+    desk: Desk = request.app.state.desk
+    return problem(desk.told(error))
 
 
 async def answer_invalid_request(_request: Request, error: Exception) -> Response:
@@ -66,7 +148,25 @@ async def answer_invalid_request(_request: Request, error: Exception) -> Respons
     return problem(UsageError(said, remedy="/api/v1/openapi.json describes the requests."))
 
 
-async def answer_http_error(_request: Request, error: Exception) -> Response:
-    """A path or a method that there is not."""
-    status = HTTPStatus(getattr(error, "status_code", 500))
-    return problem(UsageError(f"{status.phrase}.", remedy="/api/v1/openapi.json lists what there is."), status)
+async def answer_http_error(request: Request, error: Exception) -> Response:
+    """A path or a method that there is not, or a body that is not taken."""
+    if not isinstance(error, HTTPException):
+        raise error
+    status = HTTPStatus(error.status_code)
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request)) or headers.get("Allow", "")
+    remedy = "/api/v1/openapi.json lists what there is." if error.detail == status.phrase else error.detail
+    return problem(UsageError(f"{status.phrase}.", remedy=remedy), status, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What can be done with a path, all routes to it together."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    found = {
+        name.upper()
+        for template, operations in paths.items()
+        if compile_path(template)[0].match(request.scope["path"])
+        for name in operations
+    }
+    return sorted(found | {"HEAD"} if "GET" in found else found)

@@ -1,0 +1,70 @@
+"""`/api/v1/schedule`, `/settings` and `/doctor`: what a schedule means, what the environment decides, what is wrong."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from sentry_connector.datasets.schedule import EXAMPLES
+from sentry_connector.operations import accounts, schedules
+from sentry_connector.operations.doctor import checks_view, doctor
+from sentry_connector.operations.schedules import MOST_SLOTS
+from sentry_connector.runs.house import House
+from sentry_connector.web import openapi
+from sentry_connector.web.answers import json_of
+from sentry_connector.web.idempotency import KeyedRoute
+
+
+class Asked(BaseModel, extra="forbid"):
+    """Which schedule, and which of its slots."""
+
+    rule: str = Field(description=f"Such as {EXAMPLES}.", max_length=1000)
+    timezone: str = Field("UTC", description="The IANA time zone of its times.", max_length=100)
+    start: str | None = Field(
+        None,
+        alias="from",
+        description="Slots after this time, such as 2026-03-08 or 2026-03-08T01:30; by default now.",
+        max_length=100,
+    )
+    count: int = Field(5, ge=1, le=MOST_SLOTS, description="How many slots.")
+
+
+class Examined(BaseModel, extra="forbid"):
+    """Whose way to Sentry is looked at."""
+
+    account: str | None = Field(None, description="By default that of the server's SENTRY_AUTH_TOKEN.")
+
+
+def service_routes(house: House) -> APIRouter:
+    """The routes about the service itself."""
+    routes = APIRouter(prefix="/api/v1", tags=["service"], route_class=KeyedRoute)
+
+    @routes.get(
+        "/schedule",
+        summary="What a schedule means, in words and in its next slots",
+        responses=openapi.answers("Schedule"),
+    )
+    def schedule(asked: Annotated[Asked, Query()]) -> Response:
+        found = schedules.meaning(asked.rule, asked.timezone, house.now(), start=asked.start, count=asked.count)
+        return json_of(schedules.schedule_view(found))
+
+    @routes.get("/settings", summary="The settings, secrets masked", responses=openapi.answers("Setting", many=True))
+    async def settings() -> Response:
+        return json_of(house.settings.described())
+
+    @routes.get(
+        "/doctor",
+        summary="Everything that a run needs, looked at piece by piece",
+        responses=openapi.answers("Diagnosis") | openapi.refusals(HTTPStatus.NOT_FOUND),
+    )
+    async def examine(asked: Annotated[Examined, Query()]) -> Response:
+        """Sentry is asked. A check that fails is a result, and no error."""
+        connection = await run_in_threadpool(lambda: accounts.connection(house, asked.account))
+        return json_of(checks_view(await doctor(house, connection)))
+
+    return routes

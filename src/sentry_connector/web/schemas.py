@@ -1,0 +1,323 @@
+"""What requests bring and answers hold, for the OpenAPI document, where no record of the program's own says it already."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from sentry_connector.datasets.definition import Definition
+from sentry_connector.formats.model import Profile
+from sentry_connector.reports.details import Details
+from sentry_connector.store.records import Kind
+
+LARGEST = 2**53 - 1
+"""The largest whole number that every reader of JSON keeps."""
+
+Format = Literal["jsonl", "csv", "parquet", "arrow", "xlsx"]
+"""One of `FORMATS`."""
+
+Text = Annotated[str, msgspec.Meta(max_length=100_000)]
+Name = Annotated[str, msgspec.Meta(max_length=1000)]
+VersionNumber = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
+
+
+# ---- requests
+
+
+class NewRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be run: `dataset` is a DataSet's name, slug or id."""
+
+    dataset: Name
+
+
+class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account: without a name it is `Sentry Account`, without a URL it is of the server's SENTRY_URL."""
+
+    token: Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)]
+    name: Name | None = None
+    url: Name | None = None
+
+
+class AccountChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of an account."""
+
+    name: Name
+
+
+class NewToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another token of an account, and another URL where one is given."""
+
+    token: Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)]
+    url: Name | None = None
+
+
+class NewDataSet(Definition, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A DataSet, with the fields that it is answered with; without an account it uses the server's SENTRY_AUTH_TOKEN."""
+
+    details: Details = Details()
+    account: Name | None = None
+
+
+def _changes(name: str, record: type[msgspec.Struct], about: str, **instead: Any) -> type[msgspec.Struct]:
+    """A record whose fields are those of another one, each of which may be left out."""
+    fields = {one.name: one.type for one in msgspec.structs.fields(record)} | instead
+    return msgspec.defstruct(
+        name,
+        [(field, kind | msgspec.UnsetType, msgspec.UNSET) for field, kind in fields.items()],
+        frozen=True,
+        kw_only=True,
+        forbid_unknown_fields=True,
+        namespace={"__doc__": about},
+    )
+
+
+DetailsChanges = _changes(
+    "DetailsChanges", Details, "The details that change; the others stay. A list is replaced whole."
+)
+DataSetChanges = _changes(
+    "DataSetChanges",
+    Definition,
+    "What becomes of a DataSet; what is left out stays.",
+    details=DetailsChanges,
+    account=Name,
+)
+
+
+class Days(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first and the last day, both included: YYYY-MM-DD, `today`, `yesterday` or `today-N`."""
+
+    start: Name
+    end: Name
+
+
+class Back(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The version that a table is to be as it was at."""
+
+    to_version: VersionNumber
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One SELECT over the DataSets' slugs."""
+
+    sql: Text
+    format: Format = "jsonl"
+    profile: Profile = Profile.DATA
+
+
+class NewExport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of a DataSet's rows (of a version, or the newest), or of the rows of one SELECT."""
+
+    dataset: Name | None = None
+    version: VersionNumber | None = None
+    sql: Text | None = None
+    format: Format = "jsonl"
+    profile: Profile = Profile.DATA
+
+
+class Pull(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One report, read now; without an account with the server's SENTRY_AUTH_TOKEN. A limit stops it after so many rows."""
+
+    report: Name
+    details: Details = Details()
+    account: Name | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LARGEST)] | None = None
+    format: Format = "jsonl"
+    profile: Profile = Profile.DATA
+
+
+class NewChannel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A channel: its address, the kinds of notices that it takes, and the DataSets whose; empty = all."""
+
+    name: Name
+    address: Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)]
+    kinds: tuple[Kind, ...] = ()
+    datasets: tuple[Name, ...] = ()
+
+
+class ChannelChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of a channel; what is left out stays. A webhook at another address keeps its secret."""
+
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    address: Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)] | msgspec.UnsetType = msgspec.UNSET
+    kinds: tuple[Kind, ...] | msgspec.UnsetType = msgspec.UNSET
+    datasets: tuple[Name, ...] | msgspec.UnsetType = msgspec.UNSET
+
+
+REQUESTS: tuple[type[msgspec.Struct], ...] = (
+    NewRun,
+    NewAccount,
+    AccountChanges,
+    NewToken,
+    NewDataSet,
+    DataSetChanges,
+    Days,
+    Back,
+    Query,
+    NewExport,
+    Pull,
+    NewChannel,
+    ChannelChanges,
+)
+
+
+# ---- answers
+
+
+class ProblemDocument(msgspec.Struct, kw_only=True):
+    """An error, as RFC 9457 has it, with the name and the code of the command line; some have further fields."""
+
+    type: str
+    title: str
+    status: int
+    name: str
+    code: int
+    message: str
+    remedy: str
+
+
+class ReportColumn(msgspec.Struct, kw_only=True):
+    """A column of a report."""
+
+    name: str
+    type: str
+    about: str
+    source: str
+    key: bool
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """A report of the catalogue: its menus, each required or optional, its columns, and how it is checked."""
+
+    slug: str
+    name: str
+    aliases: list[str]
+    about: str
+    menus: dict[str, str]
+    durations: list[str]
+    stats: list[str]
+    scope: str
+    key: list[str]
+    time_column: str | None
+    check: str
+    check_about: str
+    columns: list[ReportColumn]
+    notes: list[str]
+    docs: str | None
+
+
+class TableColumn(msgspec.Struct, kw_only=True):
+    """A column of a table."""
+
+    name: str
+    type: str
+    about: str
+
+
+class Version(msgspec.Struct, kw_only=True):
+    """A state that a table can be reverted to."""
+
+    version: int
+    at: dt.datetime
+    operation: str
+    run: str | None
+    rows: int | None
+    bytes: int | None
+    current: bool
+
+
+class Stats(msgspec.Struct, kw_only=True):
+    """How large a table is."""
+
+    rows: int
+    files: int
+    bytes: int
+    versions: int
+
+
+class Reverted(msgspec.Struct, kw_only=True):
+    """What became of a table that was reverted."""
+
+    version: int
+    reverted_to: int
+    rows: int
+
+
+class Slot(msgspec.Struct, kw_only=True):
+    """A time of a schedule: in UTC, in its zone, and what a change of clocks does to it."""
+
+    at: dt.datetime
+    local: str
+    note: str | None
+
+
+class Schedule(msgspec.Struct, kw_only=True):
+    """What a schedule means: in its one spelling, in words, and in its next slots."""
+
+    rule: str
+    words: str
+    timezone: str
+    slots: list[Slot]
+
+
+class Passed(msgspec.Struct, kw_only=True):
+    """Slots, one after another, that have no run of their own."""
+
+    first: dt.datetime
+    last: dt.datetime
+    count: int
+    reason: str
+    run_id: str | None
+    merged: bool
+
+
+class Coming(Schedule, kw_only=True):
+    """When a DataSet runs next by itself; where it rests, why."""
+
+    paused: bool
+    rests: str | None
+    served: bool
+    passed: list[Passed]
+
+
+class Setting(msgspec.Struct, kw_only=True):
+    """A setting; a secret is `***`."""
+
+    variable: str
+    value: str | None
+    default: str
+    secret: bool
+    about: str
+
+
+class Check(msgspec.Struct, kw_only=True):
+    """One thing that the doctor looked at."""
+
+    name: str
+    ok: bool
+    error: str | None
+    message: str
+    remedy: str
+    seconds: float
+
+
+class Diagnosis(msgspec.Struct, kw_only=True):
+    """What the doctor found."""
+
+    ok: bool
+    checks: list[Check]
+
+
+ANSWERS: tuple[type[msgspec.Struct], ...] = (
+    ProblemDocument,
+    Report,
+    TableColumn,
+    Version,
+    Stats,
+    Reverted,
+    Schedule,
+    Coming,
+    Setting,
+    Diagnosis,
+)

@@ -1,0 +1,38 @@
+"""A server for all tests of a module, with a home of its own, on the simulated Sentry of the command line's tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+
+from sentry_connector.simulator import Simulation
+from tests.cli.conftest import sentry  # noqa: F401  # a fixture
+from tests.cli.shell import Shell
+from tests.cli.test_serve import Served, serving
+
+
+@pytest.fixture(scope="module")
+def shell(sentry: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Shell:  # noqa: F811  # the fixture
+    """The command line on the server's home."""
+    return Shell(
+        {
+            "SENTRY_CONNECTOR_HOME": str(tmp_path_factory.mktemp("web") / "home"),
+            "SENTRY_URL": sentry.url,
+            "SENTRY_AUTH_TOKEN": sentry.token,
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def server(shell: Shell) -> Iterator[Served]:
+    with serving(shell) as served:
+        yield served
+
+
+@pytest.fixture
+async def http(server: Served) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(f"{server.url}/api/v1/") as session:
+        yield session

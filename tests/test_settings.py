@@ -136,3 +136,15 @@ def test_the_home_is_where_each_platform_keeps_a_users_data() -> None:
     assert user_data_folder(env, "linux") == Path("/home/ada/.local/share/sentry-connector")
     assert user_data_folder(env, "darwin") == Path("/home/ada/Library/Application Support/sentry-connector")
     assert user_data_folder({"LOCALAPPDATA": "/local"}, "win32") == Path("/local/sentry-connector")
+
+
+def test_who_has_no_home_names_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container, which is run with an id that its system does not know."""
+
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nobody)
+    assert from_environment({"SENTRY_CONNECTOR_HOME": "/data"}).home == Path("/data")
+    with pytest.raises(UsageError, match="home"):
+        from_environment({})

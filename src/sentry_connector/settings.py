@@ -368,11 +368,11 @@ def from_environment(env: Mapping[str, str]) -> Settings:
     """The settings that the variables of `env` say; a variable that is blank counts as not set.
 
     Raises:
-        UsageError: a variable holds a wrong value; the error names it.
+        UsageError: a variable holds a wrong value; the error names it. Or nothing says where the home folder is.
     """
     values = {setting.name: setting.read(env) for setting in SETTINGS}
     given = {name: value for name, value in values.items() if value is not None}
-    home = given.setdefault("home", user_data_folder(env))
+    home = given["home"] = given.get("home") or user_data_folder(env)
     given.setdefault("database_url", f"sqlite:///{home / 'connector.db'}")
     given.setdefault("storage", str(home / "tables"))
     return Settings(**given)
@@ -382,8 +382,16 @@ def user_data_folder(env: Mapping[str, str], platform: str = sys.platform) -> Pa
     """The platform's folder for a user's data of this program.
 
     Linux: the XDG Base Directory Specification; macOS: Application Support; Windows: LOCALAPPDATA.
+
+    Raises:
+        UsageError: the system does not know the user, as in a container with an id of its own.
     """
-    user = Path(env["HOME"]) if env.get("HOME") else Path.home()
+    try:
+        user = Path(env["HOME"]) if env.get("HOME") else Path.home()
+    except RuntimeError:
+        raise UsageError(
+            "The system does not know where this user's home is.", remedy="Set SENTRY_CONNECTOR_HOME to a folder."
+        ) from None
     if platform == "darwin":
         base = user / "Library" / "Application Support"
     elif platform == "win32":

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 import yaml
 
+import sentry_connector as sc
 from sentry_connector.simulator import EXPIRED_TOKEN, Simulation
 from tests.cli.shell import Shell
+from tests.cli.test_canary import CANARY, contents, found_in
+from tests.cli.test_serve import serving
 
 SHOP = """\
 datasets:
@@ -45,17 +49,49 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_same_dataset_by_command_and_by_file_is_identical(shell: Shell, file: Path, tmp_path: Path) -> None:
-    by_file = shell.with_env(SENTRY_CONNECTOR_HOME=str(tmp_path / "other"))
+REQUEST = {
+    "name": "Shop",
+    "report": "project-events",
+    "details": {
+        "projects": ["acme/shop"],
+        "duration": {"duration": "since_last_run", "overlap": 3 * 3600},
+        "timezone": "Europe/Berlin",
+        "bodies": True,
+    },
+    "update_method": "upsert",
+    "key": ["project_id", "event_id"],
+    "description": "Events of the shop",
+    "tags": ["a", "b"],
+    "schedule": "every 15m",
+    "retry": {"every": 600, "times": 5},
+    "catch_up": "all",
+}
+
+
+def test_the_same_dataset_by_command_by_api_by_file_and_from_python_is_identical(
+    shell: Shell, file: Path, tmp_path: Path
+) -> None:
+    by_api, by_file, by_python = (
+        shell.with_env(SENTRY_CONNECTOR_HOME=str(tmp_path / name)) for name in ("api", "file", "python")
+    )
     shell.ok("datasets", "create", *OPTIONS)
+    with serving(by_api) as server:
+        url, headers = f"{server.url}/api/v1/datasets", {"Content-Type": "application/json"}
+        posted = Request(url, json.dumps(REQUEST).encode(), headers)  # noqa: S310  # this machine's own server
+        with urlopen(posted) as answer:  # noqa: S310
+            assert answer.status == 201
     by_file.ok("apply", str(file), "--yes")
-    views: list[dict[str, Any]] = [each.json("datasets", "show", "shop") for each in (shell, by_file)]
+    [words] = [dict(entry) for entry in yaml.safe_load(SHOP)["datasets"]]
+    with sc.open(env=by_python.env) as connector:
+        connector.datasets.create(words.pop("name"), words.pop("report"), **words)
+    every = (shell, by_api, by_file, by_python)
+    views: list[dict[str, Any]] = [each.json("datasets", "show", "shop") for each in every]
     for view in views:
         for name in ("id", "created_at", "updated_at", "next_slot"):
             del view[name]
-    assert views[0] == views[1]
-    exports = [each.ok("export-config").stdout for each in (shell, by_file)]
-    assert exports[0] == exports[1]
+    assert views == [views[0]] * 4
+    exports = [each.ok("export-config").stdout for each in every]
+    assert exports == [exports[0]] * 4
     assert yaml.safe_load(exports[0]) == yaml.safe_load(SHOP)
     assert shell.ok("plan", str(file)).stdout == "Nothing to do: 1 unchanged.\n"
 
@@ -154,3 +190,34 @@ def test_an_account_is_left_for_the_environment_s_token(shell: Shell) -> None:
     told = shell("datasets", "edit", "shop", "--no-account", "--account", "acme")
     assert told.exit_code == 2
     assert shell.json("datasets", "edit", "shop", "--no-account")["account"] is None
+
+
+TOKEN_IN = (
+    "accounts: [{{name: Main, token: {0}}}]",
+    "accounts: [{{name: Main, token: {{{0}: }}}}]",
+    "accounts: [{{name: Main, token: {{env: {0}}}}}]",
+    "accounts: [{{name: Main, token: {{file: {0}}}}}]",
+    "accounts: [{{name: Main, {0}: x}}]",
+    "accounts: [{{name: Main, url: 'https://{0}@sentry.io', token: {{env: CANARY}}}}]",
+    "notices: [{{name: hook, address: {0}}}]",
+    "{0}",
+    "accounts: [*{0}",
+)
+"""Files in which a token stands where it should not."""
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["words", "JSON"])
+def test_a_token_is_repeated_nowhere_and_referred_to_everywhere(
+    shell: Shell, sentry: Simulation, tmp_path: Path, as_json: tuple[str, ...]
+) -> None:
+    canary = shell.without("SENTRY_AUTH_TOKEN").with_env(CANARY=CANARY)
+    account = f"accounts: [{{name: Main, url: '{sentry.url}', token: {{env: CANARY}}}}]"
+    told = [canary("plan", "-", *as_json, stdin=text.format(CANARY)) for text in TOKEN_IN]
+    assert {one.exit_code for one in told} == {2}
+    told += [canary("apply", "-", "--yes", *as_json, stdin=account) for _ in range(2)]
+    told += [canary("apply", "-", "--yes", *as_json, stdin=account.replace("127.0.0.1", "localhost"))]
+    told += [canary("export-config", *as_json), canary("plan", "-", "--prune", *as_json, stdin="accounts: []")]
+    assert {one.exit_code for one in told[-5:]} == {0}
+    assert [one.output for one in told if found_in(one.output.encode())] == []
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path.name for path in files for one in contents(path) if found_in(one)] == []

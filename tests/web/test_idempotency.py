@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import aiohttp
+import pytest
 
-from sentry_connector.store.records import RequestKey
-from sentry_connector.store.store import Store
-from sentry_connector.web.idempotency import _digest
+from sentry_connector.simulator import Simulation
 from tests.cli.shell import Shell
+from tests.cli.test_serve import Served, locked, serving
 from tests.web.asking import asked
-
-DEAD = "process 4000000 on nowhere [{space} 1]"
 
 
 async def test_every_post_may_have_a_key(http: aiohttp.ClientSession) -> None:
@@ -57,31 +62,65 @@ async def test_what_is_refused_can_be_tried_again_with_its_key(http: aiohttp.Cli
         await asked(http, "POST", "datasets/later/pause", 422, headers={"Idempotency-Key": wrong})
 
 
-async def test_a_request_whose_server_died_makes_what_it_had_begun_to_make(
-    http: aiohttp.ClientSession, shell: Shell
+DYING = """
+import os
+from sentry_connector.store.request_keys import RequestKeys
+whole = RequestKeys.{step}
+def dying(self, *args):
+    if {after}:
+        whole(self, *args)
+    os._exit(9)
+RequestKeys.{step} = dying
+from sentry_connector.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "after"),
+    [
+        ("keep", False),
+        pytest.param("keep", True, marks=pytest.mark.long),
+        pytest.param("claim", True, marks=pytest.mark.long),
+    ],
+)
+async def test_where_the_server_dies_in_between_it_is_done_once(
+    sentry: Simulation, tmp_path: Path, step: str, *, after: bool
 ) -> None:
-    """The dataset is there, its answer is not: as if the process had been killed in between."""
-    made = await asked(http, "POST", "datasets", 201, json={"name": "Half done", "report": "organizations"})
-    with Store(f"sqlite:///{shell.home / 'connector.db'}") as store:
-        key = {"Idempotency-Key": "half"}
-        await asked(http, "POST", "datasets", 422, json={"name": "Half done", "report": "organizations"}, headers=key)
-        digest = _digest_of_post("/api/v1/datasets", b'{"name":"Half done","report":"organizations"}')
-        claimed = store.request_keys.claim(
-            RequestKey(key="half", digest=digest), made["id"], "nobody", dt.datetime.now(dt.UTC)
-        )
-        assert claimed.answer is None
-        store.request_keys.leave(RequestKey(key="half", digest=digest))
-    again = await asked(
-        http, "POST", "datasets", 201, json={"name": "Half done", "report": "organizations"}, headers=key
+    """Before the deed, between the deed and its answer, and after both; then another server is asked the same."""
+    env = {"SENTRY_URL": sentry.url, "SENTRY_AUTH_TOKEN": sentry.token}
+    there = Shell(
+        env | {"SENTRY_CONNECTOR_HOME": str(tmp_path), "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
     )
-    assert again["id"] == made["id"]
+    there.ok("datasets", "create", "--name", "There", "--report", "organizations", "--schedule", "daily 03:00")
+    requests: list[tuple[str, dict[str, Any]]] = [
+        ("datasets", {"name": "New", "report": "organizations"}),
+        ("accounts", {"name": "New", "token": sentry.token}),
+        ("notices/channels", {"name": "New", "address": "https://hooks.example/x"}),
+        ("runs", {"dataset": "There"}),
+    ]
+    for number, (path, body) in enumerate(requests):
+        with dying(there, DYING.format(step=step, after=after)) as url:
+            async with aiohttp.ClientSession(url) as http:
+                with pytest.raises(aiohttp.ClientError):
+                    await http.post(f"/api/v1/{path}", json=body, headers={"Idempotency-Key": str(number)})
+    with serving(there) as server:
+        async with aiohttp.ClientSession(f"{server.url}/api/v1/") as http:
+            for number, (path, body) in enumerate(requests):
+                status = 202 if path == "runs" else 201
+                made = await asked(http, "POST", path, status, json=body, headers={"Idempotency-Key": str(number)})
+                same = [one for one in await asked(http, "GET", path) if one.get("name", "New") == "New"]
+                assert [one["id"] for one in same] == [made["id"]], path
 
 
-def _digest_of_post(path: str, body: bytes) -> str:
-    from starlette.requests import Request  # noqa: PLC0415
-
-    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": [(b"host", b"x")]}
-    return _digest(Request(scope), body)
+@contextmanager
+def dying(shell: Shell, program: str) -> Iterator[str]:
+    """A server that runs this program, and dies of it."""
+    command = [sys.executable, "-c", program, "serve", "--port", "0", "--json"]
+    with subprocess.Popen(command, env={**os.environ, **shell.env}, stdout=PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["url"]
+        assert process.wait() == 9
 
 
 async def test_nothing_of_a_secret_is_kept_with_a_key(http: aiohttp.ClientSession, shell: Shell) -> None:
@@ -92,3 +131,26 @@ async def test_nothing_of_a_secret_is_kept_with_a_key(http: aiohttp.ClientSessio
     assert b"pass-word-9" not in everything
     assert made["secret"].encode() not in everything
     assert made["secret"].removeprefix("whsec_").encode() not in everything
+
+
+async def test_while_another_process_holds_the_store_requests_wait_and_others_are_answered(
+    http: aiohttp.ClientSession, server: Served, shell: Shell
+) -> None:
+    """No request keeps the loop waiting: each of these would."""
+    await asked(http, "POST", "datasets", 201, json={"name": "Waited for", "report": "organizations"})
+    with locked(shell.home):
+        waiting = [
+            asyncio.create_task(asked(http, method, path, status, json=body, headers={"Idempotency-Key": path}))
+            for method, path, status, body in (
+                ("POST", "datasets", 201, {"name": "Waits", "report": "organizations"}),
+                ("POST", "datasets/waited_for/pause", 200, None),
+                ("POST", "notices/channels", 201, {"name": "Waits", "address": "https://hooks.example/x"}),
+                ("POST", "runs", 202, {"dataset": "waited_for"}),
+                ("PATCH", "datasets/waited_for", 200, {"description": "x"}),
+            )
+        ]
+        for path in ("/livez", "datasets", "reports", "choices/organizations", "datasets/waited_for/next"):
+            async with http.get(path) as answer:
+                assert answer.status == 200
+        assert not any(task.done() for task in waiting)
+    await asyncio.gather(*waiting)

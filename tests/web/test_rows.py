@@ -75,7 +75,7 @@ async def test_a_query_is_one_select(http: aiohttp.ClientSession, filled: dict[s
     async with http.post("query", json={"sql": f"SELECT count(*) AS n FROM {filled['slug']}"}) as answer:
         assert (await answer.text()).strip() == f'{{"n":{filled["rows"]}}}'
         assert "Content-Disposition" not in answer.headers
-    for sql in ("DROP TABLE x", "SELECT * FROM nowhere", "SELECT 1; SELECT 2", "COPY (SELECT 1) TO 'x'", ""):
+    for sql in ("DROP TABLE x", "SELECT * FROM nowhere", "SELECT 1; SELECT 2", "COPY (SELECT 1) TO 'x'", " "):
         assert (await asked(http, "POST", "query", 422, json={"sql": sql}))["name"] == "usage.sql"
     for wrong in ({}, {"dataset": "x", "sql": "SELECT 1"}, {"sql": "SELECT 1", "version": 1}):
         await asked(http, "POST", "exports", 422, json=wrong)

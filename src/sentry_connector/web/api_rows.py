@@ -59,7 +59,10 @@ def row_routes(house: House, streams: RowStreams) -> APIRouter:
             form = Form(format_name=asked.format, profile=asked.profile, name="query", ascii_name="query")
             return await streams.answer(lambda: run_query(house, sql), form)
         if name is None or sql is not None:
-            raise UsageError("An export is of a dataset, with or without its version, or of the rows of an sql.")
+            raise UsageError(
+                "An export is of the rows of a DataSet or of a SELECT.",
+                remedy="Give dataset, with or without its version, or sql alone.",
+            )
         return await rows_of(house, streams, name, asked.version, Form(format_name=asked.format, profile=asked.profile))
 
     @routes.post(

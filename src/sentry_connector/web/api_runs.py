@@ -102,7 +102,7 @@ def run_routes(house: House) -> APIRouter:
         "/{run_id}/events",
         summary="How far a run is, as server-sent events",
         response_class=StreamingResponse,
-        responses=openapi.text("text/event-stream")
+        responses=openapi.events("progress", "end", "error")
         | {int(HTTPStatus.NO_CONTENT): {"description": "The last event was heard already."}}
         | unknown,
     )

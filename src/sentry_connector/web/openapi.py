@@ -64,6 +64,14 @@ def text(media_type: str) -> Answers:
     return {int(HTTPStatus.OK): {"description": HTTPStatus.OK.phrase, "content": content}}
 
 
+def events(*names: str) -> Answers:
+    """An answer of server-sent events of these names, whose data are JSON; the schema is that of one event."""
+    data = {"type": "string", "contentMediaType": JSON}
+    properties = {"event": {"enum": list(names)}, "id": _TEXT, "data": data, "retry": {"type": "integer"}}
+    content = {"text/event-stream": {"schema": {"type": "object", "properties": properties}}}
+    return {int(HTTPStatus.OK): {"description": "The events, as they come.", "content": content}}
+
+
 def rows() -> Answers:
     """An answer of rows, in one of the formats."""
     content = {MEDIA_TYPES[name].partition(";")[0]: {"schema": {"type": "string"}} for name in FORMATS}

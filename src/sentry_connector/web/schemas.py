@@ -18,8 +18,9 @@ LARGEST = 2**53 - 1
 Format = Literal["jsonl", "csv", "parquet", "arrow", "xlsx"]
 """One of `FORMATS`."""
 
-Text = Annotated[str, msgspec.Meta(max_length=100_000)]
-Name = Annotated[str, msgspec.Meta(max_length=1000)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=100_000)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)]
 VersionNumber = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 
 
@@ -35,7 +36,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An account: without a name it is `Sentry Account`, without a URL it is of the server's SENTRY_URL."""
 
-    token: Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)]
+    token: Secret
     name: Name | None = None
     url: Name | None = None
 
@@ -49,7 +50,7 @@ class AccountChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class NewToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Another token of an account, and another URL where one is given."""
 
-    token: Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)]
+    token: Secret
     url: Name | None = None
 
 
@@ -131,7 +132,7 @@ class NewChannel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """A channel: its address, the kinds of notices that it takes, and the DataSets whose; empty = all."""
 
     name: Name
-    address: Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)]
+    address: Secret
     kinds: tuple[Kind, ...] = ()
     datasets: tuple[Name, ...] = ()
 
@@ -140,7 +141,7 @@ class ChannelChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """What becomes of a channel; what is left out stays. A webhook at another address keeps its secret."""
 
     name: Name | msgspec.UnsetType = msgspec.UNSET
-    address: Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)] | msgspec.UnsetType = msgspec.UNSET
+    address: Secret | msgspec.UnsetType = msgspec.UNSET
     kinds: tuple[Kind, ...] | msgspec.UnsetType = msgspec.UNSET
     datasets: tuple[Name, ...] | msgspec.UnsetType = msgspec.UNSET
 

@@ -59,6 +59,10 @@ def test_every_variable_is_read() -> None:
         "SENTRY_CONNECTOR_HISTORY_DAYS": "30",
         "SENTRY_CONNECTOR_RUN_MINUTES": "5",
         "SENTRY_CONNECTOR_RUN_MIB": "100",
+        "SENTRY_CONNECTOR_OIDC_ISSUER": "https://id.example",
+        "SENTRY_CONNECTOR_OIDC_CLIENT_ID": "connector",
+        "SENTRY_CONNECTOR_OIDC_CLIENT_SECRET": "s",
+        "SENTRY_CONNECTOR_OIDC_ONLY": "1",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector:4318/traces",
         "NO_COLOR": "0",
@@ -89,6 +93,10 @@ def test_every_variable_is_read() -> None:
         otlp_endpoint="http://collector:4318",
         otlp_traces_endpoint="http://collector:4318/traces",
         run_mib=100,
+        oidc_issuer="https://id.example",
+        oidc_client_id="connector",
+        oidc_client_secret="s",
+        oidc_only=True,
         no_color=True,
     )
 

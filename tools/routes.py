@@ -12,6 +12,7 @@ from sentry_connector.runs.engine import Engine
 from sentry_connector.runs.log import ProcessLines, bound_log, log_path
 from sentry_connector.web.application import application
 from sentry_connector.web.metrics import Metrics
+from sentry_connector.web.place import Place
 
 
 def document() -> dict[str, Any]:
@@ -19,7 +20,7 @@ def document() -> dict[str, Any]:
     with app({"HOME": "/"}) as house:
         lines = ProcessLines(log_path(house.logs, "docs"))
         engine = Engine(house=house, log=bound_log(lines, Redactor(), "docs"), runs_at_once=1)
-        return application(engine, Metrics(engine, lines)).openapi()
+        return application(engine, Metrics(engine, lines), Place()).openapi()
 
 
 def page() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import getpass
 import os
 import random
 import threading
@@ -20,8 +21,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urlsplit
 
 from sentry_connector.errors import TokenMissing, UsageError, VaultUnusable
-from sentry_connector.runs.house import House
-from sentry_connector.sentry.address import Origin
+from sentry_connector.runs.house import Actor, House
+from sentry_connector.sentry.address import Origin, Reach, origin
 from sentry_connector.sentry.budget import Budgets, Observer
 from sentry_connector.sentry.client import Connection, SentryClient
 from sentry_connector.sentry.lane import Turn
@@ -53,6 +54,7 @@ class App(House):
         self.settings = settings
         self.clock: Clock = SystemClock()
         self.rng: random.Random = random.SystemRandom()
+        self.actor: Actor | None = None
         self._opening = threading.Lock()
         self._turns: Database | None = None
 
@@ -212,13 +214,22 @@ class App(House):
             proxy=settings.proxy,
             max_answer_bytes=settings.max_answer_mib * 2**20,
             max_wait=settings.max_wait,
+            reach=self.reach(),
         )
+
+    def reach(self) -> Reach | None:
+        """What of private networks may be asked: all, while one person has the machine to themselves; else what was allowed."""
+        if not _is_there(self.settings.database_url) or not self.store.people.exist():
+            return None
+        ours = filter(None, (self.settings.url, self.settings.oidc_issuer))  # which no person of several has set
+        allowed = map(origin, (*ours, *self.store.origins.list()))
+        return frozenset((host, port) for _, host, port in allowed)
 
     async def send(self, address: Address, message: Message) -> None:
         """Hand a message to the service at an address."""
         from sentry_connector.notices.channels import send
 
-        await send(address, message, self.clock.time(), self.aside)
+        await send(address, message, self.clock.time(), self.aside, reach=await self.aside(self.reach))
 
     def client(self, connection: Connection, observer: Observer | None = None) -> SentryClient:
         """A client for that connection, to be entered with `async with`."""
@@ -244,4 +255,14 @@ def app(env: Mapping[str, str] | None = None) -> App:
     Raises:
         UsageError: a setting is wrong; the error names its variable.
     """
-    return App(from_environment(os.environ if env is None else env))
+    made = App(from_environment(os.environ if env is None else env))
+    made.actor = Actor(_machine_user(), "command line")
+    return made
+
+
+def _machine_user() -> str:
+    """The name of the machine's user, or their number where they have none, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown user"

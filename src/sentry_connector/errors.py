@@ -36,6 +36,10 @@ ConnectorError
 │   ├── DiskFull               disk.full             31
 │   ├── TableChanged           table.changed         32   retry
 │   └── KeyViolated            key.violated          33
+├── AccessError
+│   ├── SignInNeeded           access.sign_in        10   nobody is signed in, or not any more
+│   ├── NotAllowed             access.denied         11   the person, or the key, may not do this
+│   └── TooManyTries           access.too_many_tries 22   retry; too many wrong passwords
 ├── RunIncomplete              run.incomplete        40
 ├── Locked                     store.locked          50   retry
 │   └── LeaseLost              store.locked          50   retry; another process has taken over what this one was doing
@@ -43,7 +47,8 @@ ConnectorError
 │   ├── StoreUnreachable       store.unreachable     51   retry; a PostgreSQL server that does not answer
 │   ├── StoreNewer             store.newer           51   a newer version of this program has changed the database
 │   ├── StorageDiffers         storage.differs       51   the tables of this store are elsewhere
-│   └── VaultUnusable          vault.unusable        51
+│   ├── VaultUnusable          vault.unusable        51
+│   └── AuditBroken            audit.broken          51   the audit log was edited
 ├── RunCrashed                 run.crashed            1   each process that worked on it died
 ├── NotDelivered               notice.not_delivered  30   retry; a channel did not take a notice
 │   └── NoticeRefused          notice.refused        30   a channel refuses a notice for what it is
@@ -370,6 +375,39 @@ class NoticeRefused(NotDelivered):
     retryable = False
 
 
+class AccessError(ConnectorError):
+    """A server that several people use does not let somebody in, or not do something."""
+
+
+class SignInNeeded(AccessError):
+    """Nobody is signed in: no session and no API key, or one that is over; or the name or the password is wrong."""
+
+    name = "access.sign_in"
+    exit_code = 10
+    default_remedy = "Sign in again, or send an API key: `Authorization: Bearer sck_…`."
+
+
+class NotAllowed(AccessError):
+    """The person, or the API key, may not do this."""
+
+    name = "access.denied"
+    exit_code = 11
+    default_remedy = (
+        "Ask an owner to share it with you, or an admin for another role; an API key may do what its scopes say."
+    )
+
+
+class TooManyTries(AccessError):
+    """Too many wrong passwords from one address; `retry_after` is in seconds."""
+
+    name = "access.too_many_tries"
+    exit_code = 22
+    retryable = True
+    default_remedy = (
+        "Wait, then try again; an admin can set another password: `sentry-connector users set-password NAME`."
+    )
+
+
 class RunIncomplete(ConnectorError):
     """A scope, a page or a permission is missing; `incomplete` lists each with its reason."""
 
@@ -428,6 +466,13 @@ class VaultUnusable(StoreUnusable):
 
     name = "vault.unusable"
     default_remedy = "Give the key that the tokens were stored with, or replace the account's token."
+
+
+class AuditBroken(StoreUnusable):
+    """The audit log is not as it was written: an entry was changed, or is missing."""
+
+    name = "audit.broken"
+    default_remedy = "Compare with an export of before, and find out who can write to the database."
 
 
 class RunCrashed(ConnectorError):

@@ -46,6 +46,10 @@ class Settings:
     history_days: int = 90
     run_minutes: int = 30
     run_mib: int = 2048
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = field(default=None, repr=False)
+    oidc_only: bool = False
     otlp_endpoint: str | None = None
     otlp_traces_endpoint: str | None = None
     no_color: bool = False
@@ -339,6 +343,32 @@ SETTINGS: tuple[Setting, ...] = (
         about="The largest run that is planned, in MiB of Sentry's answers; what is larger becomes a chain of runs.",
         default="2048",
         parse=_whole(1, 1_000_000),
+    ),
+    Setting(
+        name="oidc_issuer",
+        variable="SENTRY_CONNECTOR_OIDC_ISSUER",
+        about="The identity provider (OpenID Connect) that signs people in, exactly as its tokens name it.",
+        default="none: people sign in with passwords",
+    ),
+    Setting(
+        name="oidc_client_id",
+        variable="SENTRY_CONNECTOR_OIDC_CLIENT_ID",
+        about="What the identity provider calls this server.",
+        default="none",
+    ),
+    Setting(
+        name="oidc_client_secret",
+        variable="SENTRY_CONNECTOR_OIDC_CLIENT_SECRET",
+        about="The secret that the identity provider knows this server by.",
+        default="none: the provider takes this server for a public client",
+        secret=True,
+    ),
+    Setting(
+        name="oidc_only",
+        variable="SENTRY_CONNECTOR_OIDC_ONLY",
+        about="With any value, nobody signs in with a password any more.",
+        default="people sign in either way",
+        parse=bool,
     ),
     Setting(
         name="otlp_endpoint",

@@ -6,11 +6,13 @@ import base64
 import codecs
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pyarrow.parquet as pq
 from pyarrow import feather
@@ -80,6 +82,27 @@ CALLS: tuple[tuple[str, ...], ...] = (
     ("notices", "edit", "mail", "--kind", "failed"),
     ("notices", "sent"),
     ("workers",),
+    ("users", "list"),
+    ("users", "add", "Ada", "--role", "admin"),
+    ("users", "add", "Bob", "--role", "editor"),
+    ("users", "show", "Ada"),
+    ("users", "set-role", "Bob", "viewer"),
+    ("users", "set-password", "Bob"),
+    ("users", "deactivate", "Bob"),
+    ("users", "activate", "Bob"),
+    ("api-keys", "add", "key", "--user", "Ada"),
+    ("api-keys", "list"),
+    ("api-keys", "revoke", "key"),
+    ("accounts", "share", "Main", "Bob", "--level", "use"),
+    ("datasets", "share", "E"),
+    ("origins", "add", "https://sentry.example"),
+    ("origins", "list"),
+    ("origins", "remove", "https://sentry.example"),
+    ("users", "sign-out-all", "--yes"),
+    ("users", "delete", "Bob", "--yes"),
+    ("audit", "list"),
+    ("audit", "verify"),
+    ("audit", "export"),
     ("vault", "rotate"),
     ("notices", "delete", "hook", "--yes"),
     ("accounts", "delete", "Main", "--yes"),
@@ -160,9 +183,10 @@ def test_a_token_stands_in_no_output_and_no_file(shell: Shell, sentry: Simulatio
         canary.ok("datasets", "export", "E", "--output", str(tmp_path / f"rows.{suffix}"))
     canary.ok("backup", str(tmp_path / "copy.db"))
     with serving(canary) as server:
-        paths = _paths(json.loads(_get(server.url + "/api/v1/openapi.json")), canary.json("runs", "list")[0]["id"])
-        assert len(paths) >= 8
-        told += [((path,), _get(server.url + path)) for path in paths]
+        document = json.loads(_ask("GET", server.url + "/api/v1/openapi.json"))
+        paths = list(_paths(document, canary.json("runs", "list")[0]["id"]))
+        assert len(paths) >= 30
+        told += [((method, path), _ask(method, server.url + path)) for method, path in paths]
     for number, args in enumerate(CALLS):  # one for people, the next for programs
         result = canary(*args, *(("--json",) if number % 2 else ()), stdin=CANARY)
         told.append((args, result.stdout.encode() + result.stderr.encode()))
@@ -172,11 +196,21 @@ def test_a_token_stands_in_no_output_and_no_file(shell: Shell, sentry: Simulatio
     assert [(path.name, found) for path in files for one in contents(path) if (found := found_in(one))] == []
 
 
-def _paths(openapi: dict[str, Any], run: str) -> list[str]:
-    return [path.replace("{run_id}", run) for path, methods in openapi["paths"].items() if "get" in methods]
+def _paths(openapi: dict[str, Any], run: str) -> Iterator[tuple[str, str]]:
+    """Every route, with names that there are; those that would stop something, or take it away, with others."""
+    for template, methods in openapi["paths"].items():
+        for method in methods:
+            name = "Main" if template.startswith("/api/v1/accounts") else "E"
+            path = template.replace("{run_id}", run).replace("{name}", name if method == "get" else "none")
+            yield method.upper(), re.sub(r"\{.*?\}", "none", path)
 
 
-def _get(url: str) -> bytes:
-    with urlopen(url) as response:  # noqa: S310  # this machine's own server
-        content: bytes = response.read()
-        return content
+def _ask(method: str, url: str) -> bytes:
+    request = Request(url, method=method, data=None if method == "GET" else b"{}")  # noqa: S310  # this machine's own server
+    request.add_header("Content-Type", "application/json")
+    try:
+        with urlopen(request) as response:  # noqa: S310
+            content: bytes = response.read()
+    except HTTPError as error:
+        content = error.read()
+    return content

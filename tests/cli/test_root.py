@@ -15,7 +15,7 @@ import pytest
 from typer.main import get_command
 
 from sentry_connector import __version__
-from sentry_connector.cli.root import COMMANDS
+from sentry_connector.cli.root import COMMANDS, module_of
 from tests.cli.shell import Shell
 
 HEAVY = ("pyarrow", "duckdb", "deltalake", "aiohttp", "sqlalchemy")
@@ -24,7 +24,7 @@ HEAVY = ("pyarrow", "duckdb", "deltalake", "aiohttp", "sqlalchemy")
 def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command with the words that call it."""
     for name in COMMANDS:
-        command = get_command(importlib.import_module(f"sentry_connector.cli.{name.replace('-', '_')}").app)
+        command = get_command(importlib.import_module(module_of(name)).app)
         inner: dict[str, Any] = getattr(command, "commands", {})
         yield from (((name, sub), one) for sub, one in inner.items())
         if not inner:

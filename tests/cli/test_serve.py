@@ -404,10 +404,29 @@ def test_killed_at_any_moment_each_slot_is_accounted_for_once(shell: Shell) -> N
         assert (passed["count"], passed["run_id"], passed["merged"]) == (2, run["id"], True)
 
 
-def test_it_listens_on_this_machine_alone(shell: Shell) -> None:
-    refused = shell("serve", "--host", "0.0.0.0")  # noqa: S104  # that is what is refused
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "this machine alone"),
+        (("--people",), "this machine alone"),
+        (("--behind-proxy", "10.0.0.1"), "nobody would have to sign in"),
+        (("--behind-proxy", "10.0.0.1", "--people"), "--public-url"),
+        (("--behind-proxy", "10.0.0.1", "--people", "--public-url", "http://c.example"), "https://NAME"),
+        (("--behind-proxy", "everywhere"), "no network address"),
+        (("--tls-cert", "c.pem"), "both files"),
+        (("--tls-cert", "c.pem", "--tls-key", "k.pem", "--behind-proxy", "10.0.0.1"), "Either"),
+        (
+            ("--tls-cert", "c.pem", "--tls-key", "k.pem", "--people", "--public-url", "https://c.example"),
+            "No such file",
+        ),
+    ],
+)
+def test_it_listens_on_this_machine_alone_unless_others_have_to_sign_in_by_tls(
+    shell: Shell, options: tuple[str, ...], said: str
+) -> None:
+    refused = shell("serve", "--host", "0.0.0.0", *options)  # noqa: S104  # that is what is refused
     assert refused.exit_code == 2
-    assert "this machine alone" in refused.stderr
+    assert said in refused.stderr
 
 
 def test_a_port_that_is_taken_is_told(shell: Shell, served: Served) -> None:

@@ -60,7 +60,6 @@ def dataset(name: str = "Shop Events", **changes: Any) -> DataSet:
         "keep_when_empty": True,
         "accept_loss": True,
         "paused": True,
-        "owner": "ada",
         "created_at": NOW,
         "updated_at": LATER,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -11,6 +12,15 @@ from sentry_connector.simulator import Simulation
 from tests.cli.conftest import sentry  # noqa: F401  # a fixture
 from tests.cli.shell import Shell
 from tests.cli.test_serve import Served, serving
+from tests.web.town import Town
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    """People and their things, for each test."""
+    made = Town(tmp_path / "home")
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,15 @@ from sentry_connector.app import App
 from sentry_connector.app import app as connector
 from sentry_connector.cli.options import AsJson, Yes, confirm, read_secret, typer_app
 from sentry_connector.cli.output import note, print_json
+from sentry_connector.cli.sharing import add_share
 from sentry_connector.cli.tables import print_fields, print_table
 from sentry_connector.operations import accounts as operations
 from sentry_connector.operations.views import account_view
 from sentry_connector.store.records import Account
+from sentry_connector.store.rights import Thing
 
 app = typer_app()
+add_share(app, Thing.ACCOUNT)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account.")]
 

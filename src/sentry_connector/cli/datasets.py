@@ -19,6 +19,7 @@ from sentry_connector.cli.options import AccountName, AsJson, WaitLock, Yes, con
 from sentry_connector.cli.output import note, note_days, print_json, print_line
 from sentry_connector.cli.progress import shown_progress
 from sentry_connector.cli.schedule import in_words, print_slots
+from sentry_connector.cli.sharing import add_share
 from sentry_connector.cli.tables import print_fields, print_table
 from sentry_connector.datasets.definition import Definition
 from sentry_connector.errors import DatesError, UsageError
@@ -39,8 +40,10 @@ from sentry_connector.operations.views import (
 from sentry_connector.reports import catalogue, menus, windows
 from sentry_connector.reports.details import DateRange, Details
 from sentry_connector.store.records import MANUAL, DataSet, Passed, RunState
+from sentry_connector.store.rights import Thing
 
 app = typer_app()
+add_share(app, Thing.DATASET)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A DataSet's name or slug.")]
 ReportName = Annotated[str, typer.Option("--report", metavar="REPORT", help="Name, alias or slug.")]

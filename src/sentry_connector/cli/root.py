@@ -29,6 +29,10 @@ COMMANDS = {
     "apply": "Change what is stored into what a configuration file says.",
     "export-config": "What is stored, as a configuration file.",
     "notices": "Who is told when something is wrong.",
+    "users": "Who may sign in.",
+    "api-keys": "Keys of people's programs.",
+    "origins": "Servers in private networks that may be asked.",
+    "audit": "Who did what, and when.",
     "vault": "The key that stored tokens are sealed with.",
     "serve": "Keep all schedules, and answer over HTTP.",
     "worker": "One more worker, on this or another machine (PostgreSQL).",
@@ -39,6 +43,11 @@ COMMANDS = {
     "demo": "All reports into DataSets, and a query over them.",
 }
 """Command or group → one line about it. Each is the `app` of the module of its name beside this one, with `_` for `-`."""
+
+
+def module_of(command: str) -> str:
+    """The module that a command is in."""
+    return f"sentry_connector.cli.{command.replace('-', '_')}"
 
 
 class Root(TyperGroup):
@@ -55,7 +64,7 @@ class Root(TyperGroup):
         """The command of that name, imported now; None where there is none."""
         if cmd_name not in COMMANDS:
             return None
-        return get_command(importlib.import_module(f"sentry_connector.cli.{cmd_name.replace('-', '_')}").app)
+        return get_command(importlib.import_module(module_of(cmd_name)).app)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the arguments name; an unknown one is refused with the names that come close."""

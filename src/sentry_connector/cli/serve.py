@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,9 @@ from sentry_connector.cli.options import AsJson, typer_app
 from sentry_connector.cli.output import note, print_json, print_line
 from sentry_connector.errors import UsageError
 from sentry_connector.operations import datasets, workers
+from sentry_connector.operations import people as people_of
+from sentry_connector.people.claim import Claim
+from sentry_connector.people.secrets import new_code
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import MANUAL, Run, RunState
 
@@ -27,35 +31,65 @@ app = typer_app()
 
 PORT = 8642
 RUNS_AT_ONCE = 4
+PARTS = ("fastapi", "uvicorn", "prometheus_client", "argon2", "joserfc", "zxcvbn")
 LONGEST_END = 9.5
 """Seconds from the signal to the end of the process."""
 
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(metavar="HOST", help="Where to listen: this machine alone.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Where to listen; more than this machine needs people and TLS.")
+    ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65_535, metavar="PORT", help="Where to listen; 0 = a free port.")
     ] = PORT,
     runs_at_once: Annotated[int, typer.Option(min=1, max=64, help="Runs under way at the same time.")] = RUNS_AT_ONCE,
+    public_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Its address for people; it answers under that name alone.")
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The certificate, with those above it, in PEM form.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's key, in PEM form.")] = None,
+    behind_proxy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="A proxy that ends TLS, or its network; nobody else is answered."),
+    ] = None,
     *,
+    people: Annotated[
+        bool, typer.Option("--people", help="Everything needs a login, even while there is nobody yet.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Keep the schedules of all DataSets, do the runs that wait, and answer over HTTP, until Ctrl-C or SIGTERM.
 
     What is under way then comes to rest within ten seconds, and is gone on with by the next server, as after a crash.
     """
-    if any(importlib.util.find_spec(one) is None for one in ("fastapi", "uvicorn", "prometheus_client")):
+    if any(importlib.util.find_spec(one) is None for one in PARTS):
         raise UsageError(
             "The parts that serve HTTP are not installed.", remedy="pip install 'sentry-connector[server]'"
         )
     from sentry_connector.web import service  # noqa: PLC0415  # an extra, looked for above
+    from sentry_connector.web.place import place_of  # noqa: PLC0415
 
     with ended_in_time() as stopping, connector() as house:
         if house.settings.is_shared:
             workers.enter(house)
+        somebody = people_of.exist(house)
+        place = place_of(
+            host,
+            public_url=public_url,
+            certificate=tls_cert,
+            key=tls_key,
+            proxies=tuple(behind_proxy or ()),
+            people=people or somebody,
+        )
+        code = new_code() if place.people and not somebody else None
 
         def ready(url: str) -> None:
+            if code is not None:
+                note(f"There is nobody yet. The code for the first admin, for 15 minutes, on this machine: {code}")
             if as_json:
                 print_json({"url": url}, indent=None)  # one line, so that a program can read it while we go on
                 return
@@ -66,6 +100,8 @@ def serve(
         asyncio.run(
             service.serve(
                 house,
+                place=place,
+                claim=None if code is None else Claim(code, house.clock.monotonic()),
                 host=host,
                 port=port,
                 runs_at_once=runs_at_once,

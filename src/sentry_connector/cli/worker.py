@@ -11,7 +11,7 @@ import typer
 from sentry_connector.app import app as connector
 from sentry_connector.cli.options import AsJson, typer_app
 from sentry_connector.cli.output import note, print_json
-from sentry_connector.cli.serve import RUNS_AT_ONCE, ended_in_time, in_a_line
+from sentry_connector.cli.serve import PARTS, RUNS_AT_ONCE, ended_in_time, in_a_line
 from sentry_connector.errors import UsageError
 from sentry_connector.operations import workers
 from sentry_connector.store.processes import for_people, this_process
@@ -66,10 +66,12 @@ def worker(
             asyncio.run(workers.work(house, runs_at_once=runs_at_once, ready=ready, told=told, stopping=stopping))
             return
         from sentry_connector.web import service  # noqa: PLC0415  # an extra, looked for above
+        from sentry_connector.web.place import Place  # noqa: PLC0415
 
         asyncio.run(
             service.serve(
                 house,
+                place=Place(),
                 host=LOOPBACK,
                 port=health_port,
                 runs_at_once=runs_at_once,
@@ -83,4 +85,4 @@ def worker(
 
 
 def _can_serve() -> bool:
-    return all(importlib.util.find_spec(one) is not None for one in ("fastapi", "uvicorn", "prometheus_client"))
+    return all(importlib.util.find_spec(one) is not None for one in PARTS)

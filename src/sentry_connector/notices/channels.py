@@ -17,6 +17,7 @@ from sentry_connector.errors import NotDelivered, UsageError
 from sentry_connector.notices.message import Message
 from sentry_connector.notices.webhook import SECRET_PREFIX, post
 from sentry_connector.redact import redact_patterns
+from sentry_connector.sentry.address import Reach
 
 if TYPE_CHECKING:
     import apprise
@@ -74,7 +75,14 @@ def address_of(url: str, *, secret: str | None = None) -> tuple[Address, str, st
     return Address(url=url, secret=made), WEBHOOK, f"{place.scheme}://{place.hostname}"
 
 
-async def send(address: Address, message: Message, at: float, aside: Callable[[Callable[[], Any]], Any]) -> None:
+async def send(
+    address: Address,
+    message: Message,
+    at: float,
+    aside: Callable[[Callable[[], Any]], Any],
+    *,
+    reach: Reach | None = None,
+) -> None:
     """Hand a message to the service.
 
     Args:
@@ -82,13 +90,14 @@ async def send(address: Address, message: Message, at: float, aside: Callable[[C
         message: what.
         at: the present, Unix seconds.
         aside: does blocking work while others go on.
+        reach: what of private networks a webhook may be in; None = all.
 
     Raises:
         NoticeRefused: the service does not want this one.
         NotDelivered: the service did not take it.
     """
     if address.secret is not None:
-        await post(address.url, address.secret, message, at)
+        await post(address.url, address.secret, message, at, reach)
     else:
         await aside(lambda: _send_by_apprise(address.url, message))
 

@@ -8,9 +8,12 @@ import hashlib
 import hmac
 
 import msgspec
+from yarl import URL
 
-from sentry_connector.errors import NotDelivered, NoticeRefused
+from sentry_connector.errors import NotDelivered, NoticeRefused, UsageError
 from sentry_connector.notices.message import Message
+from sentry_connector.sentry.address import Reach
+from sentry_connector.sentry.transport import ALLOW, GuardedResolver, refuse_address
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  # how such secrets begin
 SHORTEST_KEY = 24
@@ -23,7 +26,7 @@ _REFUSED = frozenset(range(400, 500)) - {401, 403, 404, 405, 407, 408, 410, 425,
 """Answers that are about what was posted, and neither about the address nor about the moment."""
 
 
-async def post(url: str, secret: str, message: Message, at: float) -> None:
+async def post(url: str, secret: str, message: Message, at: float, reach: Reach | None = None) -> None:
     """Post a message at a time (Unix seconds). What is not answered with 2xx is not delivered; redirects are not followed.
 
     Raises:
@@ -36,8 +39,10 @@ async def post(url: str, secret: str, message: Message, at: float) -> None:
     headers = {**signed(secret, message.id, int(at), body), "Content-Type": "application/json"}
     patience = aiohttp.ClientTimeout(total=PATIENCE)
     try:
+        refuse_address(URL(url), reach)
+        connector = aiohttp.TCPConnector(resolver=GuardedResolver(reach))
         async with (
-            aiohttp.ClientSession(timeout=patience) as session,
+            aiohttp.ClientSession(timeout=patience, connector=connector) as session,
             session.post(url, data=body, headers=headers, allow_redirects=False) as answer,
         ):
             if answer.status in _REFUSED:
@@ -46,6 +51,8 @@ async def post(url: str, secret: str, message: Message, at: float) -> None:
                 raise NotDelivered(f"The webhook answered {answer.status}.")
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise NotDelivered(f"The webhook cannot be reached: {type(error).__name__}.") from error
+    except UsageError as error:
+        raise NotDelivered("The webhook has an address that requests must not be led to.", remedy=ALLOW) from error
 
 
 def is_secret(text: str) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 
 from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
 from sentry_connector.errors import TokenMissing, UnknownName, UsageError
+from sentry_connector.operations.audited import audited
 from sentry_connector.redact import token_hint
 from sentry_connector.runs import check as runs_check
 from sentry_connector.runs import news, queue
@@ -24,6 +25,7 @@ READ_SCOPES = frozenset({"org:read", "project:read", "team:read", "event:read"})
 """All that the sixteen reports need."""
 
 
+@audited("accounts add", "url")
 async def add(
     house: House,
     name: str | None,
@@ -93,6 +95,7 @@ def connection(house: House, name: str | None) -> Connection:
     return house.connection(None if name is None else find(house, name))
 
 
+@audited("accounts check")
 async def check(house: House, name: str) -> Account:
     """Ask Sentry about a stored account, and keep what it says.
 
@@ -109,6 +112,7 @@ async def check(house: House, name: str) -> Account:
     return checked
 
 
+@audited("accounts rename", "new_name")
 def rename(house: House, name: str, new_name: str) -> Account:
     """Give an account another name; its DataSets keep it.
 
@@ -120,6 +124,7 @@ def rename(house: House, name: str, new_name: str) -> Account:
     return house.store.accounts.rename(account, plain_text("name", new_name, LONGEST_NAME), house.now())
 
 
+@audited("accounts replace-token", "url")
 async def replace_token(house: House, name: str, token: str, url: str | None = None) -> Account:
     """Give an account another token, and another URL where one is given; one that Sentry does not take changes nothing.
 
@@ -164,6 +169,7 @@ def refuse_no_token(token: str) -> None:
         raise UsageError("The token holds characters that no token has.", remedy="Give the token alone, on one line.")
 
 
+@audited("accounts delete")
 def delete(house: House, name: str) -> tuple[Account, list[DataSet]]:
     """Forget an account and its token; the DataSets that used it keep their tables and wait for another account.
 
@@ -176,13 +182,13 @@ def delete(house: House, name: str) -> tuple[Account, list[DataSet]]:
     account = house.store.accounts.find(name)
     users = used_by(house, account)
     house.store.accounts.delete(account.id)
-    for dataset in users:
+    for dataset in house.store.datasets.of_account(account.id):
         queue.drop_scheduled(house, dataset.id, f"The account {account.name!r} was deleted.")
     return account, users
 
 
 def used_by(house: House, account: Account) -> list[DataSet]:
-    """The DataSets that use the account."""
+    """The DataSets that use the account, among those that whoever asks may see."""
     return [dataset for dataset in house.store.datasets.list() if dataset.account_id == account.id]
 
 
@@ -202,10 +208,9 @@ def refuse_strange_server(house: House, account: Account, url: str) -> None:
     if server(url) == server(account.url):
         return
     filling = {run.dataset_id for run in house.store.runs.unfinished() if run.epoch is not None}
-    deleted = [one for one in house.store.datasets.deleted() if one.account_id == account.id]
     filled = [
         f"{one.name} (deleted)" if one.deleted_at else one.name
-        for one in (*used_by(house, account), *deleted)
+        for one in house.store.datasets.of_account(account.id)
         if one.id in filling or house.destination.table(one.id).exists()
     ]
     if filled:

@@ -9,6 +9,7 @@ import msgspec
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.errors import UsageError
 from sentry_connector.extraction.progress import Progress
+from sentry_connector.operations.audited import audited
 from sentry_connector.operations.datasets import definition_of, refuse_loss
 from sentry_connector.operations.running import to_its_end
 from sentry_connector.reports import catalogue, windows
@@ -36,6 +37,7 @@ class Chain:
     in_one: bool
 
 
+@audited("datasets backfill", "days")
 def begin(house: House, name: str, days: DateRange, id: str | None = None) -> Chain:  # noqa: A002  # the field's name
     """Store the runs of a backfill; where the same days are being backfilled already, that chain goes on.
 

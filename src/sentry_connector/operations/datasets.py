@@ -20,6 +20,7 @@ from sentry_connector.errors import ConnectorError, Locked, LossNotAccepted, Unk
 from sentry_connector.extraction.prepare import window_of
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.extraction.schema import arrow_schema
+from sentry_connector.operations.audited import audited
 from sentry_connector.operations.pull import OnWindows, pull
 from sentry_connector.operations.running import to_its_end
 from sentry_connector.reports import catalogue, windows
@@ -58,6 +59,7 @@ Changes = dict[str, object]
 """Field of `Definition` → new value."""
 
 
+@audited("datasets create", "account")
 def create(
     house: House,
     definition: Definition,
@@ -90,6 +92,7 @@ def create(
     )
 
 
+@audited("datasets edit", "changes", "account")
 def edit(
     house: House,
     name: str,
@@ -304,6 +307,7 @@ def rows(house: House, name: str, version: int | None = None) -> Iterator[pa.Rec
         yield pa.RecordBatchReader.from_batches(snapshot.schema, batches)
 
 
+@audited("datasets delete")
 def delete(house: House, name: str) -> DataSet:
     """Put a DataSet out of sight; table and history stay for 30 days. A run that is under way stops, none begins any more.
 
@@ -323,6 +327,7 @@ def delete(house: House, name: str) -> DataSet:
     return dataset
 
 
+@audited("datasets restore")
 def restore(house: House, name: str) -> DataSet:
     """Bring a deleted DataSet back, with its table and history.
 
@@ -351,6 +356,7 @@ async def run(house: House, name: str, *, progress: Progress, wait_lock: float =
         raise
 
 
+@audited("datasets run")
 def ask(house: House, name: str, id: str | None = None) -> tuple[Run, bool]:  # noqa: A002  # the field's name
     """Store that a DataSet is to be run.
 
@@ -376,6 +382,7 @@ def ask(house: House, name: str, id: str | None = None) -> tuple[Run, bool]:  # 
     return stored, stored.id == fresh.id
 
 
+@audited("datasets pause")
 def pause(house: House, name: str) -> DataSet:
     """Put a DataSet's schedule at rest; a run that waits for its slot or its next attempt is over.
 
@@ -387,6 +394,7 @@ def pause(house: House, name: str) -> DataSet:
     return paused
 
 
+@audited("datasets resume")
 def resume(house: House, name: str) -> DataSet:
     """Let a DataSet's schedule go on; the slots of the pause are passed over.
 
@@ -398,6 +406,7 @@ def resume(house: House, name: str) -> DataSet:
     return house.store.datasets.change(dataset.id, {"paused": False})
 
 
+@audited("datasets mute", "muted")
 def mute(house: House, name: str, *, muted: bool) -> DataSet:
     """Keep a DataSet's notices from being sent, or let them be sent again; those of the time between are not sent later.
 
@@ -463,6 +472,7 @@ def versions(house: House, name: str) -> list[Version]:
     return house.destination.table(house.store.datasets.find(name).id).versions()
 
 
+@audited("datasets revert", "version")
 async def revert(house: House, name: str, version: int, *, wait_lock: float = 0.0) -> Committed:
     """Make the table what it was at that version, with the watermarks of that time; itself a new version.
 

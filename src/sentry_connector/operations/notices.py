@@ -9,6 +9,7 @@ import msgspec
 from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
 from sentry_connector.notices import channels
 from sentry_connector.notices.message import test_of
+from sentry_connector.operations.audited import audited
 from sentry_connector.operations.vault import sealing
 from sentry_connector.runs import outbox
 from sentry_connector.runs.house import House, wholly
@@ -16,6 +17,7 @@ from sentry_connector.store.ids import new_id
 from sentry_connector.store.records import Channel, Delivery, Kind, Notice
 
 
+@audited("notices add")
 async def add(
     house: House,
     name: str,
@@ -61,6 +63,7 @@ async def add(
     return channel, address.secret if is_new else None
 
 
+@audited("notices edit")
 async def edit(
     house: House,
     name: str,
@@ -117,6 +120,7 @@ def find(house: House, name: str) -> Channel:
     return house.store.notices.find_channel(name)
 
 
+@audited("notices delete")
 def delete(house: House, name: str) -> Channel:
     """Forget a channel and its address; what waits for it is not sent.
 
@@ -128,6 +132,7 @@ def delete(house: House, name: str) -> Channel:
     return channel
 
 
+@audited("notices test")
 async def test(house: House, name: str) -> Channel:
     """Send a message that says it is a test, on the way of every notice.
 

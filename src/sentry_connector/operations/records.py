@@ -80,7 +80,7 @@ def tables_of_records(house: House) -> Mapping[str, pa.Table]:
         if run.dataset_id in runs:
             runs[run.dataset_id].append(run)
     passed = itertools.chain.from_iterable(house.store.slots.passed(id_, limit=None) for id_ in datasets)
-    accounts = {account.id: account for account in house.store.accounts.list()}
+    accounts = {id_: house.store.accounts.get(id_) for id_ in {one.account_id for one in datasets.values()} if id_}
     rows = {
         "datasets": (DATASETS, [_dataset(house, one, accounts, runs[one.id]) for one in datasets.values()]),
         "runs": (RUNS, [_run(run, datasets[id_]) for id_, of_one in runs.items() for run in of_one]),
@@ -90,7 +90,9 @@ def tables_of_records(house: House) -> Mapping[str, pa.Table]:
     return {name: pa.Table.from_pylist(found, schema) for name, (schema, found) in rows.items()}
 
 
-def _dataset(house: House, dataset: DataSet, accounts: Mapping[str, Account], runs: Sequence[Run]) -> dict[str, Any]:
+def _dataset(
+    house: House, dataset: DataSet, accounts: Mapping[str, Account | None], runs: Sequence[Run]
+) -> dict[str, Any]:
     account, history, now = accounts.get(dataset.account_id or ""), runs[:HISTORY], house.now()
     keeping = keeping_of(house, dataset, now)
     return msgspec.structs.asdict(dataset) | {

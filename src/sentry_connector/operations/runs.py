@@ -9,6 +9,7 @@ from typing import Any
 from sentry_connector.errors import Locked, UnknownName, UsageError
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets
+from sentry_connector.operations.audited import audited
 from sentry_connector.operations.running import A_LEASE, POLL
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.house import House
@@ -95,6 +96,7 @@ def start(house: House, name: str, id: str | None = None) -> Run:  # noqa: A002 
     return run
 
 
+@audited("runs cancel", "id_or_name")
 async def cancel(house: House, id_or_name: str, *, patience: float = A_LEASE) -> Run:
     """Stop a run: its table stays as it is, and it is not gone on with.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sentry_connector.errors import UsageError
+from sentry_connector.operations.audited import audited
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import Holding, held
 from sentry_connector.store import keys
@@ -38,6 +39,7 @@ def sealing(house: House) -> AbstractAsyncContextManager[Holding]:
     return held(house, "vault", wait=PATIENCE)
 
 
+@audited("vault rotate")
 async def rotate(house: House, new_key_file: Path | None = None) -> Rotated:
     """Seal all tokens with a new key. One that was interrupted is finished.
 

@@ -21,7 +21,9 @@ from sentry_connector.reports.model import Column, Report
 from sentry_connector.runs.health import HISTORY, Keeping, attention, health, missed_slot, unknown_schedule
 from sentry_connector.runs.house import House
 from sentry_connector.runs.slots import obstacle
+from sentry_connector.store.audit import Entry
 from sentry_connector.store.records import Account, Channel, DataSet, Delivery, Notice, Passed, Run
+from sentry_connector.store.rights import ApiKey, Grant, Thing, User
 
 
 def report_view(report: Report) -> dict[str, Any]:
@@ -130,7 +132,7 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
         "created_at": dataset.created_at,
         "updated_at": dataset.updated_at,
         "deleted_at": dataset.deleted_at,
-        "owner": dataset.owner,
+        "owner": next(iter(house.store.grants.owners(Thing.DATASET, dataset.id)), None),
     }
 
 
@@ -212,6 +214,33 @@ def versions_view(versions: Sequence[Version]) -> list[dict[str, Any]]:
     """The versions of a table, newest first."""
     current = max((one.version for one in versions), default=-1)
     return [version_view(one, current) for one in versions]
+
+
+def user_view(user: User) -> dict[str, Any]:
+    """A person; nothing of a password is part of anything."""
+    view: dict[str, Any] = msgspec.to_builtins(user, builtin_types=(dt.datetime,))
+    return view
+
+
+def key_view(key: ApiKey, owner: User) -> dict[str, Any]:
+    """An API key; the key itself is never part of it."""
+    view: dict[str, Any] = msgspec.to_builtins(key, builtin_types=(dt.datetime,))
+    del view["user_id"]
+    return {name: value for name, value in view.items() if name != "rights"} | {
+        "scopes": view["rights"],
+        "owner": owner.name,
+    }
+
+
+def share_view(user: User, grant: Grant) -> dict[str, Any]:
+    """What a person was given."""
+    return {"person": user.name, "level": grant.level.value, "granted_at": grant.granted_at}
+
+
+def entry_view(entry: Entry) -> dict[str, Any]:
+    """An entry of the audit log, with all that its digest is of."""
+    view: dict[str, Any] = msgspec.to_builtins(entry, builtin_types=(dt.datetime,))
+    return view
 
 
 def version_view(version: Version, current: int) -> dict[str, Any]:

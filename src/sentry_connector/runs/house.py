@@ -7,7 +7,7 @@ import datetime as dt
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:  # only named here, and some of them load large libraries
     from keyring.backend import KeyringBackend
@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # only named here, and some of them load large libraries
     from sentry_connector.destinations.delta import DeltaDestination
     from sentry_connector.notices.channels import Address
     from sentry_connector.notices.message import Message
+    from sentry_connector.sentry.address import Reach
     from sentry_connector.sentry.budget import Observer
     from sentry_connector.sentry.client import Connection, SentryClient
     from sentry_connector.sentry.server_clock import Clock
@@ -28,12 +29,26 @@ if TYPE_CHECKING:  # only named here, and some of them load large libraries
 Value = TypeVar("Value")
 
 
+class Actor(NamedTuple):
+    """Who does something, for the audit log.
+
+    Attributes:
+        name: a person's, or that of the machine's user.
+        via: `command line`, `session`, `API key NAME`.
+    """
+
+    name: str
+    via: str
+
+
 class House(Protocol):
     """What the use cases stand on."""
 
     settings: Settings
     clock: Clock
     rng: random.Random
+    actor: Actor | None
+    """Whose changes go to the audit log; None where nobody changes anything, as in the engine's own work."""
 
     def now(self) -> dt.datetime:
         """The present, UTC."""
@@ -90,6 +105,9 @@ class House(Protocol):
 
     def with_token(self, url: str, token: str) -> Connection:
         """How to reach Sentry with a token that is not stored."""
+
+    def reach(self) -> Reach | None:
+        """What of private networks may be asked; None = all, while one person has the machine to themselves."""
 
     async def send(self, address: Address, message: Message) -> None:
         """Hand a message to the service at an address.

@@ -75,15 +75,55 @@ def is_blocked(address: str) -> bool:
     Private and loopback addresses are allowed: self-hosted servers have them.
     """
     ip = _ip(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or ip
-    return ip is not None and any(ip in network for network in _BLOCKED)
+    return ip is not None and any(one in network for one in (_embedded(ip) or ip,) for network in _BLOCKED)
+
+
+Reach = frozenset[tuple[str, int]]
+"""Hosts with their ports that may be asked although their addresses are private: what an admin has allowed."""
+
+
+def may_reach(address: str, host: str, port: int, reach: Reach | None) -> bool:
+    """Whether a connection may be made to an IP address.
+
+    Args:
+        address: the IP address, which the host's name was resolved to or which stands in its place.
+        host, port: what is asked, as the URL names it.
+        reach: what was allowed; None where only one person gives URLs, who can reach all of it anyway.
+    """
+    if is_blocked(address):
+        return False
+    if reach is None or (host.lower().strip("[]").rstrip("."), port) in reach:
+        return True
+    ip = _ip(address.partition("%")[0])
+    return ip is not None and _is_public(_embedded(ip) or ip)
+
+
+def _is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an address is one of the public Internet's."""
+    return ip.is_global and not ip.is_multicast
+
+
+def _embedded(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 address leads to, by translation (NAT64) or a tunnel; None where it is none of these."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return None
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def is_loopback(host: str) -> bool:
     """Whether a host is an IP address of this machine itself; names are not looked up."""
     ip = _ip(host)
     return ip is not None and ip.is_loopback
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address and no name."""
+    return _ip(host.strip("[]").partition("%")[0]) is not None
 
 
 def has_control(text: str) -> bool:

@@ -25,7 +25,7 @@ from sentry_connector.errors import (
     TokenNotForHost,
     UsageError,
 )
-from sentry_connector.sentry.address import Origin, is_loopback, normalise_url, origin
+from sentry_connector.sentry.address import Origin, Reach, is_loopback, normalise_url, origin
 from sentry_connector.sentry.budget import Budget, Budgets, Observer, Place, check_patience
 from sentry_connector.sentry.inflate import ACCEPTED
 from sentry_connector.sentry.reply import Reply, Transport
@@ -61,6 +61,7 @@ class Connection:
         attempts: tries of one request; waits that Sentry's rate limit tells do not count.
         max_wait: seconds that one request may wait for rate limits.
         identity: the user or the integration behind the token, by which Sentry counts; None where it is not known.
+        reach: what of private networks may be asked; None = all.
     """
 
     url: str
@@ -72,6 +73,7 @@ class Connection:
     total_timeout: float = 60.0
     attempts: int = 6
     max_wait: float = 900.0
+    reach: Reach | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +363,7 @@ def _over_http(connection: Connection) -> Transport:
         proxy=connection.proxy,
         most_bytes=connection.max_answer_bytes,
         total_timeout=connection.total_timeout,
+        reach=connection.reach,
     )
 
 

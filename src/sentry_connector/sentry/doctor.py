@@ -22,11 +22,13 @@ from sentry_connector.errors import (
     ScopeMissing,
     SentryUnavailable,
     TokenRejected,
+    UsageError,
 )
-from sentry_connector.sentry.address import normalise_url, origin
+from sentry_connector.sentry.address import may_reach, normalise_url, origin
 from sentry_connector.sentry.client import Connection, SentryClient
 from sentry_connector.sentry.directory import Directory, Identity
 from sentry_connector.sentry.server_clock import Clock, SystemClock
+from sentry_connector.sentry.transport import ALLOW
 from sentry_connector.sentry.wire import clean
 
 LARGEST_SKEW = 60.0
@@ -146,6 +148,8 @@ class _Examination:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError:
             raise HostUnknown(f"{host} has no address.", host=host) from None
+        if not all(may_reach(str(one[4][0]), host, port, self._connection.reach) for one in found):
+            raise UsageError(f"{host} has an address that requests must not be led to.", remedy=ALLOW)
         return Finding(f"{host} has the address {found[0][4][0]}.")
 
     async def _connect(self) -> Finding:

@@ -20,7 +20,7 @@ from sentry_connector.errors import (
     TlsFailed,
     UsageError,
 )
-from sentry_connector.sentry.address import is_blocked
+from sentry_connector.sentry.address import Reach, is_address, is_blocked, may_reach
 from sentry_connector.sentry.inflate import Body
 from sentry_connector.sentry.reply import Reply
 
@@ -35,15 +35,25 @@ class HttpTransport:
         proxy: URL of an HTTP proxy. Never shown.
         most_bytes: cap on one answer, after decompression.
         total_timeout: seconds for one answer, from connecting to the last byte.
+        reach: what of private networks may be asked; None = all. Behind a proxy only the proxy can see where a name leads to.
 
     Raises:
         UsageError: the proxy or the CA file cannot be used.
     """
 
-    def __init__(self, *, ca_file: str | None, proxy: str | None, most_bytes: int, total_timeout: float) -> None:
+    def __init__(
+        self,
+        *,
+        ca_file: str | None,
+        proxy: str | None,
+        most_bytes: int,
+        total_timeout: float,
+        reach: Reach | None = None,
+    ) -> None:
         # Without authorities of its own an account shares the library's context: making one costs 20 ms.
         self._tls = True if ca_file is None else _tls_context(ca_file)
         self._proxy = _proxy_url(proxy)
+        self._reach = reach
         self._most_bytes = most_bytes
         self._timeout = aiohttp.ClientTimeout(total=total_timeout)
         self._session: aiohttp.ClientSession | None = None
@@ -51,7 +61,9 @@ class HttpTransport:
     async def open(self) -> None:
         """Make the session."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls, resolver=_GuardedResolver(), limit=MOST_CONNECTIONS),
+            connector=aiohttp.TCPConnector(
+                ssl=self._tls, resolver=GuardedResolver(self._reach, self._proxy), limit=MOST_CONNECTIONS
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
             auto_decompress=False,
@@ -70,6 +82,7 @@ class HttpTransport:
         if self._session is None:
             raise RuntimeError("The transport is used before it was opened.")
         target = URL(url, encoded=True)
+        refuse_address(target, self._reach)
         try:
             async with self._session.get(target, headers=headers, allow_redirects=False) as response:
                 body = Body(response.headers.get("Content-Encoding", ""), self._most_bytes)
@@ -81,22 +94,40 @@ class HttpTransport:
             raise _connection_error(error, target.host or "", proxied=self._proxy is not None) from None
 
 
-class _GuardedResolver(AbstractResolver):
-    """Resolves a name once and refuses the addresses of `is_blocked`; the connection is made to what was checked."""
+class GuardedResolver(AbstractResolver):
+    """Resolves a name once and refuses addresses that may not be reached; the connection is made to what was checked."""
 
-    def __init__(self) -> None:
+    def __init__(self, reach: Reach | None = None, proxy: URL | None = None) -> None:
         self._resolver = ThreadedResolver()
+        # The proxy is no choice of whoever gives URLs.
+        self._reach = reach if reach is None or proxy is None else reach | {(proxy.host or "", proxy.port or 0)}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
+        """The addresses of a name, all of which may be reached."""
         found = await self._resolver.resolve(host, port, family)
-        if any(is_blocked(result["host"]) for result in found):
+        if not all(may_reach(result["host"], host, port, self._reach) for result in found):
             raise BlockedAddressError
         return found
 
     async def close(self) -> None:
+        """Close the resolver."""
         await self._resolver.close()
+
+
+def refuse_address(url: URL, reach: Reach | None) -> None:
+    """Refuse a URL that names an IP address itself, which no resolver sees.
+
+    Raises:
+        UsageError: it may not be reached.
+    """
+    host = url.host or ""
+    if is_address(host) and not may_reach(host, host, url.port or 0, reach):
+        raise UsageError(f"{host} is an address that requests must not be led to.", remedy=ALLOW)
+
+
+ALLOW = "If it is a server of yours in a private network, an admin allows it: `sentry-connector origins add URL`."
 
 
 class BlockedAddressError(OSError):
@@ -123,7 +154,8 @@ def _connection_error(error: Exception, host: str, *, proxied: bool) -> Connecto
     """Our error for the HTTP library's, by class."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         if isinstance(error.os_error, BlockedAddressError):
-            return UsageError(f"{'The proxy' if proxied else host} has an address that requests must not be led to.")
+            said = f"{'The proxy' if proxied else host} has an address that requests must not be led to."
+            return UsageError(said, remedy=ALLOW)
         if proxied:  # behind a proxy only the proxy's name is resolved here
             return ProxyFailed("The proxy's name has no address.")
     meaning, sentence = next((meaning, text) for kind, meaning, text in _MEANINGS if isinstance(error, kind))

@@ -12,8 +12,10 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from sentry_connector.errors import UnknownName, UsageError
 from sentry_connector.store.database import Database
+from sentry_connector.store.grants import add_owner, forget_grants
 from sentry_connector.store.notices import add_notices
 from sentry_connector.store.records import Account, Notice
+from sentry_connector.store.rights import Thing
 from sentry_connector.store.rows import columns_of, find_named, fold, read_record, refuse_taken, select_records
 from sentry_connector.store.tables import accounts
 
@@ -27,13 +29,14 @@ class Accounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, account: Account, sealed_token: str, *, numbered: bool = False) -> Account:
+    def add(self, account: Account, sealed_token: str, *, numbered: bool = False, owner: str | None = None) -> Account:
         """Store a new account with its sealed token, and answer it. One that has its id stays as it is.
 
         Args:
             account: the account.
             sealed_token: its token.
             numbered: where its name is taken it gets a number: no account ever comes in another's place.
+            owner: id of the person whose it is.
 
         Raises:
             UsageError: there is an account of that name.
@@ -46,6 +49,7 @@ class Accounts:
                 account = msgspec.structs.replace(account, name=_free_name(connection, account.name))
             refuse_taken(connection, accounts, "an account", account.name, but=account.id)
             connection.execute(insert(accounts).values(**_values(account), sealed_token=sealed_token))
+            add_owner(connection, owner, Thing.ACCOUNT, account.id, account.created_at)
         return account
 
     def list(self) -> Sequence[Account]:
@@ -124,6 +128,7 @@ class Accounts:
         """Delete an account with its sealed token. DataSets that used it stay, and name an account that is no more."""
         with self._database.writing() as connection:
             connection.execute(delete(accounts).where(accounts.c.id == id))
+            forget_grants(connection, Thing.ACCOUNT, id)
 
 
 def _free_name(connection: Connection, name: str) -> str:

@@ -15,7 +15,9 @@ from sqlalchemy import ColumnElement, Connection, case, delete, insert, select, 
 from sentry_connector.errors import EditedMeanwhile, UnknownName
 from sentry_connector.reports.scopes import Scope
 from sentry_connector.store.database import Database
+from sentry_connector.store.grants import add_owner, forget_grants
 from sentry_connector.store.records import DataSet, Passed, Scheduled
+from sentry_connector.store.rights import Thing
 from sentry_connector.store.rows import columns_of, fold, hold_dataset, read_record, refuse_taken, select_records
 from sentry_connector.store.slots import add_passed, scheduled
 from sentry_connector.store.tables import LIVE, datasets
@@ -32,8 +34,12 @@ class DataSets:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, dataset: DataSet) -> DataSet:
+    def add(self, dataset: DataSet, *, owner: str | None = None) -> DataSet:
         """Store a new DataSet; the slug is made here, and the DataSet is returned with it. One that has its id stays as it is.
+
+        Args:
+            dataset: the DataSet.
+            owner: id of the person whose it is.
 
         Raises:
             UsageError: there is a DataSet of that name.
@@ -45,11 +51,16 @@ class DataSets:
             refuse_taken(connection, datasets, "a DataSet", dataset.name, but=dataset.id, among=LIVE)
             dataset = msgspec.structs.replace(dataset, slug=_free_slug(connection, dataset.name))
             connection.execute(insert(datasets).values(**_values(dataset)))
+            add_owner(connection, owner, Thing.DATASET, dataset.id, dataset.created_at)
         return dataset
 
     def list(self) -> Sequence[DataSet]:
         """All DataSets, by name."""
         return self._select(LIVE)
+
+    def of_account(self, account_id: str) -> Sequence[DataSet]:
+        """All DataSets that use an account, those that were deleted too."""
+        return self._select(datasets.c.account_id == account_id)
 
     def deleted(self) -> Sequence[DataSet]:
         """The DataSets that were deleted and not yet purged, by name."""
@@ -137,6 +148,7 @@ class DataSets:
         """Remove a DataSet with its runs for good."""
         with self._database.writing() as connection:
             connection.execute(delete(datasets).where(datasets.c.id == id))
+            forget_grants(connection, Thing.DATASET, id)
 
     def next_epoch(self, id: str, at_least: int) -> int:  # noqa: A002  # the field's name
         """Take the DataSet's next epoch: one more than the highest of the store's and `at_least` (the table's).

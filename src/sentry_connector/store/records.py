@@ -136,7 +136,6 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
         accept_loss: Replace may drop rows that lie outside its window.
         paused: the schedule is at rest.
         muted: its notices are kept, and sent nowhere.
-        owner: who is told, and may change it; None = whoever uses this machine.
         scopes: what its single choices stood for in its last run: ids, so that a renamed slug goes on to work.
         created_at, updated_at, deleted_at: UTC.
     """
@@ -160,7 +159,6 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     accept_loss: bool = False
     paused: bool = False
     muted: bool = False
-    owner: str | None = None
     scopes: dict[str, Scope] = {}
     created_at: dt.datetime
     updated_at: dt.datetime

@@ -148,15 +148,25 @@ class Runs:
         """The runs of all DataSets, newest first; all of them without a limit."""
         return self._select(limit=limit)
 
-    def search(self, *, before: Run | None = None, limit: int | None = 100, **wanted: str | None) -> list[Run]:
+    def search(
+        self,
+        *,
+        among: Collection[str] | None = None,
+        before: Run | None = None,
+        limit: int | None = 100,
+        **wanted: str | None,
+    ) -> list[Run]:
         """The runs whose fields are what is wanted of them, where it is not None; newest first.
 
         Args:
+            among: only those of the DataSets with these ids.
             before: only those that come after this one.
             limit: how many at most.
             wanted: names and values of fields.
         """
         conditions = [runs.c[name] == value for name, value in wanted.items() if value is not None]
+        if among is not None:
+            conditions.append(runs.c.dataset_id.in_(among))
         if before is not None:
             at = runs.c.queued_at
             conditions.append(or_(at < before.queued_at, and_(at == before.queued_at, runs.c.id < before.id)))

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from sentry_connector.store.accounts import Accounts
+from sentry_connector.store.audit import Audit
 from sentry_connector.store.database import Database
 from sentry_connector.store.datasets import DataSets
 from sentry_connector.store.facts import Facts
+from sentry_connector.store.grants import Grants
 from sentry_connector.store.leases import Leases
 from sentry_connector.store.log_lines import LogLines
 from sentry_connector.store.migrate import check, migrate
 from sentry_connector.store.notices import Notices
+from sentry_connector.store.origins import Origins
+from sentry_connector.store.people import People
 from sentry_connector.store.request_keys import RequestKeys
+from sentry_connector.store.rights import Person
 from sentry_connector.store.runs import Runs
 from sentry_connector.store.sealed import Sealed
 from sentry_connector.store.slots import Slots
@@ -42,6 +48,10 @@ class Store:
         except BaseException:
             self.close()
             raise
+        self.fill()
+
+    def fill(self) -> None:
+        """Make the repositories."""
         self.accounts = Accounts(self._database)
         self.datasets = DataSets(self._database)
         self.runs = Runs(self._database)
@@ -53,6 +63,20 @@ class Store:
         self.leases = Leases(self._database)
         self.facts = Facts(self._database)
         self.log_lines = LogLines(self._database)
+        self.people = People(self._database)
+        self.grants = Grants(self._database)
+        self.origins = Origins(self._database)
+        self.audit = Audit(self._database)
+
+    def seen_by(self, person: Callable[[], Person]) -> Store:
+        """The store as one person sees it.
+
+        Args:
+            person: who asks, as they are whenever something is asked; raises SignInNeeded once they are signed out.
+        """
+        from sentry_connector.store.seen import SeenStore  # noqa: PLC0415  # which is a store itself
+
+        return SeenStore(self._database, person)
 
     def check(self) -> None:
         """See to it that the store can be read, is where it was, and is what this program made of it.

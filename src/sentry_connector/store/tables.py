@@ -42,6 +42,7 @@ from sentry_connector.store.records import (
     Trigger,
     Verdict,
 )
+from sentry_connector.store.rights import Level, Right, Role, Thing
 
 
 class UtcTime(TypeDecorator[dt.datetime]):
@@ -147,7 +148,6 @@ datasets = Table(
     Column("keep_when_empty", Boolean, nullable=False),
     Column("accept_loss", Boolean, nullable=False),
     Column("paused", Boolean, nullable=False),
-    Column("owner", Text),
     Column("scopes", Json(dict[str, Scope]), nullable=False),
     Column("epoch", BigInteger, nullable=False, server_default=text("0")),
     Column("created_at", UtcTime, nullable=False),
@@ -305,4 +305,86 @@ leases = Table(
     Column("acquired_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("epoch", BigInteger, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_fold", Text, nullable=False, unique=True),
+    Column("role", Word(Role), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("password", Text),  # its hash
+    Column("issuer", Text),
+    Column("subject", Text),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("signed_in_at", UtcTime),
+)
+
+Index("users_by_subject", users.c.issuer, users.c.subject, unique=True)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("user_id", String(64), ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("used_at", UtcTime, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("user_id", String(64), ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("hint", Text, nullable=False),
+    Column("rights", Json(tuple[Right, ...]), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("used_at", UtcTime),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("user_id", String(64), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("thing", Word(Thing), primary_key=True),
+    Column("object_id", String(64), primary_key=True),
+    Column("level", Word(Level), nullable=False),
+    Column("granted_at", UtcTime, nullable=False),
+)
+
+Index("grants_by_object", grants.c.thing, grants.c.object_id)
+
+origins = Table(  # servers in a private network that an admin has allowed
+    "origins",
+    metadata,
+    Column("origin", String(512), primary_key=True),
+    Column("added_at", UtcTime, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("object", Text),
+    Column("outcome", Text, nullable=False),
+    Column("facts", Json(dict[str, str]), nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+)
+
+audit_head = Table(  # one row
+    "audit_head",
+    metadata,
+    Column("number", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
 )

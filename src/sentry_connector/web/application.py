@@ -11,13 +11,19 @@ from starlette.exceptions import HTTPException
 
 from sentry_connector import __version__
 from sentry_connector.errors import ConnectorError
+from sentry_connector.operations.sign_in import Door
+from sentry_connector.people.claim import Claim
+from sentry_connector.people.passwords import Passwords
+from sentry_connector.people.throttle import Throttle
 from sentry_connector.runs import readiness
 from sentry_connector.runs.engine import Engine
 from sentry_connector.web import openapi, problems
+from sentry_connector.web.access import Access, HouseOfRequest
 from sentry_connector.web.answers import json_of
 from sentry_connector.web.api_accounts import account_routes
 from sentry_connector.web.api_datasets import dataset_routes
 from sentry_connector.web.api_notices import notice_routes
+from sentry_connector.web.api_people import people_routes
 from sentry_connector.web.api_reports import choice_routes, report_routes
 from sentry_connector.web.api_rows import row_routes
 from sentry_connector.web.api_runs import run_routes
@@ -26,12 +32,23 @@ from sentry_connector.web.api_tables import table_routes
 from sentry_connector.web.envelope import Envelope
 from sentry_connector.web.guard import Guard
 from sentry_connector.web.metrics import MEDIA_TYPE, Metrics
+from sentry_connector.web.oidc import oidc_of, oidc_routes
+from sentry_connector.web.place import Place
+from sentry_connector.web.policy import Policy
 from sentry_connector.web.problems import Desk
+from sentry_connector.web.sign_in import sign_in_routes
 from sentry_connector.web.streaming import RowStreams
 
 
-def application(engine: Engine, metrics: Metrics) -> FastAPI:
-    """The paths over an engine and what it stands on."""
+def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | None = None) -> FastAPI:
+    """The paths over an engine and what it stands on.
+
+    Args:
+        engine: does the runs.
+        metrics: its figures.
+        place: how the server is reached.
+        claim: the code for the first admin, where one was printed.
+    """
     app = FastAPI(
         title="Sentry Connector",
         version=__version__,
@@ -40,9 +57,11 @@ def application(engine: Engine, metrics: Metrics) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # a path is written in one way
     )
-    app.state.house = house = engine.house
-    app.state.desk = desk = Desk(log=engine.log, now=house.now, rng=house.rng)
-    app.add_middleware(Guard)
+    whole = engine.house
+    app.state.house = house = HouseOfRequest(whole)
+    app.state.desk = desk = Desk(log=engine.log, now=whole.now, rng=whole.rng)
+    app.add_middleware(Access, house=whole, place=place, policy=Policy(), desk=desk)
+    app.add_middleware(Guard, place=place)
     app.add_middleware(Envelope, desk=desk)  # around all others
     app.add_exception_handler(ConnectorError, problems.answer_connector_error)
     app.add_exception_handler(RequestValidationError, problems.answer_invalid_request)
@@ -58,6 +77,9 @@ def application(engine: Engine, metrics: Metrics) -> FastAPI:
         row_routes(house, streams),
         notice_routes(house),
         service_routes(house),
+        people_routes(house),
+        sign_in_routes(whole, place, Door(Passwords(), Throttle()), claim),
+        oidc_routes(whole, place, oidc_of(whole.settings, place)),
     ):
         app.include_router(routes)
 

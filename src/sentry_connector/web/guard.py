@@ -1,18 +1,23 @@
-"""Who may ask: programs of this machine. A page in a browser that was loaded from elsewhere may not, whatever name it goes by."""
+"""Where a request comes from: only what names this server as its host, and changes only from pages of its own.
+
+A page in a browser that was loaded from elsewhere may change nothing, whatever name it goes by.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 from http import HTTPStatus
 
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sentry_connector.errors import UsageError
+from sentry_connector.web.place import Place
 from sentry_connector.web.problems import problem
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _SAME = frozenset({None, "same-origin", "none"})
+_YEAR = 31_536_000
 
 
 def host_of(address: str) -> str:
@@ -23,10 +28,10 @@ def host_of(address: str) -> str:
 
 
 class Guard:
-    """Lets requests through that name this machine as their host, and changes only from where they were served."""
+    """Lets requests through that name this server as their host, and changes only from where they were served."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, place: Place) -> None:
+        self.app, self.place = app, place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -34,20 +39,58 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = _refusal(scope["method"], headers)
+        peer = (scope.get("client") or ("", 0))[0]
+        answer = self._sender(send)
+        refusal = self._refusal(scope["method"], headers, peer)
         if refusal is None:
-            await self.app(scope, receive, send)
+            scope["client"] = (address_of(peer, headers.get("x-forwarded-for"), self.place.proxies), 0)
+            await self.app(scope, receive, answer)
         else:
-            await problem(UsageError(refusal[1], remedy="Ask from this machine."), refusal[0])(scope, receive, send)
+            await problem(UsageError(refusal[1], remedy=self._remedy()), refusal[0])(scope, receive, answer)
 
+    def _remedy(self) -> str:
+        return f"Ask at {self.place.url}." if self.place.url else "Ask from this machine."
 
-def _refusal(method: str, headers: Headers) -> tuple[HTTPStatus, str] | None:
-    host = headers.get("host", "")
-    if host_of(host).casefold() not in LOOPBACK:
-        return HTTPStatus.MISDIRECTED_REQUEST, "This service answers only under the names of this machine."
-    if method in _SAFE:
+    def _refusal(self, method: str, headers: Headers, peer: str) -> tuple[HTTPStatus, str] | None:
+        if self.place.proxies and not is_among(peer, self.place.proxies):
+            return HTTPStatus.FORBIDDEN, "This service answers only to its proxy."
+        host = headers.get("host", "")
+        if host_of(host).casefold() not in self.place.hosts:
+            return HTTPStatus.MISDIRECTED_REQUEST, "This service answers only under its own names."
+        if method in _SAFE:
+            return None
+        origin = headers.get("origin")
+        if headers.get("sec-fetch-site") not in _SAME or (origin is not None and origin.partition("://")[2] != host):
+            return HTTPStatus.FORBIDDEN, "A page from elsewhere may change nothing here."
         return None
-    origin = headers.get("origin")
-    if headers.get("sec-fetch-site") not in _SAME or (origin is not None and origin.partition("://")[2] != host):
-        return HTTPStatus.FORBIDDEN, "A page from elsewhere may change nothing here."
-    return None
+
+    def _sender(self, send: Send) -> Send:
+        """Browsers that have come by TLS once are to come by nothing else for a year."""
+        if not self.place.secure:
+            return send
+
+        async def send_secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Strict-Transport-Security"] = f"max-age={_YEAR}"
+            await send(message)
+
+        return send_secured
+
+
+def is_among(address: str, networks: tuple[str, ...]) -> bool:
+    """Whether an address is in one of the networks."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return any(ip in ipaddress.ip_network(one) for one in networks)
+
+
+def address_of(peer: str, forwarded: str | None, proxies: tuple[str, ...]) -> str:
+    """Where a request comes from: the last address that no proxy of ours has; what is before it anybody may have written."""
+    if not proxies or forwarded is None:
+        return peer
+    hops = [one.strip() for one in forwarded.split(",")]
+    return next((one for one in reversed(hops) if not is_among(one, proxies)), peer)

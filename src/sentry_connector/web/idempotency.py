@@ -26,6 +26,7 @@ from sentry_connector.store.ids import new_id
 from sentry_connector.store.processes import this_process
 from sentry_connector.store.records import Answer, Claim, RequestKey
 from sentry_connector.web import problems
+from sentry_connector.web.access import own_key
 from sentry_connector.web.answers import JSON, JsonAnswer
 from sentry_connector.web.bodies import whole_body
 
@@ -36,7 +37,7 @@ PATIENCE, POLL = 20.0, 0.1
 REPLAYED = "Idempotent-Replayed"
 """The header of an answer that was given before."""
 
-SECRETS = frozenset({"token", "address", "password", "secret"})
+SECRETS = frozenset({"token", "address", "password", "secret", "code", "old", "new"})
 """Fields of which nothing is kept, not even a digest."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -88,7 +89,7 @@ def _once(handler: Handler) -> Handler:
         if not 1 <= len(name) <= LONGEST_KEY:
             raise UsageError(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
         house: House = request.app.state.house
-        key = RequestKey(key=name, digest=_digest(request, await whole_body(request)))
+        key = RequestKey(key=own_key(name), digest=_digest(request, await whole_body(request)))
         claim = await _claimed(house, key)
         if claim.answer is not None:
             return _again(claim.answer)

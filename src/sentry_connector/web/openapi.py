@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from sentry_connector.formats.model import FORMATS
 from sentry_connector.operations.choices import Choice
 from sentry_connector.store.records import Account, Channel, DataSet, Delivery, Notice, Run
+from sentry_connector.store.rights import User
 from sentry_connector.web import problems
 from sentry_connector.web.answers import JSON
 from sentry_connector.web.schemas import ANSWERS, REQUESTS
@@ -23,6 +24,7 @@ Answers = dict[int | str, dict[str, Any]]
 
 ALWAYS = (
     HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
     HTTPStatus.CONFLICT,
     HTTPStatus.MISDIRECTED_REQUEST,
@@ -56,6 +58,11 @@ def facts(*names: str, statuses: Sequence[HTTPStatus] = (HTTPStatus.OK,)) -> Ans
 def lines() -> Answers:
     """An answer of objects whose fields are their own."""
     return _json({"type": "array", "items": {"type": "object"}})
+
+
+def texts() -> Answers:
+    """An answer of texts."""
+    return _json({"type": "array", "items": {"type": "string"}})
 
 
 def text(media_type: str) -> Answers:
@@ -163,7 +170,7 @@ _VIEWS: dict[type[msgspec.Struct], tuple[tuple[str, ...], dict[str, Any]]] = {
 
 
 def _schemas() -> dict[str, Any]:
-    _, found = msgspec.json.schema_components([*_VIEWS, *ANSWERS, *REQUESTS], ref_template=_REF)
+    _, found = msgspec.json.schema_components([*_VIEWS, User, *ANSWERS, *REQUESTS], ref_template=_REF)
     for record, (without, more) in _VIEWS.items():
         schema = found[record.__name__]
         properties = {name: one for name, one in schema["properties"].items() if name not in without} | more

@@ -26,13 +26,16 @@ from sentry_connector.errors import (
     KeyViolated,
     Locked,
     MalformedAnswer,
+    NotAllowed,
     NotDelivered,
     OutOfResources,
     RateLimited,
     RequestRefused,
     RunIncomplete,
+    SignInNeeded,
     StoreUnusable,
     TableChanged,
+    TooManyTries,
     UnknownName,
     UsageError,
 )
@@ -60,6 +63,9 @@ STATUSES: tuple[tuple[type[ConnectorError], HTTPStatus], ...] = (
     (DestinationError, HTTPStatus.SERVICE_UNAVAILABLE),
     (StoreUnusable, HTTPStatus.SERVICE_UNAVAILABLE),
     (OutOfResources, HTTPStatus.SERVICE_UNAVAILABLE),
+    (SignInNeeded, HTTPStatus.UNAUTHORIZED),
+    (NotAllowed, HTTPStatus.FORBIDDEN),
+    (TooManyTries, HTTPStatus.TOO_MANY_REQUESTS),
 )
 """Class → status, the first that fits; what is none of these is a defect of the server's own."""
 
@@ -109,6 +115,8 @@ def problem(error: ConnectorError, status: HTTPStatus | None = None, headers: di
     wait = error.data.get("retry_after")
     if isinstance(wait, int | float):
         headers = {"Retry-After": str(math.ceil(wait)), **(headers or {})}
+    if isinstance(error, SignInNeeded):
+        headers = {"WWW-Authenticate": 'Bearer realm="Sentry Connector"', **(headers or {})}
     content = msgspec.json.encode(document(error, status))
     return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 

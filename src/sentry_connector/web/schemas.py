@@ -9,8 +9,10 @@ import msgspec
 
 from sentry_connector.datasets.definition import Definition
 from sentry_connector.formats.model import Profile
+from sentry_connector.operations.people import KEY_DAYS, LONGEST_KEY_DAYS
 from sentry_connector.reports.details import Details
 from sentry_connector.store.records import Kind
+from sentry_connector.store.rights import Level, Right, Role, User
 
 LARGEST = 2**53 - 1
 """The largest whole number that every reader of JSON keeps."""
@@ -146,6 +148,74 @@ class ChannelChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     datasets: tuple[Name, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
+Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A name and a password."""
+
+    name: Name
+    password: Password
+
+
+class FirstAdmin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first admin, with the code that the server has printed on its console."""
+
+    code: Password
+    name: Name
+    password: Password
+
+
+class OwnPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One's own password, the old one and the new one."""
+
+    old: Password
+    new: Password
+
+
+class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another password."""
+
+    password: Password
+
+
+class NewUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person, with a password; or with the issuer and the subject by which an identity provider's tokens name them."""
+
+    name: Name
+    role: Role
+    password: Password | None = None
+    issuer: Name | None = None
+    subject: Name | None = None
+
+
+class UserChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of a person; what is left out stays."""
+
+    role: Role | None = None
+    active: bool | None = None
+
+
+class NewKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An API key for one's own programs: its scopes, and the days that it is good for."""
+
+    name: Name
+    scopes: Annotated[tuple[Right, ...], msgspec.Meta(min_length=1, max_length=10)]
+    days: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_KEY_DAYS)] = KEY_DAYS
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A level of a DataSet or an account."""
+
+    level: Level
+
+
+class NewOrigin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A server that may be asked, by its URL."""
+
+    url: Name
+
+
 REQUESTS: tuple[type[msgspec.Struct], ...] = (
     NewRun,
     NewAccount,
@@ -160,6 +230,15 @@ REQUESTS: tuple[type[msgspec.Struct], ...] = (
     Pull,
     NewChannel,
     ChannelChanges,
+    Login,
+    FirstAdmin,
+    OwnPassword,
+    NewPassword,
+    NewUser,
+    UserChanges,
+    NewKey,
+    Given,
+    NewOrigin,
 )
 
 
@@ -176,6 +255,56 @@ class ProblemDocument(msgspec.Struct, kw_only=True):
     code: int
     message: str
     remedy: str
+
+
+class ApiKey(msgspec.Struct, kw_only=True):
+    """An API key; the key itself is no part of it."""
+
+    id: str
+    name: str
+    owner: str
+    hint: str
+    scopes: list[Right]
+    created_at: dt.datetime
+    expires_at: dt.datetime
+    used_at: dt.datetime | None
+
+
+class NewlyMadeApiKey(ApiKey, kw_only=True):
+    """A new API key, with the key itself, which is answered this once."""
+
+    key: str | None = None
+
+
+class Share(msgspec.Struct, kw_only=True):
+    """What a person was given."""
+
+    person: str
+    level: Level
+    granted_at: dt.datetime
+
+
+class AuditEntry(msgspec.Struct, kw_only=True):
+    """What was done, or refused; `digest` is of all else, and `previous` that of the entry before."""
+
+    number: int
+    at: dt.datetime
+    actor: str
+    via: str
+    action: str
+    object: str | None
+    outcome: str
+    facts: dict[str, str]
+    previous: str
+    digest: str
+
+
+class Me(msgspec.Struct, kw_only=True):
+    """Whoever asks: a person, or this machine's user where nobody has to sign in."""
+
+    user: User | None
+    scopes: list[Right]
+    via: str
 
 
 class ReportColumn(msgspec.Struct, kw_only=True):
@@ -311,6 +440,11 @@ class Diagnosis(msgspec.Struct, kw_only=True):
 
 
 ANSWERS: tuple[type[msgspec.Struct], ...] = (
+    ApiKey,
+    NewlyMadeApiKey,
+    Share,
+    AuditEntry,
+    Me,
     ProblemDocument,
     Report,
     TableColumn,

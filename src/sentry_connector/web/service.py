@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
 
-from sentry_connector.errors import DestinationRefused, UsageError
+from sentry_connector.errors import UsageError
+from sentry_connector.people.claim import Claim
 from sentry_connector.runs.house import House
 from sentry_connector.runs.service import engine_of
 from sentry_connector.store.records import Run
 from sentry_connector.web.application import application
-from sentry_connector.web.guard import LOOPBACK
 from sentry_connector.web.metrics import Metrics
+from sentry_connector.web.place import Place
 
 LOG = "server"
 """Name of the service's own log, among the runs' logs."""
@@ -37,6 +39,7 @@ class _Server(uvicorn.Server):
 async def serve(
     house: House,
     *,
+    place: Place,
     host: str,
     port: int,
     runs_at_once: int,
@@ -45,11 +48,13 @@ async def serve(
     stopping: Callable[[], None],
     log: str = LOG,
     for_monitors: bool = False,
+    claim: Claim | None = None,
 ) -> None:
     """Keep schedules and answer requests until cancelled; then come to rest.
 
     Args:
         house: the parts.
+        place: how it is reached; `place_of` has found it safe.
         host, port: where to listen; port 0 = a free one.
         runs_at_once: how many runs are under way at most.
         ready: told the address when requests are answered.
@@ -57,12 +62,11 @@ async def serve(
         stopping: called when it begins to come to rest.
         log: name of the process's own log.
         for_monitors: answer nobody but monitors.
+        claim: the code for the first admin, where one was printed.
 
     Raises:
-        UsageError: the host is not this machine alone.
-        DestinationRefused: nothing can listen there.
+        UsageError: the files for TLS cannot be used, or nothing can listen there.
     """
-    listener = _listener(host, port)
     engine, lines = engine_of(house, runs_at_once, log)
     metrics = Metrics(engine, lines)
     engine.progress = metrics.progress
@@ -72,10 +76,23 @@ async def serve(
         told(run)
 
     engine.told = count
-    app = application(engine, metrics)
+    app = application(engine, metrics, place, claim)
     if for_monitors:
         _leave_out_the_rest(app)
-    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", access_log=False))
+    server = _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            lifespan="off",
+            access_log=False,
+            proxy_headers=False,  # the guard reads them, where there is a proxy
+            server_header=False,
+            ssl_certfile=place.certificate,
+            ssl_keyfile=place.key,
+        )
+    )
+    _load_tls(server.config)
+    listener = _listener(host, port)
     stop = asyncio.Event()
     web = asyncio.create_task(server.serve([listener]))
     work = asyncio.create_task(engine.run(stop))
@@ -83,7 +100,7 @@ async def serve(
     try:
         await asyncio.wait([web, work, begun], return_when=asyncio.FIRST_COMPLETED)
         if engine.begun.is_set():
-            ready(_url(host, listener))
+            ready(place.url or _url(host, listener, secure=place.certificate is not None))
             await asyncio.wait([web, work], return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping()
@@ -100,16 +117,24 @@ def _leave_out_the_rest(app: FastAPI) -> None:
     app.router.routes[:] = [route for route in app.router.routes if getattr(route, "path", None) in FOR_MONITORS]
 
 
-def _url(host: str, listener: socket.socket) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+def _load_tls(config: uvicorn.Config) -> None:
+    """Read the certificate before anything begins, so that what is wrong with it is told."""
+    try:
+        config.load()
+    except OSError as error:  # of which ssl.SSLError is one
+        raise UsageError(
+            f"The files for TLS cannot be used: {error.strerror or error}.",
+            remedy="--tls-cert names a file with the certificate and those above it, --tls-key one with its key, in PEM form.",
+        ) from None
+    if config.ssl is not None:
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+
+
+def _url(host: str, listener: socket.socket, *, secure: bool) -> str:
+    return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 def _listener(host: str, port: int) -> socket.socket:
-    if host not in LOOPBACK:
-        raise UsageError(
-            f"The service listens on this machine alone, and {host!r} is more than that.",
-            remedy="Leave --host out; from elsewhere, reach it through an SSH tunnel.",
-        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -118,7 +143,7 @@ def _listener(host: str, port: int) -> socket.socket:
         listener.listen(128)
     except OSError as error:
         listener.close()
-        raise DestinationRefused(
+        raise UsageError(
             f"Port {port} of {host} cannot be listened on: {error.strerror}.", remedy="Choose another one with --port."
         ) from None
     return listener

@@ -1,0 +1,153 @@
+"""`users`: who may sign in. A password comes from standard input or a prompt, never as an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from sentry_connector.app import App
+from sentry_connector.app import app as connector
+from sentry_connector.cli.options import AsJson, Yes, confirm, one_of, read_secret, typer_app
+from sentry_connector.cli.output import note, print_json
+from sentry_connector.cli.tables import print_fields, print_table
+from sentry_connector.errors import UsageError
+from sentry_connector.operations import people as operations
+from sentry_connector.operations.views import user_view
+from sentry_connector.store.rights import Role, User
+
+app = typer_app()
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The person.")]
+RoleName = Annotated[str, typer.Option("--role", metavar="ROLE", help=f"One of: {', '.join(Role)}.")]
+COLUMNS = ("name", "role", "active", "issuer", "signed_in_at")
+
+
+@app.callback()
+def users() -> None:
+    """Who may sign in to the server. While there is nobody, this machine's user may do all there, and nobody else is there."""
+
+
+@app.command()
+def add(
+    name: Name,
+    role: RoleName = Role.VIEWER.value,
+    issuer: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The identity provider that signs the person in, in place of a password."),
+    ] = None,
+    subject: Annotated[str | None, typer.Option(metavar="ID", help="Who the person is there.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let a person sign in. From the first person on, who has to be an admin, everybody has to."""
+    if (issuer is None) is not (subject is None):
+        raise UsageError("An identity provider's person has an issuer and a subject.", remedy="Give both, or neither.")
+    given = _role(role)
+    with connector() as house:
+        if issuer is not None and subject is not None:
+            made = operations.add_known_elsewhere(house, name, given, issuer, subject)
+        else:
+            made = operations.add(house, name, given, _read_password())
+    _print(made, as_json=as_json)
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List the people."""
+    with connector() as house:
+        views = [user_view(one) for one in operations.everybody(house)]
+    if as_json:
+        print_json(views)
+        return
+    rows = [[view[name] for name in COLUMNS] for view in views]
+    empty = "Nobody yet: `sentry-connector users add NAME --role admin` adds the first admin."
+    print_table([name.replace("_", " ") for name in COLUMNS], rows, empty=empty)
+
+
+@app.command()
+def show(name: Name, *, as_json: AsJson = False) -> None:
+    """Show a person."""
+    with connector() as house:
+        _print(operations.find(house, name), as_json=as_json)
+
+
+@app.command("set-role")
+def set_role(
+    name: Name,
+    role: Annotated[str, typer.Argument(metavar="ROLE", help=f"One of: {', '.join(Role)}.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Give a person another role; their sessions and API keys end."""
+    given = _role(role)
+    _change(lambda house: operations.set_role(house, name, given), as_json=as_json)
+
+
+@app.command("set-password")
+def set_password(name: Name, *, as_json: AsJson = False) -> None:
+    """Give a person another password; their sessions and API keys end."""
+    _change(
+        lambda house: operations.set_password(house, operations.find(house, name).name, _read_password()),
+        as_json=as_json,
+    )
+
+
+@app.command()
+def deactivate(name: Name, *, as_json: AsJson = False) -> None:
+    """Keep a person from signing in; their sessions and API keys end, what they own stays theirs."""
+    _change(lambda house: operations.deactivate(house, name), as_json=as_json)
+
+
+@app.command()
+def activate(name: Name, *, as_json: AsJson = False) -> None:
+    """Let a person sign in again."""
+    _change(lambda house: operations.activate(house, name), as_json=as_json)
+
+
+@app.command()
+def delete(name: Name, *, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Forget a person; what only they owned is the admins' affair from then on."""
+    with connector() as house:
+        user = operations.find(house, name)
+        confirm(f"Delete {user.name}?", yes=yes)
+        operations.delete(house, name)
+    if as_json:
+        print_json(user_view(user))
+    else:
+        note("Deleted.")
+
+
+@app.command("sign-out-all")
+def sign_out_all(*, yes: Yes = False, as_json: AsJson = False) -> None:
+    """End all sessions and API keys of everybody, as after a theft."""
+    with connector() as house:
+        confirm("End all sessions and API keys of everybody?", yes=yes)
+        ended = operations.sign_out_all(house)
+    if as_json:
+        print_json({"ended": ended})
+    else:
+        note(f"Ended: {ended} sessions and API keys.")
+
+
+def _change(change: Callable[[App], User], *, as_json: bool) -> None:
+    with connector() as house:
+        _print(change(house), as_json=as_json)
+
+
+def _role(given: str) -> Role:
+    return one_of(Role, "role", given) or Role.VIEWER
+
+
+def _read_password() -> str:
+    """The password: from standard input where something is piped, else from a prompt, without the line's end."""
+    return read_secret("Password")
+
+
+def _print(user: User, *, as_json: bool) -> None:
+    view = user_view(user)
+    if as_json:
+        print_json(view)
+    else:
+        print_fields({name.replace("_", " "): value for name, value in view.items()})

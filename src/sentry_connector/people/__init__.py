@@ -1,0 +1,1 @@
+"""What shows who somebody is: passwords, random secrets, an identity provider; and what holds guessing up."""

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
+from sentry_connector.store.audit import FIRST
 from sentry_connector.store.store import Store
-from sentry_connector.store.tables import metadata
+from sentry_connector.store.tables import audit_head, metadata
 from tests.postgres import Server
 
 BOTH = ("sqlite", "postgresql")
@@ -35,9 +36,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def empty(url: str) -> None:
-    """Leave nothing in a store on PostgreSQL."""
+    """Leave nothing in a store on PostgreSQL but what its migrations put there."""
     with Store(url) as store, store.accounts._database.writing() as connection:
         connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY CASCADE"))
+        connection.execute(insert(audit_head).values(number=0, digest=FIRST))
 
 
 @pytest.fixture

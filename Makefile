@@ -6,7 +6,7 @@ RUN := $(UV) run --locked --no-sync
 # Where a machine tells Python to keep no bytecode, each start compiles all that it imports: half of a short command's time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo check format test test-long bench acceptance docs clean
+.PHONY: help setup demo check format test test-long conformance bench acceptance docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ test-long: setup  ## all tests, with the expensive families whole, and what they
 	@$(RUN) python -m tools.machine
 	$(RUN) pytest -m "not long" --numprocesses auto
 	$(RUN) pytest -m long --durations=25
+
+conformance: setup  ## every destination, update method and point at which a process can die: the table of results
+	@$(RUN) python -m tests.conformance
 
 bench: setup bench/.venv/.ready  ## speed and memory beside other readers, into bench/results.json and a table (GROUPS="W1 W3")
 	$(RUN) python -m bench $(GROUPS)

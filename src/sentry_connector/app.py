@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
     from sentry_connector.destinations.delta import DeltaDestination
+    from sentry_connector.destinations.model import Table
+    from sentry_connector.destinations.sql_model import Database as SqlDatabase
     from sentry_connector.notices.channels import Address
     from sentry_connector.notices.message import Message
     from sentry_connector.store.database import Database
-    from sentry_connector.store.records import Account
+    from sentry_connector.store.records import Account, DataSet, Destination
     from sentry_connector.store.store import Store
     from sentry_connector.store.turns import Line
     from sentry_connector.store.vault import Vault
@@ -57,6 +59,7 @@ class App(House):
         self.actor: Actor | None = None
         self._opening = threading.Lock()
         self._turns: Database | None = None
+        self._databases: dict[tuple[str, str], SqlDatabase] = {}
 
     def now(self) -> dt.datetime:
         """The present, UTC."""
@@ -154,6 +157,36 @@ class App(House):
 
         known = agree_about_storage(self.store.facts, storage, lambda: f"{self.rng.getrandbits(128):032x}")
         return DeltaDestination(storage, look=lambda: insist_on_storage(storage, known))
+
+    def table(self, dataset: DataSet) -> Table:
+        """The table of a DataSet: a Delta table, or one of a database."""
+        from sentry_connector.store.records import DELTA
+
+        if dataset.destination == DELTA:
+            return self.destination.table(dataset.id)
+        from sentry_connector.destinations.sql import SqlDestination
+
+        place = self.database(self.store.destinations.find(dataset.destination))
+        sql = SqlDestination(database=place, staging=self.destination.root, clock=self.clock.time)
+        return sql.table(dataset.id, dataset.slug)
+
+    def database(self, destination: Destination, password: str | None = None) -> SqlDatabase:
+        """The database of a destination; its stored password is opened when somebody connects, an empty one is none."""
+        from sentry_connector.destinations.sql_addresses import database
+
+        if password is not None:
+            return database(destination.url, lambda: password or None)
+        key = (destination.id, destination.url)
+        with self._opening:
+            if key not in self._databases:
+                self._databases[key] = database(destination.url, lambda: self._password(*key))
+            return self._databases[key]
+
+    def _password(self, id_: str, url: str) -> str | None:
+        from sentry_connector.store.sealed import destination_owner
+
+        sealed = self.store.destinations.sealed_password(id_)
+        return None if sealed is None else self.vault.open(sealed, destination_owner(id_, url), None)
 
     @cached_property
     def budgets(self) -> Budgets:

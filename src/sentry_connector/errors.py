@@ -33,6 +33,7 @@ ConnectorError
 ├── RateLimited                sentry.rate_limited   22   retry
 ├── DestinationError
 │   ├── DestinationRefused     destination.refused   30
+│   ├── DestinationUnavailable destination.unavailable 30 retry; a database cannot be reached, or others keep it busy
 │   ├── DiskFull               disk.full             31
 │   ├── TableChanged           table.changed         32   retry
 │   └── KeyViolated            key.violated          33
@@ -332,6 +333,15 @@ class DestinationRefused(DestinationError):
     name = "destination.refused"
     exit_code = 30
     default_remedy = "Check the destination's address and permissions."
+
+
+class DestinationUnavailable(DestinationError):
+    """A database cannot be reached, or others keep what is wanted of it locked; nothing of this run is in the table."""
+
+    name = "destination.unavailable"
+    exit_code = 30
+    retryable = True
+    default_remedy = "See that the database runs and can be reached: `sentry-connector destinations check NAME`."
 
 
 class DiskFull(DestinationError):

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sentry_connector.destinations.delta import Delta, DeltaDestination
-from sentry_connector.destinations.model import Commit, StagedFile, UpdateMethod
+from sentry_connector.destinations.model import Commit, StagedFile, Table, UpdateMethod
 from sentry_connector.destinations.query import query
 
 SCHEMA = pa.schema(
@@ -56,7 +56,7 @@ def table_in(folder: Path) -> Delta:
 
 
 def stage(
-    table: Delta, epoch: int, rows: Sequence[Row], *, schema: pa.Schema = SCHEMA, day: dt.date | None = None
+    table: Table, epoch: int, rows: Sequence[Row], *, schema: pa.Schema = SCHEMA, day: dt.date | None = None
 ) -> StagedFile:
     """Put rows where the spool puts them."""
     _, root = table.location()
@@ -68,17 +68,17 @@ def stage(
     return StagedFile(path=path, rows=len(rows), bytes=target.stat().st_size, day=day)
 
 
-def stage_days(table: Delta, epoch: int, rows: Iterable[Row]) -> list[StagedFile]:
+def stage_days(table: Table, epoch: int, rows: Iterable[Row], schema: pa.Schema = SCHEMA) -> list[StagedFile]:
     by_day: dict[dt.date, list[Row]] = {}
     for one in rows:
         by_day.setdefault(one["at"].date(), []).append(one)
-    return [stage(table, epoch, those, day=day) for day, those in by_day.items()]
+    return [stage(table, epoch, those, schema=schema, day=day) for day, those in by_day.items()]
 
 
-def commit_of(table: Delta, epoch: int, method: UpdateMethod, rows: Sequence[Row], **more: Any) -> Commit:
+def commit_of(table: Table, epoch: int, method: UpdateMethod, rows: Sequence[Row], **more: Any) -> Commit:
     """A commit of these rows, staged in files of at most seven."""
     if method is UpdateMethod.PARTITION:
-        files = stage_days(table, epoch, rows)
+        files = stage_days(table, epoch, rows, more.get("schema", SCHEMA))
     else:
         schema = more.get("schema", SCHEMA)
         files = [stage(table, epoch, rows[start : start + 7], schema=schema) for start in range(0, len(rows), 7)]
@@ -86,7 +86,7 @@ def commit_of(table: Delta, epoch: int, method: UpdateMethod, rows: Sequence[Row
     return Commit(epoch=epoch, method=method, files=files, **settings)
 
 
-def stored(table: Delta, version: int | None = None) -> list[dict[str, Any]]:
+def stored(table: Table, version: int | None = None) -> list[dict[str, Any]]:
     """The rows as DuckDB reads them from the snapshot, in the order of their keys."""
     snapshot = table.snapshot(version)
     if snapshot is None:

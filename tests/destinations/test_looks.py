@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from sentry_connector.destinations.looks import Selection, absent, by_hour, rows_of
-from sentry_connector.destinations.model import UpdateMethod
+from sentry_connector.destinations.looks import absent, by_hour, rows_of
+from sentry_connector.destinations.model import Selection, UpdateMethod
 from sentry_connector.destinations.query import Snapshot
 from tests.destinations.tables import SCHEMA, commit_of, day_of, ordered, row, stage, stored, table_in
 

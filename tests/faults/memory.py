@@ -15,9 +15,17 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from sentry_connector.destinations.delta_commits import NO_WATERMARK
 from sentry_connector.destinations.delta_files import Folder
-from sentry_connector.destinations.model import DAY, Commit, Committed, Days, Forgotten, StagedFile, UpdateMethod
+from sentry_connector.destinations.model import (
+    DAY,
+    NO_WATERMARK,
+    Commit,
+    Committed,
+    Days,
+    Forgotten,
+    StagedFile,
+    UpdateMethod,
+)
 from sentry_connector.destinations.query import Snapshot
 from sentry_connector.errors import KeyViolated, TableChanged
 

@@ -18,7 +18,7 @@ from sentry_connector.reports.details import AllAvailable, DateRange, Details, S
 from sentry_connector.runs.engine import tick
 from sentry_connector.runs.execute import execute
 from sentry_connector.simulator import Simulation, World, running
-from sentry_connector.store.records import Account, Trigger, Verdict
+from sentry_connector.store.records import Account, DataSet, Trigger, Verdict
 from tests.runs.acme import (
     ALL_OF_SHOP,
     DAY,
@@ -339,11 +339,7 @@ def test_what_was_asked_for_does_not_run_when_a_deleted_dataset_comes_back(
 class Stuck(HastyApp):
     """The connector whose tables cannot be dropped."""
 
-    @property
-    def destination(self) -> Any:
-        return self
-
-    def table(self, _dataset_id: str) -> Any:
+    def table(self, _dataset: DataSet) -> Any:
         return self
 
     def drop(self) -> None:

@@ -347,12 +347,15 @@ def versions(name: Name, *, as_json: AsJson = False) -> None:
     """List the states that a DataSet's table can be reverted to, newest first."""
     with connector() as house:
         found = operations.versions(house, name)
+        keeps = operations.table_of(house, operations.find(house, name)).keeps_versions
     views = versions_view(found)
     if as_json:
         print_json(views)
         return
     names = ("version", "at", "operation", "rows", "bytes", "run", "current")
     print_table(names, [[view[one] for one in names] for view in views], empty="Nothing was committed yet.")
+    if not keeps:
+        note("The table lies in a database, which keeps no earlier versions: there is none to revert to.")
 
 
 @app.command()
@@ -396,9 +399,9 @@ def delete(name: Name, *, yes: Yes = False, as_json: AsJson = False) -> None:
     """Put a DataSet out of sight; for 30 days it can be restored with its table."""
     with connector() as house:
         dataset = operations.find(house, name)
-        table = operations.table_of(house, dataset)
-        rows = table.rows() if table.exists() else 0
-        note(f"{dataset.name}: {rows:,} rows go out of sight; `datasets restore` brings them back for 30 days.")
+        rows = dataset_view(house, dataset)["rows"]
+        gone = "its rows" if rows is None else f"{rows:,} rows"
+        note(f"{dataset.name}: {gone} go out of sight; `datasets restore` brings them back for 30 days.")
         confirm(f"Delete the DataSet {dataset.name}?", yes=yes)
         view = dataset_view(house, operations.delete(house, dataset.slug))
     if as_json:

@@ -38,6 +38,10 @@ class DefinitionOptions:
         typer.Option("--accept-loss/--no-accept-loss", help="Replace: a run may drop rows outside its days."),
     ] = None
 
+    destination: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Where the table lies: delta (default), or a name of `destinations list`."),
+    ] = None
     schedule: Annotated[
         str | None, typer.Option(metavar="RULE", help=f"When it runs by itself, such as {EXAMPLES}; default manual.")
     ] = None
@@ -70,6 +74,7 @@ class DefinitionOptions:
             "tags": tuple(self.tag) if self.tag else None,
             "keep_when_empty": self.keep_when_empty,
             "accept_loss": self.accept_loss,
+            "destination": self.destination,
             "schedule": self.schedule,
             "catch_up": one_of(CatchUp, "choice of --catch-up", self.catch_up),
         }

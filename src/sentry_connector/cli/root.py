@@ -22,6 +22,7 @@ COMMANDS = {
     "pull": "Read one report, straight to a file or standard output.",
     "accounts": "Stored Sentry tokens.",
     "datasets": "Tables that stay up to date.",
+    "destinations": "Databases that tables lie in, beside Delta tables.",
     "runs": "What was run, and how it ended.",
     "query": "Read-only SQL over the DataSets.",
     "schedule": "What a schedule means.",

@@ -23,7 +23,7 @@ from sentry_connector.errors import UsageError
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.details import AllAvailable, DateRange, Day, Details, Duration, SinceLastRun, SingleDate
 from sentry_connector.reports.windows import MAX_DAYS_BACK
-from sentry_connector.store.records import MANUAL, CatchUp, Kind, Retry
+from sentry_connector.store.records import DELTA, MANUAL, CatchUp, Kind, Retry
 
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
@@ -97,6 +97,9 @@ class DataSetEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     keep_days: Annotated[int | None, Meta(description="Partition: drop days older than this.")] = None
     keep_when_empty: Annotated[bool, Meta(description="Replace: a run with no rows changes nothing.")] = False
     accept_loss: Annotated[bool, Meta(description="Replace: a run may drop rows outside its days.")] = False
+    destination: Annotated[str, Meta(description="Where the table lies: delta, or a name of `destinations list`.")] = (
+        DELTA
+    )
     schedule: Annotated[str, Meta(description=f"When it runs by itself, such as {EXAMPLES}.")] = MANUAL
     retry_every: Annotated[str, Meta(description="A failed run of the schedule is tried again after 5m to 60m.")] = (
         times.in_words(Retry().every)
@@ -211,6 +214,7 @@ def definition_of(entry: DataSetEntry) -> Definition:
         catch_up=entry.catch_up,
         keep_when_empty=entry.keep_when_empty,
         accept_loss=entry.accept_loss,
+        destination=entry.destination,
     )
 
 
@@ -239,6 +243,7 @@ def entry_of(
         keep_days=definition.keep_days,
         keep_when_empty=definition.keep_when_empty,
         accept_loss=definition.accept_loss,
+        destination=definition.destination,
         schedule=definition.schedule,
         retry_every=times.in_words(retry.every),
         retry_times=retry.times,

@@ -13,7 +13,7 @@ from sentry_connector.errors import UnknownName, UsageError
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.details import Details, SinceLastRun
 from sentry_connector.reports.model import Report
-from sentry_connector.store.records import MANUAL, CatchUp, Retry
+from sentry_connector.store.records import DELTA, MANUAL, CatchUp, Retry
 
 LONGEST_NAME = 255
 LONGEST_DESCRIPTION = 4000
@@ -39,6 +39,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         catch_up: what becomes of slots that were missed.
         keep_when_empty: a Replace run with no rows leaves the table as it is.
         accept_loss: a Replace run may drop rows outside its dates.
+        destination: where the table lies: `delta`, or the name of a database.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     catch_up: CatchUp = CatchUp.ONE
     keep_when_empty: bool = False
     accept_loss: bool = False
+    destination: str = DELTA
 
 
 def check(definition: Definition) -> Definition:

@@ -15,9 +15,9 @@ import pyarrow.fs as pafs
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from sentry_connector.destinations import delta_maintenance, delta_torn
+from sentry_connector.destinations import delta_maintenance, delta_torn, staged
+from sentry_connector.destinations.columns import missing_columns
 from sentry_connector.destinations.delta_commits import (
-    NO_WATERMARK,
     Log,
     Note,
     arrow_schema,
@@ -27,9 +27,10 @@ from sentry_connector.destinations.delta_commits import (
 from sentry_connector.destinations.delta_errors import destination_errors
 from sentry_connector.destinations.delta_files import DataFile, files_of
 from sentry_connector.destinations.delta_merge import Change, change_of
-from sentry_connector.destinations.model import DAY, Commit, Committed, UpdateMethod, Version
+from sentry_connector.destinations.model import NO_WATERMARK, Commit, Committed, UpdateMethod, Version
 from sentry_connector.destinations.query import Snapshot
-from sentry_connector.errors import DestinationRefused, TableChanged, UnknownName
+from sentry_connector.destinations.refusals import overtaken, refuse_other_types, wrong_partitions
+from sentry_connector.errors import TableChanged, UnknownName
 
 ATTEMPTS = 5
 """How often a commit looks at a table that others change meanwhile."""
@@ -66,6 +67,11 @@ class Delta:
 
     log: Log
 
+    @property
+    def keeps_versions(self) -> bool:
+        """The log does."""
+        return True
+
     def exists(self) -> bool:
         """Whether anything was ever committed."""
         return self.log.open() is not None
@@ -84,8 +90,7 @@ class Delta:
 
         A store that was restored to before a run began may not know of it: no other run must go on with what it staged.
         """
-        staged = map(delta_maintenance.epoch_of, self.log.folder.listing(delta_maintenance.SPOOL))
-        return max([self.epoch(), *(epoch for epoch in staged if epoch is not None)])
+        return max(self.epoch(), staged.highest_epoch(self.log.folder))
 
     def watermarks(self) -> dict[str, int]:
         """Scope id → end of its last committed window, in microseconds since 1970 UTC, for the scopes that have one."""
@@ -219,6 +224,10 @@ class Delta:
         """Rows of the newest version."""
         return row_count(self._files())
 
+    def file_count(self) -> int:
+        """Files of the newest version."""
+        return len(self._files())
+
     def size(self) -> int:
         """Bytes of the newest version's files; the older versions take more."""
         return byte_count(self._files())
@@ -280,16 +289,14 @@ class Delta:
         """What this epoch did already; None where it is to be done."""
         there = self.log.epoch(table)
         if there > epoch:
-            raise TableChanged(f"Epoch {epoch} was overtaken: the table has epoch {there}.")
+            raise overtaken(epoch, there)
         return self.log.committed(table, epoch) if table is not None and there == epoch else None
 
     def _grow(self, table: DeltaTable, schema: pa.Schema) -> bool:
         """Add the columns that the table lacks; whether there were any, so that the handle is to be opened again."""
         there = arrow_schema(table)
-        for one in schema:
-            if one.name in there.names and there.field(one.name).type != one.type:
-                raise DestinationRefused(f"The column {one.name!r} is {there.field(one.name).type}, not {one.type}.")
-        missing = pa.schema([one for one in schema if one.name not in there.names and one.name != DAY])
+        refuse_other_types(there, schema)
+        missing = missing_columns(there, schema)
         if missing.names:
             self.log.add_columns(table, missing)
         return bool(missing.names)
@@ -298,7 +305,7 @@ class Delta:
         stored = [] if table is None else files_of(table)
         fits = table is None or _fits(table, commit.method)
         if stored and not fits and commit.method is not UpdateMethod.REPLACE:
-            raise _wrong_partitions(commit.method)
+            raise wrong_partitions(commit.method)
         folder = self.log.folder
         with destination_errors(folder.root, needed=byte_count(stored) + sum(file.bytes for file in commit.files)):
             change = change_of(commit, stored, folder)
@@ -327,19 +334,6 @@ class Delta:
 def _fits(table: DeltaTable, method: UpdateMethod) -> bool:
     """Partition needs a table that is partitioned by day, the other methods one that is not."""
     return bool(table.metadata().partition_columns) == (method is UpdateMethod.PARTITION)
-
-
-def _wrong_partitions(method: UpdateMethod) -> DestinationRefused:
-    """Rows that lie there would have to be written anew under another rule; a Replace run does that, or empties the table."""
-    if method is UpdateMethod.PARTITION:
-        return DestinationRefused(
-            "The table holds rows and is not partitioned by day.",
-            remedy="Empty it with a Replace run that returns no rows, or create a new DataSet with Partition.",
-        )
-    return DestinationRefused(
-        f"The table is partitioned by day, which {method} does not keep.",
-        remedy="Run it once with Replace, or keep the update method Partition.",
-    )
 
 
 def _difference(*, old: Sequence[DataFile], new: Sequence[DataFile]) -> Change:

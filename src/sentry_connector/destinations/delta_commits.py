@@ -17,15 +17,13 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import create_table_with_add_actions
 
 from sentry_connector.destinations import delta_log
+from sentry_connector.destinations.columns import with_day
 from sentry_connector.destinations.delta_errors import destination_errors
 from sentry_connector.destinations.delta_files import DataFile, Folder, files_of, open_folder
 from sentry_connector.destinations.delta_merge import Change
 from sentry_connector.destinations.delta_torn import torn_entry
 from sentry_connector.destinations.model import DAY, Committed, Version
 from sentry_connector.errors import DestinationError
-
-NO_WATERMARK = -1
-"""Transaction ids cannot be taken back: this one says that a scope has no watermark (any more)."""
 
 _CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}
 """The log is cleaned by maintenance, by versions and not by age."""
@@ -167,7 +165,7 @@ class Log:
         return 0 if table is None else table.transaction_version(self.dataset_id) or 0
 
     def watermarks(self, version: int) -> dict[str, int]:
-        """Scope id → watermark at that version; `NO_WATERMARK` for one that was taken back."""
+        """Scope id → watermark at that version; `NO_WATERMARK` for one that was taken back, since ids cannot be."""
         prefix = f"{self.dataset_id}/"
         ids = delta_log.transactions(self.folder, version)
         return {app.removeprefix(prefix): mark for app, mark in ids.items() if app.startswith(prefix)}
@@ -271,14 +269,13 @@ class Log:
             DiskFull, DestinationRefused: it could not be written.
         """
         now_ms = int(self.clock() * 1000)
-        days = [pa.field(DAY, pa.date32(), metadata={"comment": "Day of the row in the DataSet's time zone."})]
-        fields = [one for one in schema if one.name != DAY] + (days if partitioned else [])
+        columns = with_day(schema, partitioned=partitioned)
 
         def commit() -> None:
             self._sync(file.path for file in change.add)
             create_table_with_add_actions(
                 self.uri,
-                Schema.from_arrow(pa.schema(fields)),
+                Schema.from_arrow(columns),
                 [file.add(now_ms=now_ms) for file in change.add],
                 mode="error" if replaced is None else "overwrite",
                 partition_by=[DAY] if partitioned else [],

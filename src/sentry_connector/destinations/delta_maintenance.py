@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from deltalake import DeltaTable
 
@@ -12,6 +11,7 @@ from sentry_connector.destinations import delta_log
 from sentry_connector.destinations.delta_commits import Log, Note, State, arrow_schema
 from sentry_connector.destinations.delta_files import DataFile, files_of
 from sentry_connector.destinations.delta_merge import Change, workspace
+from sentry_connector.destinations.staged import delete_staged
 
 TARGET_BYTES = 64 * 1024 * 1024
 FEWEST = 8
@@ -24,11 +24,6 @@ LONGEST_LOG = 20
 """Entries that a reader may have to read one by one; then a checkpoint is written."""
 
 COMPACT = "compact"
-
-SPOOL = "_spool"
-"""The folder of what runs keep until they commit, below the table's root."""
-
-_STAGED = re.compile(r"(?:_day=[^/]+/)?e(\d{8,})[/-][^/]+\.parquet|_spool/(\d{8,})/[^/]+")
 
 
 def compacted(log: Log, table: DeltaTable, target_bytes: int) -> DeltaTable:
@@ -79,26 +74,12 @@ def kept(states: Iterable[State], *, now: dt.datetime, count: int) -> list[State
 def delete_unneeded(log: Log, table: DeltaTable, states: Iterable[State]) -> None:
     """Delete what was staged up to the table's epoch and is held neither by the table nor by one of these versions."""
     needed = {file.path for file in files_of(table)}.union(*(state.files for state in states))
-    _delete(log, range(log.epoch(table) + 1), needed)
+    delete_staged(log.folder, range(log.epoch(table) + 1), needed)
 
 
 def delete_abandoned(log: Log, table: DeltaTable | None, *, before: int) -> None:
     """Delete what runs staged after the last commit, and before that epoch. No version can hold it."""
-    _delete(log, range(log.epoch(table) + 1, before), set())
-
-
-def _delete(log: Log, epochs: range, needed: Collection[str]) -> None:
-    """Delete the files of these epochs that are not needed, their manifests, and on a disk the folders that become empty."""
-    unneeded = [path for path in log.folder.listing() if epoch_of(path) in epochs and path not in needed]
-    for path in unneeded:
-        log.folder.delete(path)
-    log.folder.delete_emptied(unneeded)
-
-
-def epoch_of(path: str) -> int | None:
-    """The epoch that a file was written for; None for a file that is none of ours."""
-    match = _STAGED.fullmatch(path)
-    return int(match[1] or match[2]) if match else None
+    delete_staged(log.folder, range(log.epoch(table) + 1, before))
 
 
 def trim_log(log: Log, table: DeltaTable, states: Iterable[State]) -> None:

@@ -20,8 +20,8 @@ import pyarrow as pa
 
 from sentry_connector.destinations.delta_files import DataFile, Folder, bounded_columns
 from sentry_connector.destinations.model import DAY, Commit, Forgotten, UpdateMethod
+from sentry_connector.destinations.refusals import doubled_key, null_key, refuse_strays
 from sentry_connector.destinations.sql_text import listed, literal, quoted, sql_type
-from sentry_connector.errors import KeyViolated
 
 MEMORY_LIMIT = "512MB"
 
@@ -106,13 +106,12 @@ class Workspace:
         rows, hashes, *null = self._one(f"SELECT count(*), count(DISTINCT hash({columns})), {nulls} FROM staged")
         for name, count in zip(key, null, strict=True):
             if count:
-                raise KeyViolated(f"The key column {name!r} is null in {count} rows.", column=name)
+                raise null_key(name, count)
         if rows == hashes:
             return
         doubled = self._one(f"SELECT {columns} FROM staged GROUP BY ALL HAVING count(*) > 1 LIMIT 1")
         if doubled:
-            shown = ", ".join(f"{name}={value!r:.100}" for name, value in zip(key, doubled, strict=True))
-            raise KeyViolated(f"The key ({shown}) is in the run's rows more than once.", key=list(key))
+            raise doubled_key(key, doubled)
 
     def ranges(self, columns: Iterable[str]) -> dict[str, tuple[Any, Any]]:
         """The least and the greatest staged value of each column: a stored file outside them holds no match.
@@ -354,15 +353,9 @@ def change_of(commit: Commit, stored: Sequence[DataFile], folder: Folder) -> Cha
 
 def _needed(commit: Commit) -> Iterator[str]:
     if commit.method is UpdateMethod.UPSERT:
-        yield from _compared(commit)
+        yield from commit.compared_columns
     if commit.immutable_time is not None:
         yield commit.immutable_time
-
-
-def _compared(commit: Commit) -> list[str]:
-    """Without a choice every column of the report counts; those that begin with `_` are about the run."""
-    everything = [name for name in commit.schema.names if name not in commit.key and not name.startswith("_")]
-    return list(commit.compared) or everything
 
 
 def _replace(commit: Commit, staged: list[DataFile], stored: Sequence[DataFile], space: Workspace) -> Change:
@@ -395,7 +388,7 @@ def _gained(commit: Commit, staged: list[DataFile], stored: Sequence[DataFile], 
 def _upsert(commit: Commit, staged: list[DataFile], stored: Sequence[DataFile], space: Workspace) -> Change:
     group = commit.replace_together or commit.key
     candidates = _candidates(commit, stored, space, group)
-    found = space.match(candidates, key=commit.key, group=group, compared=_compared(commit))
+    found = space.match(candidates, key=commit.key, group=group, compared=commit.compared_columns)
     return Change(
         add=[*space.without_unchanged(staged), *space.without_hits(candidates, found.gone)],
         remove=[candidates[number] for number in sorted(found.gone)],
@@ -416,9 +409,7 @@ def _partition(commit: Commit, staged: list[DataFile], stored: Sequence[DataFile
     if commit.days is None:
         raise ValueError("A Partition commit names its days.")
     days = commit.days
-    strays = {file.day for file in staged} - days.whole - days.gaining
-    if strays:
-        raise ValueError(f"Rows are staged for days that the commit does not touch: {strays}.")
+    refuse_strays({file.day for file in staged}, days)
     old = [file for file in stored if days.drops(file.day)]
     read_again = [file for file in stored if file.day in days.whole and not days.drops(file.day)]
     unchanged = _unchanged_days(commit, staged, read_again, space)
@@ -440,7 +431,7 @@ def _unchanged_days(
 ) -> set[dt.date | None]:
     """The days of which the run brings the very rows that the table holds: they need not be written anew."""
     new, old = _by_day(staged), _by_day(stored)
-    columns = [*commit.key, *_compared(commit)]
+    columns = [*commit.key, *commit.compared_columns]
     return {day for day in new.keys() & old.keys() if space.are_equal(new[day], old[day], columns, commit.read)}
 
 

@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
 import pyarrow as pa
 
-from sentry_connector.destinations.query import Snapshot, query
+from sentry_connector.destinations.model import Selection
+from sentry_connector.destinations.query import Elsewhere, Snapshot, Source, query
 from sentry_connector.destinations.sql_text import literal, quoted
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Selection:
-    """Some rows of a table: those that bear all values of `marks`, with a time in [start, end).
-
-    Attributes:
-        marks: column → value.
-        time: the time column.
-        start, end: UTC; None = no bound.
-    """
-
-    marks: Mapping[str, str]
-    time: str
-    start: dt.datetime | None = None
-    end: dt.datetime | None = None
-
-    def condition(self) -> str:
-        """It as SQL."""
-        bounds = ((">=", self.start), ("<", self.end))
-        times = [f"{quoted(self.time)} {sign} {_instant(at)}" for sign, at in bounds if at is not None]
-        return (
-            " AND ".join([*(f"{quoted(name)} = {literal(value)}" for name, value in self.marks.items()), *times])
-            or "true"
-        )
-
-
-def by_hour(table: Snapshot, part: Selection, item: str) -> dict[int, int]:
+def by_hour(table: Source, part: Selection, item: str) -> dict[int, int]:
     """How many items there are in each hour (unix seconds); `item` is the column that tells them apart."""
+    if isinstance(table, Elsewhere):
+        return table.by_hour(part, item)
     sql = (
         f"SELECT CAST(epoch(date_trunc('hour', {quoted(part.time)})) AS BIGINT) AS hour,"
-        f" count(DISTINCT {quoted(item)}) AS items FROM stored WHERE {part.condition()} GROUP BY hour"
+        f" count(DISTINCT {quoted(item)}) AS items FROM stored WHERE {_condition(part)} GROUP BY hour"
     )
     with query(sql, {"stored": table}) as reader:
         return {row["hour"]: row["items"] for batch in reader for row in batch.to_pylist()}
@@ -59,7 +37,7 @@ def absent(table: Snapshot, read: Snapshot, part: Selection, item: str, unless: 
     """
     name = quoted(item)
     sql = (
-        f"SELECT DISTINCT {name} AS item FROM stored WHERE {part.condition()} AND {quoted(unless)} IS NULL"
+        f"SELECT DISTINCT {name} AS item FROM stored WHERE {_condition(part)} AND {quoted(unless)} IS NULL"
         f" AND {name} NOT IN (SELECT {name} FROM read WHERE {name} IS NOT NULL) ORDER BY item"
     )
     with query(sql, {"stored": _with_columns_of(table, read), "read": read}) as reader:
@@ -72,7 +50,7 @@ def rows_of(
     """The stored rows of some items, as `schema` has them."""
     wanted = ", ".join(map(literal, items)) or "NULL"
     columns = ", ".join(map(quoted, schema.names))
-    sql = f"SELECT {columns} FROM stored WHERE {part.condition()} AND {quoted(item)} IN ({wanted})"
+    sql = f"SELECT {columns} FROM stored WHERE {_condition(part)} AND {quoted(item)} IN ({wanted})"
     whole = _with_columns_of(table, Snapshot(files=(), schema=schema))
     with query(sql, {"stored": whole}) as reader:
         return [
@@ -87,6 +65,13 @@ def _with_columns_of(table: Snapshot, other: Snapshot) -> Snapshot:
     """The table with the columns that it will have: those that it lacks are null."""
     missing = [field for field in other.schema if field.name not in table.schema.names]
     return replace(table, schema=pa.schema([*table.schema, *missing]))
+
+
+def _condition(part: Selection) -> str:
+    bounds = ((">=", part.start), ("<", part.end))
+    times = [f"{quoted(part.time)} {sign} {_instant(at)}" for sign, at in bounds if at is not None]
+    marks = [f"{quoted(name)} = {literal(value)}" for name, value in part.marks.items()]
+    return " AND ".join([*marks, *times]) or "true"
 
 
 def _instant(at: dt.datetime) -> str:

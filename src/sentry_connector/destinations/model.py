@@ -1,4 +1,4 @@
-"""What a destination is: update methods with their promises, the one atomic commit, versions."""
+"""What a table is, wherever it lies: update methods with their promises, the one atomic commit, versions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # a definition needs the update methods and no rows
     import pyarrow as pa
+    import pyarrow.fs as pafs
+
+    from sentry_connector.destinations.query import Source
 
 RUN_ID = "_run_id"
 EXTRACTED_AT = "_extracted_at"
 EXTRA = "_extra"
 DAY = "_day"
+
+NO_WATERMARK = -1
+"""A watermark in a commit that takes the scope's watermark back."""
 
 
 class UpdateMethod(StrEnum):
@@ -83,6 +89,22 @@ class Forgotten:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """Some rows of a table: those that bear all values of `marks`, with a time in [start, end).
+
+    Attributes:
+        marks: column → value.
+        time: the time column.
+        start, end: UTC; None = no bound.
+    """
+
+    marks: Mapping[str, str]
+    time: str
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Commit:
     """Everything that one run changes in a table, in one step or not at all.
 
@@ -126,6 +148,12 @@ class Commit:
     keep_when_empty: bool = False
     findings: str | None = None
 
+    @property
+    def compared_columns(self) -> list[str]:
+        """Whose change is a change of the row: without a choice every column of the report; those with `_` are about the run."""
+        everything = [name for name in self.schema.names if name not in self.key and not name.startswith("_")]
+        return list(self.compared) or everything
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Committed:
@@ -155,10 +183,21 @@ class Version:
 
 
 class Table(Protocol):
-    """One DataSet's table. Everything that changes it is atomic; readers see the version before or the version after."""
+    """One DataSet's table. Everything that changes it is atomic; readers see the version before or the version after.
+
+    It remembers nothing: every call looks at what is stored. Every call may raise `DestinationRefused`, and where the table lies
+    in a database `DestinationUnavailable`.
+    """
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether earlier versions can be looked at and reverted to."""
 
     def exists(self) -> bool:
         """Whether anything was ever committed."""
+
+    def location(self) -> tuple[pafs.FileSystem, str]:
+        """The file system and the folder in it that staged files' paths are relative to."""
 
     def epoch(self) -> int:
         """The highest epoch that was committed; 0 for none."""
@@ -192,4 +231,39 @@ class Table(Protocol):
 
         Raises:
             UnknownName: there is no such version.
+            UsageError: the destination keeps no versions.
         """
+
+    def mend(self) -> None:
+        """Put in order what must be before a run, or refuse what no run could commit to. To be called under the lease."""
+
+    def maintain(self, *, now: dt.datetime, keep_versions: int = 10) -> None:
+        """Keep the table fast and small after a commit. To be called under the lease. No row changes."""
+
+    def sweep(self, epoch_now: int) -> None:
+        """Delete what runs before `epoch_now` staged and never committed. To be called under the lease."""
+
+    def drop(self) -> None:
+        """Delete the table and everything that is staged for it; nothing happens where there is none."""
+
+    def rows(self) -> int:
+        """Rows of the newest version."""
+
+    def file_count(self) -> int | None:
+        """Files of the newest version; None where rows lie in no files of the connector's."""
+
+    def size(self) -> int | None:
+        """Bytes of the newest version; None where nobody can tell."""
+
+    def schema(self) -> pa.Schema | None:
+        """The table's columns; None where nothing was committed."""
+
+    def snapshot(self, version: int | None = None) -> Source | None:
+        """A version's rows, for reading; without a number, the newest. None where nothing was committed.
+
+        Raises:
+            UnknownName: there is no such version.
+        """
+
+    def count_outside(self, column: str, start: dt.datetime, end: dt.datetime) -> int:
+        """Rows whose time in that column lies outside [start, end); a row without a time is not counted."""

@@ -8,17 +8,19 @@ they leave (DuckDB 2.0, measured): `COPY … TO` may overwrite a file that `allo
 from __future__ import annotations
 
 import re
+import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.fs as pafs
+import pyarrow.parquet as pq
 
-from sentry_connector.destinations.model import DAY
+from sentry_connector.destinations.model import DAY, Selection
 from sentry_connector.destinations.sql_text import listed, literal, quoted, sql_type
 from sentry_connector.errors import SqlError, nearest
 
@@ -47,17 +49,79 @@ class Snapshot:
         files: the paths of its Parquet files.
         schema: its columns; a file that is older than a column lacks it.
         filesystem: the object store that the paths are in; None for this machine's disks.
+        holds_days: the files hold the column `_day`; otherwise their paths do.
     """
 
     files: tuple[str, ...]
     schema: pa.Schema
     filesystem: pafs.FileSystem | None = None
+    holds_days: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Elsewhere:
+    """One version of a table whose rows lie in a database, and in no files.
+
+    Attributes:
+        schema: its columns.
+        stream: all rows, a batch at a time, as they are at one instant.
+        by_hour: as `looks.by_hour`, answered by the database.
+    """
+
+    schema: pa.Schema
+    stream: Callable[[], AbstractContextManager[Iterator[pa.RecordBatch]]]
+    by_hour: Callable[[Selection, str], dict[int, int]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unread:
+    """A table that a statement does not name, so that nobody asks its database for it; `schema` is what it should have."""
+
+    schema: pa.Schema
+
+
+Source = Snapshot | Elsewhere
+
+
+@contextmanager
+def as_files(source: Source) -> Iterator[Snapshot]:
+    """The rows in files. Those of a database are copied to this machine, and are gone at the end of the block.
+
+    Raises:
+        DestinationUnavailable, DestinationRefused: the database does not give them.
+    """
+    if isinstance(source, Snapshot):
+        yield source
+        return
+    with tempfile.TemporaryDirectory(prefix="sentry-connector-") as folder:
+        path = f"{folder}/rows.parquet"
+        with source.stream() as batches, pq.ParquetWriter(path, source.schema, compression="lz4") as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        yield Snapshot(files=(path,), schema=source.schema, holds_days=True)
+
+
+@contextmanager
+def read(source: Source) -> Iterator[pa.RecordBatchReader]:
+    """All rows, as they come, with what the columns' metadata say.
+
+    Raises:
+        DestinationUnavailable, DestinationRefused: a database does not give them.
+    """
+    if isinstance(source, Elsewhere):
+        with source.stream() as batches:
+            yield pa.RecordBatchReader.from_batches(source.schema, batches)
+        return
+    # JSON columns are known by their metadata, which SQL engines drop.
+    with query("SELECT * FROM rows", {"rows": source}) as reader:
+        told = (pa.RecordBatch.from_arrays(batch.columns, schema=source.schema) for batch in reader)
+        yield pa.RecordBatchReader.from_batches(source.schema, told)
 
 
 @contextmanager
 def query(
     sql: str,
-    tables: Mapping[str, Snapshot],
+    tables: Mapping[str, Source | Unread],
     *,
     records: Mapping[str, pa.Table] | None = None,
     memory_limit: str = MEMORY_LIMIT,
@@ -75,18 +139,24 @@ def query(
     Raises:
         SqlError: it is none of those statements, or the engine refuses it; with the engine's words and, where a table was not
             found, the nearest names.
+        DestinationUnavailable, DestinationRefused: a table's database does not give its rows.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
         "python_enable_replacements": "false",
         "memory_limit": memory_limit,
         "temp_directory": temp_directory or "",
     }
-    with duckdb.connect(":memory:", config=config) as connection:
+    with ExitStack() as stack:
+        here = {
+            name: one if isinstance(one, Unread) else stack.enter_context(as_files(one)) for name, one in tables.items()
+        }
+        connection = stack.enter_context(duckdb.connect(":memory:", config=config))
         connection.execute("SET TimeZone = 'UTC'")
-        for name, snapshot in tables.items():
-            _make_view(connection, name, snapshot)
+        for name, table in here.items():
+            _make_view(connection, name, table)
         _make_records(connection, records or {})
-        _lock(connection, [path for one in tables.values() if one.filesystem is None for path in one.files])
+        files = [one for one in here.values() if isinstance(one, Snapshot) and one.filesystem is None]
+        _lock(connection, [path for one in files for path in one.files])
         with _sql_errors(connection, sql, tables):
             _refuse_all_but_select(connection, sql)
             relation = connection.sql(sql)
@@ -135,7 +205,10 @@ def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         raise SqlError(str(error)) from error
 
 
-def _make_view(connection: duckdb.DuckDBPyConnection, name: str, snapshot: Snapshot) -> None:
+def _make_view(connection: duckdb.DuckDBPyConnection, name: str, snapshot: Snapshot | Unread) -> None:
+    if isinstance(snapshot, Unread):
+        connection.execute(f"CREATE VIEW {quoted(name)} AS {_unread(name, snapshot.schema)}")
+        return
     if snapshot.files and snapshot.filesystem is not None:
         connection.register(name, _dataset(snapshot))
         return
@@ -156,6 +229,13 @@ def _dataset(snapshot: Snapshot) -> pads.Dataset:
     return pads.dataset(list(snapshot.files), schema=snapshot.schema, filesystem=snapshot.filesystem, partitioning=days)
 
 
+def _unread(name: str, schema: pa.Schema) -> str:
+    """A SELECT that has the columns, and that nobody can read: where the statement came to it by another way than its name."""
+    why = literal(f"{name} lies in a database, and is read only where the statement names it.")
+    columns = ", ".join(f"CAST(NULL AS {sql_type(one.type)}) AS {quoted(one.name)}" for one in schema)
+    return f"SELECT {columns} WHERE CAST(error({why}) AS VARCHAR) IS NULL"
+
+
 def _select(snapshot: Snapshot) -> str:
     """A SELECT of all columns; types and columns are the table's, whatever each file holds."""
     if not snapshot.files:
@@ -164,9 +244,11 @@ def _select(snapshot: Snapshot) -> str:
     stored = ", ".join(
         f"{literal(one.name)}: {{name: {literal(one.name)}, type: {literal(sql_type(one.type))}, default_value: NULL}}"
         for one in snapshot.schema
-        if one.name != DAY
+        if one.name != DAY or snapshot.holds_days
     )
-    columns = ", ".join(_DAY_OF_PATH if one.name == DAY else quoted(one.name) for one in snapshot.schema)
+    columns = ", ".join(
+        _DAY_OF_PATH if one.name == DAY and not snapshot.holds_days else quoted(one.name) for one in snapshot.schema
+    )
     return f"SELECT {columns} FROM read_parquet({listed(snapshot.files)}, schema = MAP {{{stored}}}, filename = true)"
 
 
@@ -192,7 +274,7 @@ def _refuse_all_but_select(connection: duckdb.DuckDBPyConnection, sql: str) -> N
 
 
 @contextmanager
-def _sql_errors(connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, Snapshot]) -> Iterator[None]:
+def _sql_errors(connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, object]) -> Iterator[None]:
     try:
         yield
     except duckdb.CatalogException as error:
@@ -220,6 +302,6 @@ def _named(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
         return []
 
 
-def _remedy(named: Iterable[str], tables: Mapping[str, Snapshot]) -> str | None:
+def _remedy(named: Iterable[str], tables: Mapping[str, object]) -> str | None:
     near = dict.fromkeys(name for given in named for name in nearest(given, tables))
     return f"Did you mean: {', '.join(near)}?" if near else None

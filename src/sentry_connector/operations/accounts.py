@@ -211,7 +211,7 @@ def refuse_strange_server(house: House, account: Account, url: str) -> None:
     filled = [
         f"{one.name} (deleted)" if one.deleted_at else one.name
         for one in house.store.datasets.of_account(account.id)
-        if one.id in filling or house.destination.table(one.id).exists()
+        if one.id in filling or house.table(one).exists()
     ]
     if filled:
         raise UsageError(

@@ -13,9 +13,8 @@ import pyarrow as pa
 from sentry_connector.datasets import schedule as schedules
 from sentry_connector.datasets.definition import Definition, check
 from sentry_connector.datasets.schedule import Schedule
-from sentry_connector.destinations.delta import Delta
-from sentry_connector.destinations.model import Committed, UpdateMethod, Version
-from sentry_connector.destinations.query import Snapshot, query
+from sentry_connector.destinations.model import Committed, Table, UpdateMethod, Version
+from sentry_connector.destinations.query import Snapshot, read
 from sentry_connector.errors import ConnectorError, Locked, LossNotAccepted, UnknownName, UsageError
 from sentry_connector.extraction.prepare import window_of
 from sentry_connector.extraction.progress import Progress
@@ -35,6 +34,7 @@ from sentry_connector.runs.work import account_of
 from sentry_connector.sentry.address import Origin, server
 from sentry_connector.store.ids import new_id
 from sentry_connector.store.records import (
+    DELTA,
     Account,
     DataSet,
     Passed,
@@ -51,7 +51,17 @@ DELETED = "the DataSet was deleted"
 """Why slots have no run that come due until a DataSet is restored."""
 
 READ_BY_RUNS = frozenset(
-    {"report", "account_id", "details", "update_method", "key", "keep_days", "keep_when_empty", "accept_loss"}
+    {
+        "report",
+        "account_id",
+        "details",
+        "update_method",
+        "key",
+        "keep_days",
+        "keep_when_empty",
+        "accept_loss",
+        "destination",
+    }
 )
 """What a run goes by: an attempt after a change of it would go on with something else."""
 
@@ -77,7 +87,7 @@ def create(
     Raises:
         UsageError: something does not fit; nothing is stored.
     """
-    definition = check(definition)
+    definition = with_destination(house, check(definition))
     days_now(house, definition)  # dates without a window are refused here, where somebody is there to correct them
     now = house.now()
     return house.store.datasets.add(
@@ -146,14 +156,36 @@ def check_edit(house: House, dataset: DataSet, definition: Definition, origin: O
     Raises:
         UsageError, LossNotAccepted: as `edit`.
     """
-    definition = check(definition)
+    definition = with_destination(house, check(definition))
     if definition.details != dataset.details:
         days_now(house, definition)
+    _refuse_strange_place(house, dataset, definition)
     _refuse_strange_rows(house, dataset, definition)
     _refuse_strange_server(house, dataset, origin)
     if definition != definition_of(dataset):
         refuse_loss(house, dataset, definition)
     return definition
+
+
+def with_destination(house: House, definition: Definition) -> Definition:
+    """The definition with its destination's name as that is spelled.
+
+    Raises:
+        UnknownName: there is no such destination.
+    """
+    given = definition.destination
+    if given.strip().casefold() == DELTA:
+        return msgspec.structs.replace(definition, destination=DELTA)
+    return msgspec.structs.replace(definition, destination=house.store.destinations.find(given).name)
+
+
+def _refuse_strange_place(house: House, dataset: DataSet, definition: Definition) -> None:
+    """A filled table stays where it is: in another place the next run would find neither its rows nor its watermarks."""
+    if definition.destination != dataset.destination and house.table(dataset).exists():
+        raise UsageError(
+            f"The table of {dataset.name!r} lies in {dataset.destination}, and is filled.",
+            remedy="Make a new DataSet with the other destination.",
+        )
 
 
 def _passed_over(now: dt.datetime, why: str) -> Callable[[Scheduled], tuple[Passed, ...]]:
@@ -178,7 +210,7 @@ def _refuse_strange_rows(house: House, dataset: DataSet, definition: Definition)
 
     Replace empties the table anyway, so that it may change everything but the columns.
     """
-    if not house.destination.table(dataset.id).exists():
+    if not house.table(dataset).exists():
         return
     if definition.report != dataset.report:
         raise UsageError(
@@ -227,7 +259,7 @@ def refuse_loss(house: House, dataset: DataSet, definition: Definition) -> None:
 def _refuse_strange_server(house: House, dataset: DataSet, origin: Origin | None) -> None:
     """A filled table keeps its server: on another one the same ids, and the watermarks built on them, mean something else."""
     old = _server(house, dataset.account_id)
-    if old is not None and old != origin and house.destination.table(dataset.id).exists():
+    if old is not None and old != origin and house.table(dataset).exists():
         raise UsageError(
             f"{dataset.name!r} holds rows of another Sentry server than the account's.",
             remedy="Make a new DataSet for the other server.",
@@ -299,12 +331,9 @@ def rows(house: House, name: str, version: int | None = None) -> Iterator[pa.Rec
         UnknownName: there is no such DataSet or version.
     """
     dataset = house.store.datasets.find(name)
-    snapshot = table_of(house, dataset).snapshot(version)
-    snapshot = snapshot or Snapshot(files=(), schema=arrow_schema(catalogue.find(dataset.report)))
-    # JSON columns are known by their metadata, which SQL engines drop.
-    with query("SELECT * FROM rows", {"rows": snapshot}) as reader:
-        batches = (pa.RecordBatch.from_arrays(batch.columns, schema=snapshot.schema) for batch in reader)
-        yield pa.RecordBatchReader.from_batches(snapshot.schema, batches)
+    stored = table_of(house, dataset).snapshot(version)
+    with read(stored or Snapshot(files=(), schema=arrow_schema(catalogue.find(dataset.report)))) as reader:
+        yield reader
 
 
 @audited("datasets delete")
@@ -322,7 +351,7 @@ def delete(house: House, name: str) -> DataSet:
     for run in unfinished:
         house.store.runs.ask_to_stop(run.id, now)
     for old in house.store.datasets.expired(now):
-        house.destination.table(old.id).drop()  # first: once it is forgotten, nobody knows of its files
+        house.table(old).drop()  # first: once it is forgotten, nobody knows of its files
         house.store.datasets.forget(old.id)
     return dataset
 
@@ -459,8 +488,7 @@ def schema(house: House, name: str) -> pa.Schema:
         UnknownName: there is no such DataSet.
     """
     dataset = house.store.datasets.find(name)
-    table = house.destination.table(dataset.id)
-    return table.schema() if table.exists() else arrow_schema(catalogue.find(dataset.report))
+    return house.table(dataset).schema() or arrow_schema(catalogue.find(dataset.report))
 
 
 def versions(house: House, name: str) -> list[Version]:
@@ -469,7 +497,7 @@ def versions(house: House, name: str) -> list[Version]:
     Raises:
         UnknownName: there is no such DataSet.
     """
-    return house.destination.table(house.store.datasets.find(name).id).versions()
+    return house.table(house.store.datasets.find(name)).versions()
 
 
 @audited("datasets revert", "version")
@@ -478,12 +506,13 @@ async def revert(house: House, name: str, version: int, *, wait_lock: float = 0.
 
     Raises:
         UnknownName: there is no such DataSet or version.
+        UsageError: its destination keeps no versions.
         Locked: a run is at work on the DataSet.
     """
     dataset = await house.aside(lambda: house.store.datasets.find(name))
 
     def go_back() -> Committed:
-        table = house.destination.table(dataset.id)
+        table = house.table(dataset)
         if not table.exists():
             raise UnknownName("version", str(version), [], remedy="The DataSet has no version yet: run it first.")
         return table.revert(version, epoch=house.store.datasets.next_epoch(dataset.id, table.epoch()))
@@ -492,9 +521,9 @@ async def revert(house: House, name: str, version: int, *, wait_lock: float = 0.
         return await holding.aside(go_back)
 
 
-def table_of(house: House, dataset: DataSet) -> Delta:
+def table_of(house: House, dataset: DataSet) -> Table:
     """The DataSet's table."""
-    return house.destination.table(dataset.id)
+    return house.table(dataset)
 
 
 def account(house: House, dataset: DataSet) -> Account | None:

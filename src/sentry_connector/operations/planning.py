@@ -170,7 +170,7 @@ class _Planner:
     def _dataset(self, placed: Placed[DataSetEntry], stored: DataSet | None) -> Step | None:
         refuse_contradictions(placed.entry, placed.fields)
         account = self._account_of(placed)
-        definition = check(definition_of(placed.entry))
+        definition = datasets.with_destination(self.house, check(definition_of(placed.entry)))
         if stored is None:
             datasets.days_now(self.house, definition)
             paused: bool | None = placed.entry.paused or None

@@ -10,8 +10,9 @@ import msgspec
 import pyarrow as pa
 
 from sentry_connector.datasets import schedule as schedules
-from sentry_connector.destinations.delta import Delta
-from sentry_connector.destinations.model import Committed, Version
+from sentry_connector.destinations.model import Committed, Table, Version
+from sentry_connector.destinations.sql_addresses import kind_of
+from sentry_connector.errors import ConnectorError
 from sentry_connector.notices.message import object_of
 from sentry_connector.operations.accounts import scopes_beyond_reading
 from sentry_connector.operations.datasets import schedule_of
@@ -22,7 +23,17 @@ from sentry_connector.runs.health import HISTORY, Keeping, attention, health, mi
 from sentry_connector.runs.house import House
 from sentry_connector.runs.slots import obstacle
 from sentry_connector.store.audit import Entry
-from sentry_connector.store.records import Account, Channel, DataSet, Delivery, Notice, Passed, Run
+from sentry_connector.store.records import (
+    DELTA,
+    Account,
+    Channel,
+    DataSet,
+    Delivery,
+    Destination,
+    Notice,
+    Passed,
+    Run,
+)
 from sentry_connector.store.rights import ApiKey, Grant, Thing, User
 
 
@@ -92,14 +103,27 @@ def _account(house: House, dataset: DataSet) -> Account | None:
     return house.store.accounts.get(dataset.account_id) if dataset.account_id else None
 
 
+def destination_view(destination: Destination, used_by: Sequence[DataSet]) -> dict[str, Any]:
+    """A destination; its password is never part of anything."""
+    return {
+        "id": destination.id,
+        "name": destination.name,
+        "kind": kind_of(destination.url),
+        "url": destination.url,
+        "password_since": destination.password_since,
+        "used_by": [dataset.name for dataset in used_by],
+        "created_at": destination.created_at,
+        "updated_at": destination.updated_at,
+    }
+
+
 def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
     """A DataSet with what can be said about its table and its runs."""
-    table = house.destination.table(dataset.id)
     history, now = house.store.runs.history(dataset.id, limit=HISTORY), house.now()
     last = history[0] if history else None
     account = _account(house, dataset)
     keeping = keeping_of(house, dataset, now)
-    schema, versions = table.schema(), table.versions()
+    table = _table_view(house, dataset)
     return {
         "id": dataset.id,
         "name": dataset.name,
@@ -123,9 +147,7 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
         "muted": dataset.muted,
         "health": health(dataset, account, history, now, keeping),
         "attention": attention(dataset, account, history, now, keeping),
-        "rows": table.rows(),
-        "columns": len(schema) if schema is not None else 0,
-        "version": versions[0].version if versions else None,
+        **table,
         "last_run": run_view(last, dataset) if last else None,
         "next_slot": next_slot(house, dataset, now),
         "served": is_served(house),
@@ -134,6 +156,23 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
         "deleted_at": dataset.deleted_at,
         "owner": next(iter(house.store.grants.owners(Thing.DATASET, dataset.id)), None),
     }
+
+
+def _table_view(house: House, dataset: DataSet) -> dict[str, Any]:
+    """What the table holds. Where its database does not answer, the other DataSets can be looked at all the same."""
+    try:
+        table = house.table(dataset)
+        schema, versions = table.schema(), table.versions()
+        return {
+            "rows": table.rows(),
+            "columns": len(schema) if schema is not None else 0,
+            "version": versions[0].version if versions else None,
+            "table_error": None,
+        }
+    except ConnectorError as error:
+        if dataset.destination == DELTA:
+            raise
+        return {"rows": None, "columns": None, "version": None, "table_error": error.message}
 
 
 def keeping_of(house: House, dataset: DataSet, now: dt.datetime) -> Keeping:
@@ -256,12 +295,12 @@ def version_view(version: Version, current: int) -> dict[str, Any]:
     }
 
 
-def stats_view(table: Delta) -> dict[str, Any]:
+def stats_view(table: Table) -> dict[str, Any]:
     """How large a table is."""
     exists = table.exists()
     return {
         "rows": table.rows() if exists else 0,
-        "files": len(table.files()) if exists else 0,
+        "files": table.file_count() if exists else 0,
         "bytes": table.size() if exists else 0,
         "versions": len(table.versions()) if exists else 0,
     }

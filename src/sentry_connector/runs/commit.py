@@ -7,8 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
 
-from sentry_connector.destinations.delta_commits import NO_WATERMARK
-from sentry_connector.destinations.model import Commit, Days, Forgotten, StagedFile, UpdateMethod
+from sentry_connector.destinations.model import (
+    NO_WATERMARK,
+    Commit,
+    Days,
+    Forgotten,
+    StagedFile,
+    UpdateMethod,
+)
 from sentry_connector.extraction.late import LATEST
 from sentry_connector.extraction.parts import SpoolFile
 from sentry_connector.extraction.prepare import Prepared

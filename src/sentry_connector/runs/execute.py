@@ -96,7 +96,7 @@ def _work(house: House, dataset: DataSet, progress: Progress, lines: Lines, hold
     return Work(
         house=house,
         dataset=dataset,
-        table=house.destination.table(dataset.id),
+        table=house.table(dataset),
         progress=progress,
         log=bound_log(lines, redactor, run.id),
         lines=lines,

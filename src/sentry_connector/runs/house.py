@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # only named here, and some of them load large libraries
     from keyring.backend import KeyringBackend
 
     from sentry_connector.destinations.delta import DeltaDestination
+    from sentry_connector.destinations.model import Table
+    from sentry_connector.destinations.sql_model import Database
     from sentry_connector.notices.channels import Address
     from sentry_connector.notices.message import Message
     from sentry_connector.sentry.address import Reach
@@ -20,7 +22,7 @@ if TYPE_CHECKING:  # only named here, and some of them load large libraries
     from sentry_connector.sentry.client import Connection, SentryClient
     from sentry_connector.sentry.server_clock import Clock
     from sentry_connector.settings import Settings
-    from sentry_connector.store.records import Account
+    from sentry_connector.store.records import Account, DataSet, Destination
     from sentry_connector.store.store import Store
     from sentry_connector.store.vault import Vault
     from sentry_connector.tracing import Tracer
@@ -89,7 +91,23 @@ class House(Protocol):
 
     @property
     def destination(self) -> DeltaDestination:
-        """Where the tables are."""
+        """Where the Delta tables are, and where rows are staged for all tables."""
+
+    def table(self, dataset: DataSet) -> Table:
+        """The table of a DataSet, in its destination, whether or not anything was committed to it.
+
+        Raises:
+            UnknownName: the destination is not known (any more).
+            UsageError: its driver is not installed.
+        """
+
+    def database(self, destination: Destination, password: str | None = None) -> Database:
+        """The database of a destination.
+
+        Args:
+            destination: which.
+            password: stands for the stored one where it is tried before it is stored; empty = none.
+        """
 
     @property
     def logs(self) -> Path:

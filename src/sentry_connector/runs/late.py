@@ -13,7 +13,8 @@ from functools import partial
 
 import msgspec
 
-from sentry_connector.destinations.looks import Selection, by_hour
+from sentry_connector.destinations.looks import by_hour
+from sentry_connector.destinations.model import Selection
 from sentry_connector.extraction.late import LATEST, Lookout
 from sentry_connector.extraction.survey import Survey, fuller_hours
 from sentry_connector.reports.scopes import Scope

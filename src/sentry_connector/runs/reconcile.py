@@ -6,15 +6,17 @@ missing because Sentry forgot it.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 
-from sentry_connector.destinations.delta import Delta
-from sentry_connector.destinations.looks import Selection, absent, rows_of
-from sentry_connector.destinations.query import Snapshot
+from sentry_connector.destinations.looks import absent, rows_of
+from sentry_connector.destinations.model import Selection, Table
+from sentry_connector.destinations.query import Snapshot, Source, as_files
 from sentry_connector.extraction.incomplete import ONE_SCOPE_ONLY
 from sentry_connector.extraction.parts import SpoolFile
 from sentry_connector.extraction.read import Extraction
@@ -56,7 +58,7 @@ class Reconciler:
 
     session: Session
     vanishing: Vanishing
-    table: Delta
+    table: Table
     holding: Holding
     now: dt.datetime
     retention: dt.timedelta | None
@@ -68,17 +70,24 @@ class Reconciler:
             return Reconciled(extraction=extraction, scopes=frozenset(scope.id for scope in scopes))
         done: dict[str, SliceRecord] = {}
         warnings = []
-        for scope in scopes:
-            records = [record for record in extraction.records if record.scope_id == scope.id]
-            try:
-                done[scope.id] = await self._scope(scope, records, stored)
-            except ONE_SCOPE_ONLY as error:
-                warnings.append(f"Which rows of {scope.label} are gone could not be found out: {error.message}")
+        async with self._in_files(stored) as files:
+            for scope in scopes:
+                records = [record for record in extraction.records if record.scope_id == scope.id]
+                try:
+                    done[scope.id] = await self._scope(scope, records, files)
+                except ONE_SCOPE_ONLY as error:
+                    warnings.append(f"Which rows of {scope.label} are gone could not be found out: {error.message}")
         return Reconciled(
             extraction=replace(extraction, records=(*extraction.records, *done.values())),
             scopes=frozenset(done),
             warnings=tuple(warnings),
         )
+
+    @contextlib.asynccontextmanager
+    async def _in_files(self, stored: Source) -> AsyncIterator[Snapshot]:
+        """The table's rows, copied once for all scopes where they lie in a database."""
+        with contextlib.ExitStack() as stack:
+            yield await self.holding.aside(lambda: stack.enter_context(as_files(stored)))
 
     async def _scope(self, scope: Scope, records: Sequence[SliceRecord], stored: Snapshot) -> SliceRecord:
         spool, name = self.session.spool, f"{scope.id.replace(':', '-').replace('@', '')}-vanished"
@@ -106,11 +115,11 @@ class Reconciler:
 
     def _snapshot(self, files: Sequence[SpoolFile]) -> Snapshot:
         """What was read, for a query."""
-        folder, spool = self.table.log.folder, self.session.spool
+        filesystem, root = self.table.location()
         return Snapshot(
-            files=tuple(folder.absolute(file.path) for file in files),
-            schema=spool.schema,
-            filesystem=None if folder.is_local else folder.filesystem,
+            files=tuple(f"{root}/{file.path}" for file in files),
+            schema=self.session.spool.schema,
+            filesystem=None if isinstance(filesystem, pafs.LocalFileSystem) else filesystem,
         )
 
     def _marked(self, batch: pa.RecordBatch, found: Mapping[str, str | None]) -> pa.RecordBatch:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sentry_connector.destinations.delta import Delta
+from sentry_connector.destinations.model import Table
 from sentry_connector.errors import ConnectorError, TokenMissing
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.redact import Redactor
@@ -30,7 +30,7 @@ class Work:
 
     house: House
     dataset: DataSet
-    table: Delta
+    table: Table
     progress: Progress
     log: Log
     lines: Lines

@@ -116,6 +116,29 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: dt.datetime
 
 
+DELTA = "delta"
+"""The destination that needs no address: Delta tables in the connector's own storage."""
+
+
+class Destination(msgspec.Struct, frozen=True, kw_only=True):
+    """A database that tables lie in. Its password is sealed, lies in a column of its own and is never part of this record.
+
+    Attributes:
+        id: made once, sortable by time.
+        name: unique, compared without case; DataSets name their destination by it.
+        url: where it is, without a password.
+        password_since: when the password was given, UTC; None where it has none.
+        created_at, updated_at: UTC.
+    """
+
+    id: str
+    name: str
+    url: str
+    password_since: dt.datetime | None = None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
 class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     """A table that stays up to date: what is pulled, when, and how it changes the table.
 
@@ -151,7 +174,7 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     update_method: UpdateMethod = UpdateMethod.REPLACE
     key: tuple[str, ...] = ()
     keep_days: int | None = None
-    destination: str = "delta"
+    destination: str = DELTA
     schedule: str = MANUAL
     retry: Retry | None = Retry()
     catch_up: CatchUp = CatchUp.ONE

@@ -1,4 +1,4 @@
-"""Everything that the vault's key seals: the tokens of accounts, the addresses of channels, and what shows which key it is."""
+"""Everything that the vault's key seals: tokens, the addresses of channels, passwords, and what shows which key it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import exists, or_, select, update
 
 from sentry_connector.store.database import Database
 from sentry_connector.store.facts import KEY
-from sentry_connector.store.tables import accounts, channels, facts
+from sentry_connector.store.tables import accounts, channels, destinations, facts
 
 
 class Sealed:
@@ -19,7 +19,12 @@ class Sealed:
 
     def is_empty(self) -> bool:
         """Whether nothing is: then a key may be made."""
-        any_of = (exists().select_from(accounts), exists().select_from(channels), exists().where(facts.c.name == KEY))
+        any_of = (
+            exists().select_from(accounts),
+            exists().select_from(channels),
+            exists().where(destinations.c.sealed_password.is_not(None)),
+            exists().where(facts.c.name == KEY),
+        )
         with self._database.reading() as connection:
             return not connection.scalar(select(or_(*any_of)))
 
@@ -27,7 +32,7 @@ class Sealed:
         """Replace everything sealed by `change(sealed, owner's id, url)`: all of it or, where one fails, none.
 
         Returns:
-            How many tokens and addresses there are. What shows which key it is goes with them.
+            How many secrets there are. What shows which key it is goes with them.
         """
         with self._database.writing() as connection:
             tokens = connection.execute(select(accounts.c.id, accounts.c.sealed_token, accounts.c.url)).all()
@@ -41,4 +46,16 @@ class Sealed:
             known = connection.scalar(select(facts.c.value).where(facts.c.name == KEY))
             if known is not None:
                 connection.execute(update(facts).where(facts.c.name == KEY).values(value=change(known, KEY, None)))
-        return len(tokens) + len(addresses)
+            query = select(destinations.c.id, destinations.c.sealed_password, destinations.c.url)
+            passwords = connection.execute(query.where(destinations.c.sealed_password.is_not(None))).all()
+            for id_, sealed, url in passwords:
+                password = change(sealed, destination_owner(id_, url), None)
+                connection.execute(
+                    update(destinations).where(destinations.c.id == id_).values(sealed_password=password)
+                )
+        return len(tokens) + len(addresses) + len(passwords)
+
+
+def destination_owner(id_: str, url: str) -> str:
+    """What a destination's password is bound to: pointed at another address, it does not open."""
+    return f"{id_} {url}"

@@ -12,6 +12,7 @@ from sentry_connector.store.accounts import Accounts
 from sentry_connector.store.audit import Audit
 from sentry_connector.store.database import Database
 from sentry_connector.store.datasets import DataSets
+from sentry_connector.store.destinations import Destinations
 from sentry_connector.store.facts import Facts
 from sentry_connector.store.grants import Grants
 from sentry_connector.store.leases import Leases
@@ -54,6 +55,7 @@ class Store:
         """Make the repositories."""
         self.accounts = Accounts(self._database)
         self.datasets = DataSets(self._database)
+        self.destinations = Destinations(self._database)
         self.runs = Runs(self._database)
         self.slots = Slots(self._database)
         self.notices = Notices(self._database)

@@ -232,6 +232,19 @@ channels = Table(
     Column("rests_until", UtcTime),
 )
 
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_fold", Text, nullable=False, unique=True),
+    Column("url", Text, nullable=False),
+    Column("password_since", UtcTime),
+    Column("sealed_password", Text),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)
+
 episodes = Table(  # those that are not over
     "episodes",
     metadata,

@@ -82,6 +82,7 @@ def test_two_processes_finish_and_are_seldom_refused(person: Shell, limited: Sim
     assert limited.refused <= 0.02 * limited.requests
 
 
+@pytest.mark.long
 def test_two_machines_on_one_postgresql_finish_and_are_seldom_refused(
     person: Shell, limited: Simulation, postgres: Server, tmp_path: Path
 ) -> None:

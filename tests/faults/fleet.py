@@ -17,7 +17,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -101,8 +102,14 @@ class Fleet:
             str(self.runs_at_once),
         ]
         env = {**os.environ, **self.environment(name)}
-        self.alive[name] = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.alive[name] = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.names[self.alive[name].pid] = name
+
+    def is_at_work(self, name: str) -> None:
+        """Return once others see the worker at work: on a slow machine all would be killed before they are, again and again."""
+        told = self.alive[name].stdout
+        assert told is not None
+        assert told.readline(), f"{name} ended with {self.alive[name].wait()}"
 
     def kill(self, name: str) -> None:
         if name == "PostgreSQL":
@@ -110,13 +117,25 @@ class Fleet:
             return
         process = self.alive.pop(name)
         process.kill()
-        process.wait()
+        process.communicate()
 
     def start(self, name: str) -> None:
         if name == "PostgreSQL":
             self.server.start()
         else:
             self.begin(name)
+            self.is_at_work(name)
+
+    @contextmanager
+    def gone_at_the_end(self) -> Iterator[None]:
+        """Whatever happens inside the block, no worker outlives it."""
+        try:
+            yield
+        finally:
+            for process in self.alive.values():
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+                process.communicate()
 
     def rest(self, report: Report) -> None:
         """All come to rest in time."""
@@ -184,7 +203,7 @@ def besieged(
     report, victims = Report(), itertools.cycle((WORKERS[0], "PostgreSQL", WORKERS[1]))
     with running_postgres() as server, sentry(latency_ms=20) as (url, token):
         fleet = Fleet(folder, server, url, token, runs_at_once=runs_at_once)
-        with app(fleet.environment("desk")) as house:
+        with app(fleet.environment("desk")) as house, fleet.gone_at_the_end():
             for number in range(count):
                 report_name, details, method = SUBJECTS[number % len(SUBJECTS)]
                 schedule = "every 1m" if number % 2 else "manual"
@@ -194,6 +213,8 @@ def besieged(
                 datasets.create(house, definition, None)
             for name in WORKERS:
                 fleet.begin(name)
+            for name in WORKERS:
+                fleet.is_at_work(name)
             began = time.monotonic()
 
             def kills_until(done: int) -> None:
@@ -224,7 +245,7 @@ def _one_dead_one_stopped(fleet: Fleet, house: App, runs: int, report: Report) -
     report.kills[other] += 1
     done = fleet.ask(house, runs)
     _until(lambda: fleet.ask(house, runs) >= done + runs // 20, house)
-    fleet.begin(other)
+    fleet.start(other)
     mine = str(fleet.alive[still].pid)
     held: list[str] = []
 

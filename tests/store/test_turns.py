@@ -23,6 +23,7 @@ from sentry_connector.store.store import Store
 from sentry_connector.store.turns import (
     ALONE,
     LONGEST_WAIT,
+    OPENING,
     PATIENCE,
     POLL,
     QUANTUM,
@@ -307,9 +308,13 @@ def test_a_store_that_does_not_answer_is_not_waited_for(database: Database) -> N
         turn = LeasedTurn(lambda: line, clock=clock, aside=never)
         assert await turn.take() == 0
         assert turn.left == ALONE
-        return clock.monotonic()
+        opened = clock.monotonic()
+        await clock.sleep(ALONE)
+        assert await turn.take() == 0
+        assert clock.monotonic() - ALONE - opened == PATIENCE
+        return opened
 
-    assert run(work()) == PATIENCE
+    assert run(work()) == OPENING
 
 
 def test_a_turn_that_never_ends_is_not_waited_for_without_end(database: Database) -> None:

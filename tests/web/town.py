@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,8 +86,12 @@ class Visitor:
             "root_path": "",
         }
         sent: list[Message] = []
+        asked: list[bool] = []
 
         async def receive() -> Message:
+            if asked:
+                await asyncio.Event().wait()  # whoever asks stays until the answer's end
+            asked.append(True)
             return {"type": "http.request", "body": content, "more_body": False}
 
         async def send(message: Message) -> None:

@@ -74,8 +74,6 @@ def serve(
     from sentry_connector.web.place import place_of  # noqa: PLC0415
 
     with ended_in_time() as stopping, connector() as house:
-        if house.settings.is_shared:
-            workers.enter(house)
         somebody = people_of.exist(house)
         place = place_of(
             host,
@@ -86,6 +84,8 @@ def serve(
             people=people or somebody,
         )
         code = new_code() if place.people and not somebody else None
+        if house.settings.is_shared:
+            workers.enter(house)
 
         def ready(url: str) -> None:
             if code is not None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from sentry_connector.errors import UsageError, disk_error
+from sentry_connector.operations.audited import audited
 from sentry_connector.runs.house import House
 
 
+@audited("backup")
 def backup(house: House, target: Path) -> int:
     """Copy the store in one state, whoever writes to it meanwhile.
 

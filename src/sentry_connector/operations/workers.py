@@ -78,7 +78,7 @@ def enter(house: House, *, storage_moved: bool = False) -> None:
         raise UsageError(
             "The store is SQLite's, of this machine alone, and `sentry-connector serve` has the worker that it needs.",
             remedy="Set SENTRY_CONNECTOR_DATABASE_URL to a PostgreSQL database that all workers share"
-            " (postgresql://USER:PASSWORD@HOST/NAME), or let `serve` do more at a time: --runs-at-once.",
+            " (postgresql://HOST/NAME), or let `serve` do more at a time: --runs-at-once.",
         )
     if storage_moved:
         move_storage(house.store.facts, house.settings.storage, lambda: new_id(house.now(), house.rng))

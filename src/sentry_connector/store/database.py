@@ -212,8 +212,8 @@ def _parsed(url: str) -> URL:
 
 
 _AN_URL = (
-    "Set SENTRY_CONNECTOR_DATABASE_URL to postgresql://USER:PASSWORD@HOST:PORT/NAME, where the password's special characters"
-    " are percent-encoded, or unset it for SQLite under home."
+    "Set SENTRY_CONNECTOR_DATABASE_URL to postgresql://HOST:PORT/NAME, with user and password before the host as in any URL"
+    " (special characters percent-encoded), or unset it for SQLite under home."
 )
 
 

@@ -124,5 +124,5 @@ def meaning(error: DBAPIError, name: str) -> ConnectorError | None:
 
 
 def one_line(error: object) -> str:
-    """What the database says, without line breaks and without a full stop at its end."""
-    return " ".join(str(error).split()).rstrip(".")
+    """The first line of what the database says, which says what is wrong, without a full stop; hints follow it."""
+    return next(iter(str(error).splitlines()), "").strip().rstrip(".")

@@ -34,6 +34,9 @@ POLL = 0.1
 PATIENCE = 2.0
 """Seconds that the store may take for an answer."""
 
+OPENING = 10.0
+"""Seconds that it may take for the first one: libraries are loaded for it, and on a busy machine that is long."""
+
 LONGEST_WAIT = 180.0
 """Seconds after which a turn is waited for no more: three of Sentry's longest windows."""
 
@@ -168,6 +171,7 @@ class LeasedTurn:
         self._standing = Standing()
         self._until = 0.0  # when the turn is over, on the monotonic scale
         self._waits_since: float | None = None
+        self._patience = OPENING
 
     @property
     def is_held(self) -> bool:
@@ -237,8 +241,9 @@ class LeasedTurn:
             line = self._line()
             return None if line is None else question(line)
 
+        patience, self._patience = self._patience, PATIENCE
         try:
-            return await asyncio.wait_for(self._aside(work), PATIENCE)
+            return await asyncio.wait_for(self._aside(work), patience)
         except (ConnectorError, TimeoutError):
             return None
 

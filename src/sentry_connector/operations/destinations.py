@@ -10,6 +10,7 @@ from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
 from sentry_connector.destinations import sql_addresses
 from sentry_connector.destinations.sql_model import qualified
 from sentry_connector.errors import UsageError
+from sentry_connector.operations.audited import audited
 from sentry_connector.operations.vault import sealing
 from sentry_connector.runs.house import House
 from sentry_connector.store.ids import new_id
@@ -20,6 +21,7 @@ TRIED = "_sentry_connector_check"
 """A table that a check makes and drops."""
 
 
+@audited("destinations add", "url")
 async def add(house: House, name: str, url: str, password: str | None) -> tuple[Destination, str]:
     """Store a destination, once a table can be made there; its password is sealed as tokens are.
 
@@ -72,6 +74,7 @@ def used_by(house: House, destination: Destination) -> list[DataSet]:
     return [dataset for dataset in house.store.datasets.list() if dataset.destination == destination.name]
 
 
+@audited("destinations check")
 async def check(house: House, name: str) -> tuple[Destination, str]:
     """Connect, make a table and drop it.
 
@@ -86,6 +89,7 @@ async def check(house: House, name: str) -> tuple[Destination, str]:
     return destination, await house.aside(lambda: _tried(house, destination, None))
 
 
+@audited("destinations replace-password")
 async def replace_password(house: House, name: str, password: str | None) -> Destination:
     """Give a destination another password, or none any more; one that the database does not take changes nothing.
 
@@ -104,6 +108,7 @@ async def replace_password(house: House, name: str, password: str | None) -> Des
         return house.store.destinations.replace_password(destination, _sealed(house, destination, password), now)
 
 
+@audited("destinations delete")
 def delete(house: House, name: str) -> Destination:
     """Forget a destination and its password. Nothing in the database changes.
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
     from sentry_connector.destinations.delta import DeltaDestination
+    from sentry_connector.destinations.model import Table
+    from sentry_connector.destinations.sql_model import Database
     from sentry_connector.notices.channels import Address
     from sentry_connector.notices.message import Message
     from sentry_connector.sentry.address import Reach
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from sentry_connector.sentry.client import Connection, SentryClient
     from sentry_connector.sentry.server_clock import Clock
     from sentry_connector.settings import Settings
-    from sentry_connector.store.records import Account
+    from sentry_connector.store.records import Account, DataSet, Destination
     from sentry_connector.store.vault import Vault
     from sentry_connector.tracing import Tracer
 
@@ -87,6 +89,12 @@ class Passing(House):
     @property
     def destination(self) -> DeltaDestination:
         return self.inner.destination
+
+    def table(self, dataset: DataSet) -> Table:
+        return self.inner.table(dataset)
+
+    def database(self, destination: Destination, password: str | None = None) -> Database:
+        return self.inner.database(destination, password)
 
     @property
     def logs(self) -> Path:

@@ -244,7 +244,7 @@ def notice_view(house: House, notice: Notice, sent: Sequence[Delivery]) -> dict[
     }
 
 
-def reverted_view(table: Delta, committed: Committed, version: int) -> dict[str, Any]:
+def reverted_view(table: Table, committed: Committed, version: int) -> dict[str, Any]:
     """What became of a table that was reverted to a version."""
     return {"version": committed.version, "reverted_to": version, "rows": table.rows()}
 

@@ -100,6 +100,7 @@ CALLS: tuple[tuple[str, ...], ...] = (
     ("origins", "remove", "https://sentry.example"),
     ("users", "sign-out-all", "--yes"),
     ("users", "delete", "Bob", "--yes"),
+    ("destinations", "list"),
     ("audit", "list"),
     ("audit", "verify"),
     ("audit", "export"),

@@ -40,6 +40,7 @@ class Words(TypedDict, total=False):
     keep_days: int | None
     keep_when_empty: bool | None
     accept_loss: bool | None
+    destination: str | None
     schedule: str | None
     retry_every: str | None
     retry_times: int | None

@@ -223,7 +223,7 @@ class App(House):
         if account is None:
             if self.settings.auth_token is None:
                 raise TokenMissing("No account is named, and SENTRY_AUTH_TOKEN is not set.")
-            return self.with_token(self.settings.url, self.settings.auth_token)
+            return self._asking(self.settings.url, self.settings.auth_token)  # which no person of several has set
         try:
             token = self._token(account)
         except VaultUnusable:
@@ -239,6 +239,9 @@ class App(House):
 
     def with_token(self, url: str, token: str) -> Connection:
         """How to reach Sentry with a token that is not stored."""
+        return replace(self._asking(url, token), reach=self.reach())
+
+    def _asking(self, url: str, token: str) -> Connection:
         settings = self.settings
         return Connection(
             url=url,
@@ -247,7 +250,6 @@ class App(House):
             proxy=settings.proxy,
             max_answer_bytes=settings.max_answer_mib * 2**20,
             max_wait=settings.max_wait,
-            reach=self.reach(),
         )
 
     def reach(self) -> Reach | None:

@@ -17,6 +17,8 @@ from tests.web.asking import asked, ran
 ITS_OWN = {"id", "name", "slug", "created_at", "updated_at"}
 """What two DataSets never share."""
 
+TEAMS = {"teams": ["*"], "organizations": ["acme"]}
+
 MADE: Mapping[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "plain": (("--report", "organizations"), {"report": "organizations"}),
     "by another name": (
@@ -88,7 +90,7 @@ MADE: Mapping[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         ("--report", "team-projects", "--team", "*", "--organization", "acme", "--keep-when-empty", "--accept-loss"),
         {
             "report": "team-projects",
-            "details": {"teams": ["*"], "organizations": ["acme"]},
+            "details": TEAMS,
             "keep_when_empty": True,
             "accept_loss": True,
         },
@@ -191,6 +193,13 @@ async def test_both_answer_the_same_about_everything(
     said = await asyncio.to_thread(shell.json, "doctor", "--account", "Main")
     diagnosis = await asked(http, "GET", "doctor?account=Main")
     assert [one["name"] for one in diagnosis["checks"]] == [one["name"] for one in said["checks"]]
+    plan = await asked(http, "POST", "pull", json={"report": "team-projects", "details": TEAMS, "explain": True})
+    told = await asyncio.to_thread(
+        shell.json, "pull", "team-projects", "--team", "*", "--organization", "acme", "--explain"
+    )
+    assert plan.keys() == told.keys()
+    assert [one["scope"] for one in plan["slices"]] == [one["scope"] for one in told["slices"]]
+    assert plan["requests_by_budget"] == told["requests_by_budget"]
     async with http.post("query", json={"sql": "SELECT * FROM shop ORDER BY event_id"}) as answer:
         rows = await answer.text()
     assert rows == shell.ok("query", "SELECT * FROM shop ORDER BY event_id", "--format", "jsonl").stdout

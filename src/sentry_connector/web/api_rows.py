@@ -15,11 +15,13 @@ from starlette.concurrency import run_in_threadpool
 from sentry_connector.errors import RunIncomplete, UsageError
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import accounts, datasets
-from sentry_connector.operations.pull import Pulled, pull
+from sentry_connector.operations.explained import explained_view
+from sentry_connector.operations.pull import Pulled, explain, pull
 from sentry_connector.operations.query import run_query
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.runs.house import House
 from sentry_connector.web import openapi
+from sentry_connector.web.answers import json_of
 from sentry_connector.web.bodies import body
 from sentry_connector.web.idempotency import KeyedRoute
 from sentry_connector.web.schemas import NewExport, Pull, Query
@@ -69,7 +71,7 @@ def row_routes(house: House, streams: RowStreams) -> APIRouter:
         "/pull",
         summary="Read one report now, straight to the answer; nothing is stored",
         response_class=StreamingResponse,
-        responses=openapi.rows() | openapi.refusals(HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY),
+        responses=openapi.rows(instead="Plan") | openapi.refusals(HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY),
         openapi_extra=openapi.takes(Pull),
     )
     async def pull_rows(asked: Annotated[Pull, Depends(body(Pull))]) -> Response:
@@ -77,6 +79,9 @@ def row_routes(house: House, streams: RowStreams) -> APIRouter:
         report = catalogue.find(asked.report)
         details = menus.check(report, asked.details, storing=False)
         connection = await run_in_threadpool(lambda: accounts.connection(house, asked.account))
+        if asked.explain:
+            plan = await explain(report, details, connection, house, limit=asked.limit)
+            return json_of(explained_view(plan, report, asked.limit))
         form = Form(format_name=asked.format, profile=asked.profile, name=report.name, ascii_name=report.slug)
         async with contextlib.AsyncExitStack() as stack:
             reading = pull(report, details, connection, house, progress=Progress(), limit=asked.limit)

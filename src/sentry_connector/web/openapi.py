@@ -79,9 +79,11 @@ def events(*names: str) -> Answers:
     return {int(HTTPStatus.OK): {"description": "The events, as they come.", "content": content}}
 
 
-def rows() -> Answers:
-    """An answer of rows, in one of the formats."""
-    content = {MEDIA_TYPES[name].partition(";")[0]: {"schema": {"type": "string"}} for name in FORMATS}
+def rows(instead: str | None = None) -> Answers:
+    """An answer of rows, in one of the formats, or of that schema in their place."""
+    content: dict[str, Any] = {MEDIA_TYPES[name].partition(";")[0]: {"schema": _TEXT} for name in FORMATS}
+    if instead is not None:
+        content[JSON] = {"schema": {"$ref": _REF.format(name=instead)}}
     return {int(HTTPStatus.OK): {"description": "The rows.", "content": content}}
 
 

@@ -120,12 +120,16 @@ class NewExport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Pull(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One report, read now; without an account with the server's SENTRY_AUTH_TOKEN. A limit stops it after so many rows."""
+    """One report, read now; without an account with the server's SENTRY_AUTH_TOKEN. A limit stops it after so many rows.
+
+    With `explain` no row is read, and the answer is the plan: what would be read, how, and how long it should take.
+    """
 
     report: Name
     details: Details = Details()
     account: Name | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=LARGEST)] | None = None
+    explain: bool = False
     format: Format = "jsonl"
     profile: Profile = Profile.DATA
 
@@ -439,6 +443,23 @@ class Diagnosis(msgspec.Struct, kw_only=True):
     checks: list[Check]
 
 
+class Plan(msgspec.Struct, kw_only=True):
+    """What a pull would read, how, and how long it should take."""
+
+    report: str
+    windows: list[str]
+    limit: int | None
+    slices: list[dict[str, Any]]
+    rows: int | None
+    requests: int
+    requests_by_budget: dict[str, int]
+    at_least: bool
+    bound: dict[str, Any] | None
+    seconds: float
+    incomplete: list[dict[str, str]]
+    requests_for_plan: int
+
+
 ANSWERS: tuple[type[msgspec.Struct], ...] = (
     ApiKey,
     NewlyMadeApiKey,
@@ -455,4 +476,5 @@ ANSWERS: tuple[type[msgspec.Struct], ...] = (
     Coming,
     Setting,
     Diagnosis,
+    Plan,
 )

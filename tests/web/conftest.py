@@ -1,4 +1,4 @@
-"""A server for all tests of a module, with a home of its own, on the simulated Sentry of the command line's tests."""
+"""A server for all tests of the API, on a simulated Sentry; what a test makes has a name of its own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
     made.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shell(sentry: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Shell:  # noqa: F811  # the fixture
     """The command line on the server's home."""
     return Shell(
@@ -36,7 +36,7 @@ def shell(sentry: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Shell
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(shell: Shell) -> Iterator[Served]:
     with serving(shell) as served:
         yield served

@@ -14,6 +14,7 @@ from sentry_connector.simulator import TOKEN, Simulation
 from sentry_connector.web import schemas
 from tests.cli.listening import listening
 from tests.cli.shell import Shell
+from tests.cli.test_serve import Served
 from tests.web.asking import EVENTS, asked, ended, ran
 
 # ---- DataSets
@@ -166,19 +167,19 @@ async def test_a_dataset_that_does_not_fit_is_refused(
 async def test_an_account_is_connected_and_its_token_is_never_answered(
     http: aiohttp.ClientSession, sentry: Simulation
 ) -> None:
-    new = {"name": "Main", "token": f" {sentry.token}\n", "url": sentry.url}
+    new = {"name": "Mine", "token": f" {sentry.token}\n", "url": sentry.url}
     made = await asked(http, "POST", "accounts", 201, json=new)
-    assert (made["name"], made["status"]) == ("Main", "valid")
-    await asked(http, "POST", "datasets", 201, json={"name": "Its own", "report": "organizations", "account": "main"})
-    shown = await asked(http, "GET", "accounts/main")
+    assert (made["name"], made["status"]) == ("Mine", "valid")
+    await asked(http, "POST", "datasets", 201, json={"name": "Its own", "report": "organizations", "account": "mine"})
+    shown = await asked(http, "GET", "accounts/mine")
     assert shown["used_by"] == ["Its own"]
-    assert (await asked(http, "PATCH", "accounts/main", json={"name": "Ours"}))["name"] == "Ours"
+    assert (await asked(http, "PATCH", "accounts/mine", json={"name": "Ours"}))["name"] == "Ours"
     assert (await asked(http, "POST", "accounts/ours/check"))["status"] == "valid"
     replaced = await asked(http, "POST", "accounts/ours/replace-token", json={"token": sentry.token})
     assert replaced["token_since"] > made["token_since"]
     refused = await asked(http, "POST", "accounts/ours/replace-token", 422, json={"token": f"sntryu_{'0' * 64}"})
     assert refused["name"] == "token.rejected"
-    assert [one["name"] for one in await asked(http, "GET", "accounts")] == ["Ours"]
+    assert "Ours" in [one["name"] for one in await asked(http, "GET", "accounts")]
     listed = await asked(http, "GET", "datasets?account=ours")
     assert [one["name"] for one in listed] == ["Its own"]
     gone = await asked(http, "DELETE", f"accounts/{made['id']}")
@@ -193,7 +194,6 @@ async def test_an_account_is_connected_and_its_token_is_never_answered(
     ("changes", "status", "name"),
     [
         ({"url": "ftp://nowhere"}, 422, "usage.invalid"),
-        ({"url": "http://127.0.0.1:9"}, 502, "sentry.unreachable"),
         ({"token": "two words"}, 422, "usage.invalid"),
         ({"token": "sntryu_" + "1" * 64}, 422, "token.rejected"),
         ({"name": ""}, 422, "usage.invalid"),
@@ -207,6 +207,13 @@ async def test_an_account_that_does_not_work_is_not_stored(
     assert problem["name"] == name
     assert str(new["token"]) not in json.dumps(problem)
     await asked(http, "GET", "accounts/broken", 404)
+
+
+async def test_what_is_no_sentry_is_told_as_the_other_sides_affair(
+    http: aiohttp.ClientSession, server: Served, sentry: Simulation
+) -> None:
+    new = {"name": "Ourselves", "token": sentry.token, "url": server.url}
+    assert (await asked(http, "POST", "accounts", 502, json=new))["name"] == "sentry.not_sentry"
 
 
 # ---- notices
@@ -234,10 +241,10 @@ async def test_a_channel_is_added_tested_changed_and_forgotten(http: aiohttp.Cli
         await asked(http, "POST", "notices/channels/ops/test")
     assert posted == ["/first-path", "/other"]
     assert (await asked(http, "POST", "notices/channels/ops/test", 502))["name"] == "notice.not_delivered"
-    assert [one["name"] for one in await asked(http, "GET", "notices/channels")] == ["Ops"]
+    assert "Ops" in [one["name"] for one in await asked(http, "GET", "notices/channels")]
     assert "first-path" not in json.dumps([made, changed, await asked(http, "GET", "notices/channels/ops")])
     await asked(http, "DELETE", "notices/channels/ops")
-    assert await asked(http, "GET", "notices/channels") == []
+    assert "Ops" not in [one["name"] for one in await asked(http, "GET", "notices/channels")]
     assert await asked(http, "GET", "notices?dataset=told_of") == []
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
@@ -17,7 +19,7 @@ import pytest
 
 from sentry_connector.web.envelope import HEADERS
 from tests.cli.shell import Shell
-from tests.web.asking import asked
+from tests.web.asking import asked, ended, ran
 
 JSON = {"Content-Type": "application/json"}
 
@@ -59,6 +61,7 @@ async def test_head_is_get_without_a_body(http: aiohttp.ClientSession) -> None:
     run = await asked(http, "POST", "runs", 202, json={"dataset": "Headed"})
     async with http.head(f"runs/{run['id']}/events") as head:  # it does not wait for the run
         assert (head.status, head.content_type) == (200, "text/event-stream")
+    await ended(http, run["id"])
 
 
 async def test_a_method_that_there_is_not_is_told_with_those_that_there_are(http: aiohttp.ClientSession) -> None:
@@ -155,6 +158,22 @@ async def test_a_failure_tells_an_id_and_nothing_of_the_inside(broken: tuple[str
     log = (trigger.parent / "home" / "logs" / "server.jsonl").read_text()
     assert all(one in log for one in ids)
     assert "/canary/path" in log
+
+
+async def test_a_store_that_cannot_be_read_tells_no_place(http: aiohttp.ClientSession, shell: Shell) -> None:
+    await asked(http, "POST", "datasets", 201, json={"name": "Damaged", "report": "organizations"})
+    run = await ran(http, "Damaged")
+    with closing(sqlite3.connect(shell.home / "connector.db")) as connection:
+        connection.execute("UPDATE runs SET windows = '{' WHERE id = ?", (run["id"],))
+        connection.commit()
+        problem = await asked(http, "GET", f"runs/{run['id']}", 503)
+        connection.execute("UPDATE runs SET windows = '[]' WHERE id = ?", (run["id"],))
+        connection.commit()
+    assert (problem["name"], problem["code"]) == ("store.unusable", 51)
+    assert str(shell.home) not in json.dumps(problem)
+    log = (shell.home / "logs" / "server.jsonl").read_text()
+    (line,) = [line for line in log.splitlines() if problem["id"] in line]
+    assert "damaged" in line
 
 
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {

@@ -155,7 +155,7 @@ async def test_both_answer_the_same_about_everything(
     http: aiohttp.ClientSession, shell: Shell, sentry: Simulation
 ) -> None:
     await asyncio.to_thread(shell.ok, "accounts", "add", "Main", "--url", sentry.url, stdin=sentry.token)
-    await asyncio.to_thread(shell.ok, "notices", "add", "Hook", "--kind", "failed", stdin="https://hooks.example/x")
+    await asyncio.to_thread(shell.ok, "notices", "add", "Both", "--kind", "failed", stdin="https://hooks.example/x")
     options = ("--project", "acme/shop", "--account", "Main", "--schedule", "daily 06:30")
     shell.ok("datasets", "create", "--name", "Shop", "--report", "project-events", *options)
     run = await ran(http, "Shop")
@@ -182,7 +182,7 @@ async def test_both_answer_the_same_about_everything(
         ("runs", "show", run["id"]): f"runs/{run['id']}",
         ("runs", "logs", run["id"]): f"runs/{run['id']}/log",
         ("notices", "list"): "notices/channels",
-        ("notices", "show", "Hook"): "notices/channels/hook",
+        ("notices", "show", "Both"): "notices/channels/both",
         ("notices", "sent"): "notices",
     }.items():
         assert await asyncio.to_thread(shell.json, *command) == await asked(http, "GET", path), path

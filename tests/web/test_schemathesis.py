@@ -5,17 +5,30 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.cli.test_serve import Served
+from sentry_connector.simulator import Simulation
+from tests.cli.shell import Shell
+from tests.cli.test_serve import Served, serving
 from tests.web.asking import asked
 
 CONFIGURATION = Path(__file__).parent / "schemathesis.toml"
 NAMES = ("0", "a", "b", "null", "name")
 """Names that are often made up, so that some paths lead to something."""
+
+
+@pytest.fixture(scope="module")
+def server(sentry: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of its own: what is made up is run and deleted behind the other tests' backs."""
+    env = {"SENTRY_URL": sentry.url, "SENTRY_AUTH_TOKEN": sentry.token}
+    home = str(tmp_path_factory.mktemp("made-up"))
+    shell = Shell(env | {"SENTRY_CONNECTOR_HOME": home, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"})
+    with serving(shell) as served:
+        yield served
 
 
 async def made_up(server: Served, http: aiohttp.ClientSession, folder: Path, phases: str, examples: int) -> None:

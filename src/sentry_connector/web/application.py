@@ -59,7 +59,8 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
     )
     whole = engine.house
     app.state.house = house = HouseOfRequest(whole)
-    app.state.desk = desk = Desk(log=engine.log, now=whole.now, rng=whole.rng)
+    places = tuple(map(str, whole.settings.folders.values()))
+    app.state.desk = desk = Desk(log=engine.log, now=whole.now, rng=whole.rng, places=places)
     app.add_middleware(Access, house=whole, place=place, policy=Policy(), desk=desk)
     app.add_middleware(Guard, place=place)
     app.add_middleware(Envelope, desk=desk)  # around all others

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import random
 from collections.abc import Callable
@@ -83,6 +84,8 @@ class Desk:
     log: Log
     now: Callable[[], datetime]
     rng: random.Random
+    places: tuple[str, ...] = ()
+    """Folders of the server, which nobody else is told of."""
 
     def told(self, error: ConnectorError, because: BaseException | None = None) -> ConnectorError:
         """What may be told of an error; where that is not all, the rest is in the log, under an id that is told.
@@ -93,7 +96,7 @@ class Desk:
         """
         status = status_of(error)
         if status is not HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, OF_THE_INSIDE):
-            return error
+            return self._without_places(error)
         id_ = new_id(self.now(), self.rng)
         self.log.error("request failed", id=id_, error=error.name, said=error.message, exc_info=because or error)
         kind = (
@@ -102,6 +105,14 @@ class Desk:
         remedy = error.default_remedy if error.name != ConnectorError.name else "Please report this with that log."
         told = type(error)(f"{kind} The server's log has more under {id_}.", remedy=remedy)
         told.data["id"] = id_
+        return told
+
+    def _without_places(self, error: ConnectorError) -> ConnectorError:
+        if not any(place in error.message for place in self.places):
+            return error
+        told = copy.copy(error)
+        for place in self.places:
+            told.message = told.message.replace(place, "…")
         return told
 
 

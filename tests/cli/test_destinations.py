@@ -105,6 +105,20 @@ def test_a_file_is_a_destination_too_from_any_folder(shell: Shell, tmp_path: Pat
     assert path.exists()
 
 
+def test_the_doctor_looks_at_each_database(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "tables.sqlite"
+    shell.ok("destinations", "add", "file", "--url", f"sqlite:///{path}")
+
+    def look() -> dict[str, object]:
+        checks = json.loads(shell("doctor", "--json").stdout)["checks"]
+        (found,) = [one for one in checks if one["name"] == "destination file"]
+        return dict(found)
+
+    assert (look()["ok"], "SQLite" in str(look()["message"])) == (True, True)
+    path.write_bytes(b"no database any more" * 1000)
+    assert (look()["ok"], look()["error"]) == (False, "destination.refused")
+
+
 def test_the_empty_state_and_unknown_names_say_what_to_do(shell: Shell) -> None:
     assert "destinations add --help" in shell.ok("destinations", "list").stderr
     told = shell("datasets", "create", "--name", "x", "--report", "organizations", "--destination", "wharehouse")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from sentry_connector.destinations.model import Days, UpdateMethod
 from sentry_connector.destinations.sql import PAUSES, SqlDestination, SqlTable
 from sentry_connector.destinations.sql_model import Database, Session
 from sentry_connector.destinations.sql_postgres import Postgres
+from sentry_connector.destinations.sql_sqlite import Sqlite
 from sentry_connector.errors import DestinationRefused, DestinationUnavailable
 from tests.conformance.grounds import DATABASES, NAMES, Died, Fate, Ground, MortalDatabase, ground_of
 from tests.conformance.matrix import STORIES, state, wanted
@@ -466,11 +469,54 @@ def test_a_process_that_is_killed_at_any_point(ground: Ground, method: UpdateMet
         kill_and_look(ground, method, at, f"t{at}")
 
 
-def test_a_file_that_a_process_has_open_is_busy_and_its_end_lets_the_next_one_in(tmp_path: Path) -> None:
-    """DuckDB's: no second process gets in. The first one is killed, as in any other fault."""
-    ground = ground_of("duckdb", tmp_path / "duckdb", None)
-    passed = points(ground, UPSERT)
-    assert kill_and_look(ground, UPSERT, 1 + passed.index("after LOAD"), "t") is False
+HOLDERS = {
+    "duckdb": "import duckdb; c = duckdb.connect(PATH); c.execute('SELECT 1')",
+    "sqlite": "import sqlite3; c = sqlite3.connect(PATH, isolation_level=None); c.execute('BEGIN IMMEDIATE')",
+}
+
+
+@contextmanager
+def held(name: str, path: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has the file, until it is told to end."""
+    code = f"PATH = {path!r}; {HOLDERS[name]}; print('held', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_a_file_that_another_process_has_is_busy_and_taken_once_it_lets_go(tmp_path: Path, name: str) -> None:
+    ground = ground_of(name, tmp_path / name, None)
+    table = ground.table()
+    table.commit(commit_of(table, 1, APPEND, [row(1)]))
+    path = str(tmp_path / name / f"tables.{name}")
+    database: Database = Sqlite(path=path, patience=0.0) if name == "sqlite" else ground.database()
+    slept: list[float] = []
+
+    def waiting(letting_go: subprocess.Popen[bytes] | None) -> SqlTable:
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            if letting_go is not None and len(slept) == 2:
+                letting_go.kill()
+                letting_go.wait()
+
+        place = SqlDestination(database=database, staging=str(ground.folder), sleep=sleep)
+        return place.table("id of events", "events")
+
+    with held(name, path):
+        with pytest.raises(DestinationUnavailable) as told:
+            waiting(None).commit(commit_of(table, 2, APPEND, [row(2)]))
+        assert path in told.value.message
+        assert "process" in told.value.remedy
+    slept.clear()
+    with held(name, path) as process:
+        waiting(process).commit(commit_of(table, 2, APPEND, [row(2)]))
+    assert len(slept) == 2
+    assert stored(table) == [row(1), row(2)]
 
 
 def test_whoever_dies_is_found_out() -> None:

@@ -20,9 +20,6 @@ from sentry_connector.destinations.sql_model import BATCH_ROWS, Dialect, Session
 from sentry_connector.destinations.sql_text import literal, quoted
 from sentry_connector.errors import DestinationError, DestinationRefused, DestinationUnavailable, DiskFull
 
-_WAIT = 10.0
-"""Seconds to wait for another process that has the file locked, before an attempt is over."""
-
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _KINDS = 0xFF
 """The lowest byte of an error's number is its kind: https://www.sqlite.org/rescode.html"""
@@ -62,9 +59,15 @@ DIALECT = Dialect(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sqlite:
-    """An SQLite file."""
+    """An SQLite file.
+
+    Attributes:
+        path: where it is.
+        patience: seconds to wait for another process that has the file locked, before an attempt is over.
+    """
 
     path: str
+    patience: float = 10.0
 
     @property
     def address(self) -> str:
@@ -75,7 +78,9 @@ class Sqlite:
     def session(self, *, writing: bool = False) -> Iterator[Session]:
         """A transaction; from its beginning no other one writes, where it does."""
         with _errors(self.address):
-            connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(
+                self.path, timeout=self.patience, isolation_level=None, check_same_thread=False
+            )
         with closing(connection):  # what is not committed is taken back
             session = SqliteSession(connection, self.address)
             session.execute("BEGIN IMMEDIATE" if writing else "BEGIN")

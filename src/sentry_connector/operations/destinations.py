@@ -49,7 +49,7 @@ async def add(house: House, name: str, url: str, password: str | None) -> tuple[
         created_at=now,
         updated_at=now,
     )
-    version = await house.aside(lambda: _tried(house, destination, password or ""))
+    version = await house.aside(lambda: tried(house, destination, password or ""))
     async with sealing(house):
         house.store.destinations.add(destination, _sealed(house, destination, password))
     return destination, version
@@ -86,7 +86,7 @@ async def check(house: House, name: str) -> tuple[Destination, str]:
         DestinationUnavailable, DestinationRefused, VaultUnusable: what is in the way.
     """
     destination = find(house, name)
-    return destination, await house.aside(lambda: _tried(house, destination, None))
+    return destination, await house.aside(lambda: tried(house, destination))
 
 
 @audited("destinations replace-password")
@@ -103,7 +103,7 @@ async def replace_password(house: House, name: str, password: str | None) -> Des
         raise UsageError(f"{destination.name} is a file, which has no password.")
     now = house.now()
     changed = msgspec.structs.replace(destination, password_since=now if password else None)
-    await house.aside(lambda: _tried(house, changed, password or ""))
+    await house.aside(lambda: tried(house, changed, password or ""))
     async with sealing(house):
         return house.store.destinations.replace_password(destination, _sealed(house, destination, password), now)
 
@@ -121,8 +121,17 @@ def delete(house: House, name: str) -> Destination:
     return destination
 
 
-def _tried(house: House, destination: Destination, password: str | None) -> str:
-    """What database answers; a table was made in it and dropped."""
+def tried(house: House, destination: Destination, password: str | None = None) -> str:
+    """What database answers; a table was made in it and dropped.
+
+    Args:
+        house: the parts.
+        destination: where.
+        password: stands for the stored one; empty = none.
+
+    Raises:
+        DestinationUnavailable, DestinationRefused, VaultUnusable: what is in the way.
+    """
     database = house.database(destination, password)
     with database.session(writing=True) as session:
         table = qualified(session, TRIED)

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from sentry_connector.errors import ConnectorError, DestinationRefused, DiskFull
-from sentry_connector.operations import workers
+from sentry_connector.operations import destinations, workers
 from sentry_connector.reports.catalogue import CATALOGUE
 from sentry_connector.runs.engine import WRONG_CLOCK, wrong_clock
 from sentry_connector.runs.house import House
 from sentry_connector.sentry.client import Connection
 from sentry_connector.sentry.doctor import Check, examine
+from sentry_connector.store.records import Destination
 
 LEAST_FREE_BYTES = 256 * 2**20
 """Below this much free space the doctor warns."""
@@ -31,7 +32,7 @@ async def doctor(house: House, connection: Connection) -> list[Check]:
     local = [("store", _store), ("storage", _storage)]
     if house.settings.is_shared:
         local.append(("sharing", _sharing))
-    for name, look in local:
+    for name, look in (*local, *await house.aside(lambda: _destinations(house))):
         checks.append(await house.aside(partial(_local, name, partial(look, house), house)))
     return checks
 
@@ -55,6 +56,19 @@ def _local(name: str, look: Callable[[], tuple[str, str]], house: House) -> Chec
 def _store(house: House) -> tuple[str, str]:
     accounts, datasets = len(house.store.accounts.list()), len(house.store.datasets.list())
     return f"The store opens; it holds {accounts} accounts and {datasets} DataSets.", ""
+
+
+def _destinations(house: House) -> list[tuple[str, Callable[[House], tuple[str, str]]]]:
+    """A check for each database that tables lie in; none where the store does not open, which is told as such."""
+    try:
+        known = destinations.everything(house)
+    except ConnectorError:
+        return []
+
+    def look(house: House, destination: Destination) -> tuple[str, str]:
+        return f"{destinations.tried(house, destination)} answers, and a table can be made in it.", ""
+
+    return [(f"destination {one.name}", partial(look, destination=one)) for one in known]
 
 
 def _sharing(house: House) -> tuple[str, str]:

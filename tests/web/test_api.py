@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -103,6 +105,27 @@ async def test_a_table_is_looked_at_and_reverted(http: aiohttp.ClientSession) ->
     assert {"organization_id", "_run_id"} <= {one["name"] for one in columns}
     rows = await asked(http, "GET", "datasets/history/preview")
     assert {row["slug"] for row in rows} >= {"acme"}
+
+
+async def test_a_dataset_whose_table_lies_in_a_database(
+    http: aiohttp.ClientSession, shell: Shell, tmp_path: Path
+) -> None:
+    """The database is named on the server's machine, and used by its name."""
+    url = f"sqlite:///{tmp_path / 'tables.sqlite'}"
+    await asyncio.to_thread(shell.ok, "destinations", "add", "File", "--url", url)
+    offered = await asked(http, "GET", "destinations")
+    assert offered == [{"name": "delta", "kind": "Delta tables"}, {"name": "File", "kind": "SQLite"}]
+    new = {"name": "Elsewhere", "report": "organizations", "destination": "file"}
+    made = await asked(http, "POST", "datasets", 201, json=new)
+    assert made["destination"] == "File"
+    run = await ran(http, "Elsewhere")
+    assert (await asked(http, "GET", "datasets/elsewhere"))["rows"] == run["rows_written"] > 0
+    stats = await asked(http, "GET", "datasets/elsewhere/stats")
+    assert stats == {"rows": run["rows_written"], "files": None, "bytes": None, "versions": 1}
+    refused = await asked(http, "POST", "datasets/elsewhere/revert", 422, json={"to_version": 1})
+    assert refused["name"] == "usage.invalid"
+    nowhere = await asked(http, "POST", "datasets", 404, json=new | {"name": "Nowhere", "destination": "nowhere"})
+    assert nowhere["name"] == "usage.unknown_name"
 
 
 async def test_dates_that_would_lose_rows_need_a_consent(http: aiohttp.ClientSession) -> None:
@@ -303,6 +326,7 @@ async def test_answers_have_the_fields_that_the_document_names(http: aiohttp.Cli
         "choices/organizations": "Choice",
         "schedule?rule=hourly": "Schedule",
         "settings": "Setting",
+        "destinations": "OfferedDestination",
         "doctor": "Diagnosis",
     }.items():
         answer = await asked(http, "GET", path)

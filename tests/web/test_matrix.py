@@ -63,6 +63,7 @@ TABLE = {
     "DELETE /api/v1/origins/{origin:path}": ADMINS,
     "GET /api/v1/audit": ADMINS_READ,
     "GET /api/v1/reports": "yyy yyyyy yyynn",
+    "GET /api/v1/destinations": "yyy yyyyy yyynn",
     "GET /api/v1/reports/{report}": "yyy yyyyy yyynn",
     "GET /api/v1/choices/{menu}": "nnn yyyyy yyynn",
     "GET /api/v1/schedule": "yyy yyyyy yyynn",

@@ -60,6 +60,12 @@ def everything(house: House) -> Sequence[Destination]:
     return house.store.destinations.list()
 
 
+def offered(house: House) -> list[dict[str, str]]:
+    """What a DataSet can name as its destination: the name, and what it is."""
+    databases = [{"name": one.name, "kind": sql_addresses.kind_of(one.url)} for one in everything(house)]
+    return [{"name": DELTA, "kind": "Delta tables"}, *databases]
+
+
 def find(house: House, name: str) -> Destination:
     """The destination of that name.
 

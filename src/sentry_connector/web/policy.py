@@ -107,6 +107,7 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("GET", f"{_DATASET}/preview"): _dataset(Right.RUN, Level.EDIT),  # Sentry is asked
     ("POST", f"{_DATASET}/revert"): _dataset(Right.EDIT, Level.EDIT),
     ("POST", f"{_DATASET}/backfill"): _dataset(Right.RUN, Level.EDIT),
+    ("GET", f"{_API}/destinations"): SIGNED_IN,  # their names; where they are is the machine's affair
     ("GET", f"{_API}/notices"): SIGNED_IN,  # those about what the person may see
     ("GET", f"{_API}/notices/channels"): READ_ADMIN,
     ("POST", f"{_API}/notices/channels"): ADMIN,

@@ -365,9 +365,16 @@ class Stats(msgspec.Struct, kw_only=True):
     """How large a table is."""
 
     rows: int
-    files: int
-    bytes: int
+    files: int | None
+    bytes: int | None
     versions: int
+
+
+class OfferedDestination(msgspec.Struct, kw_only=True):
+    """Where a DataSet's table can lie: the name that DataSets give, and what it is."""
+
+    name: str
+    kind: str
 
 
 class Reverted(msgspec.Struct, kw_only=True):
@@ -471,6 +478,7 @@ ANSWERS: tuple[type[msgspec.Struct], ...] = (
     TableColumn,
     Version,
     Stats,
+    OfferedDestination,
     Reverted,
     Schedule,
     Coming,

@@ -16,7 +16,6 @@ from sentry_connector.simulator import TOKEN, Simulation
 from sentry_connector.web import schemas
 from tests.cli.listening import listening
 from tests.cli.shell import Shell
-from tests.cli.test_serve import Served
 from tests.web.asking import EVENTS, asked, ended, ran
 
 # ---- DataSets
@@ -230,13 +229,6 @@ async def test_an_account_that_does_not_work_is_not_stored(
     assert problem["name"] == name
     assert str(new["token"]) not in json.dumps(problem)
     await asked(http, "GET", "accounts/broken", 404)
-
-
-async def test_what_is_no_sentry_is_told_as_the_other_sides_affair(
-    http: aiohttp.ClientSession, server: Served, sentry: Simulation
-) -> None:
-    new = {"name": "Ourselves", "token": sentry.token, "url": server.url}
-    assert (await asked(http, "POST", "accounts", 502, json=new))["name"] == "sentry.not_sentry"
 
 
 # ---- notices

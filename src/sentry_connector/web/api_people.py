@@ -133,7 +133,10 @@ def _add_user(routes: APIRouter, house: House) -> None:
 
 def _add_keys(routes: APIRouter, house: House) -> None:
     @routes.get(
-        "/api-keys", summary="One's own API keys", tags=["api-keys"], responses=openapi.answers("ApiKey", many=True)
+        "/api-keys",
+        summary="One's own API keys",
+        tags=["api-keys"],
+        responses=openapi.answers("ApiKey", many=True) | UNKNOWN,
     )
     def list_keys() -> Response:
         return json_of([key_view(*one) for one in people.keys(house, _oneself())])
@@ -143,7 +146,7 @@ def _add_keys(routes: APIRouter, house: House) -> None:
         summary="Make an API key",
         status_code=HTTPStatus.CREATED,
         tags=["api-keys"],
-        responses=openapi.answers("NewlyMadeApiKey", HTTPStatus.CREATED),
+        responses=openapi.answers("NewlyMadeApiKey", HTTPStatus.CREATED) | UNKNOWN,
         openapi_extra=openapi.takes(NewKey),
     )
     def add_key(asked: Annotated[NewKey, Depends(body(NewKey))]) -> Response:

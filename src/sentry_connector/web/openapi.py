@@ -153,6 +153,11 @@ _VIEWS: dict[type[msgspec.Struct], tuple[tuple[str, ...], dict[str, Any]]] = {
             "columns": {"type": ["integer", "null"]},
             "version": {"type": ["integer", "null"]},
             "table_error": {"type": ["string", "null"], "description": "Why its database does not tell."},
+            "table_error": {"type": ["string", "null"], "description": "Why the table cannot be looked at."},
+            "owner": {
+                "type": ["string", "null"],
+                "description": "The person who owns it; null on a server without people.",
+            },
             "last_run": {"anyOf": [{"$ref": _REF.format(name="Run")}, {"type": "null"}]},
             "next_slot": _MAYBE_TIME,
             "served": {"type": "boolean", "description": "Whether a server lives that keeps the schedules."},

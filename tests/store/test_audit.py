@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
-import sqlite3
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from sentry_connector.errors import AuditBroken, ConnectorError
 from sentry_connector.store.audit import FIRST, Entry, digest_of
@@ -27,13 +27,18 @@ def written(store: Store) -> Store:
     return store
 
 
-def edited(tmp_path: Path, *statements: str) -> None:
-    """As somebody does who has the file: the triggers are no obstacle to them."""
-    with closing(sqlite3.connect(tmp_path / "home" / "connector.db")) as database, database:
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            database.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            assert database.execute(statement).rowcount > 0
+@contextmanager
+def without_triggers(store: Store) -> Iterator[Connection]:
+    """A transaction of somebody who has the database: the triggers are no obstacle to them."""
+    with store.audit._database.writing() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("ALTER TABLE audit DISABLE TRIGGER USER")
+        else:
+            for name in connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+                connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        yield connection
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("ALTER TABLE audit ENABLE TRIGGER USER")
 
 
 def test_each_entry_holds_the_digest_of_the_one_before(written: Store) -> None:
@@ -52,11 +57,12 @@ COLUMNS = [name for name in Entry.__struct_fields__ if name not in {"number", "a
 @pytest.mark.parametrize(
     "change",
     [
-        *(f"UPDATE audit SET {name} = 'x' WHERE number = {one}" for name, one in itertools.product(COLUMNS, (1, 3, 6))),
+        *(f"UPDATE audit SET {name} = 'x' WHERE number = 3" for name in COLUMNS),
+        *(f"UPDATE audit SET actor = 'x' WHERE number = {number}" for number in (1, 6)),
         "UPDATE audit SET at = '2026-03-01 12:30:16.000000' WHERE number = 3",
         "UPDATE audit SET facts = '{}' WHERE number = 3",
         "UPDATE audit SET number = 60 WHERE number = 6",
-        *(f"DELETE FROM audit WHERE number = {number}" for number in range(1, 7)),
+        *(f"DELETE FROM audit WHERE number = {number}" for number in (1, 4, 6)),
         "DELETE FROM audit",
         "DELETE FROM audit WHERE number > 3",
         "INSERT INTO audit SELECT 7, at, actor, via, action, object, outcome, facts, digest, previous FROM audit LIMIT 1",
@@ -64,19 +70,21 @@ COLUMNS = [name for name in Entry.__struct_fields__ if name not in {"number", "a
         "UPDATE audit_head SET number = 5",
     ],
 )  # fmt: skip
-def test_any_edit_is_found(written: Store, tmp_path: Path, change: str) -> None:
-    edited(tmp_path, change)
+def test_any_edit_is_found(written: Store, change: str) -> None:
+    with without_triggers(written) as connection:
+        assert connection.exec_driver_sql(change).rowcount > 0
     with pytest.raises(AuditBroken):
         written.audit.verify()
 
 
 @pytest.mark.parametrize("change", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit WHERE number = 6"])
-def test_the_database_itself_lets_entries_only_be_added(written: Store, tmp_path: Path, change: str) -> None:
+def test_the_database_itself_lets_entries_only_be_added(written: Store, change: str) -> None:
     with (
-        closing(sqlite3.connect(tmp_path / "home" / "connector.db")) as database,
-        pytest.raises(sqlite3.IntegrityError, match="append-only"),
+        pytest.raises(DBAPIError, match="append-only"),
+        written.audit._database.engine.connect() as connection,
+        connection.begin(),
     ):
-        database.execute(change)
+        connection.exec_driver_sql(change)
     assert written.audit.verify()[0] == 6
 
 

@@ -8,12 +8,10 @@ import hashlib
 import hmac
 
 import msgspec
-from yarl import URL
 
 from sentry_connector.errors import NotDelivered, NoticeRefused, UsageError
 from sentry_connector.notices.message import Message
-from sentry_connector.sentry.address import Reach
-from sentry_connector.sentry.transport import ALLOW, GuardedResolver, refuse_address
+from sentry_connector.sentry.address import ALLOW, Reach
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  # how such secrets begin
 SHORTEST_KEY = 24
@@ -34,6 +32,9 @@ async def post(url: str, secret: str, message: Message, at: float, reach: Reach 
         NotDelivered: nobody took it.
     """
     import aiohttp  # noqa: PLC0415  # slow to import, and most commands tell nobody
+    from yarl import URL  # noqa: PLC0415
+
+    from sentry_connector.sentry.transport import GuardedResolver, refuse_address  # noqa: PLC0415
 
     body = msgspec.json.encode(message.facts)
     headers = {**signed(secret, message.id, int(at), body), "Content-Type": "application/json"}

@@ -82,6 +82,10 @@ Reach = frozenset[tuple[str, int]]
 """Hosts with their ports that may be asked although their addresses are private: what an admin has allowed."""
 
 
+ALLOW = "If it is a server of yours in a private network, an admin allows it: `sentry-connector origins add URL`."
+"""What to do where a connection may not be made."""
+
+
 def may_reach(address: str, host: str, port: int, reach: Reach | None) -> bool:
     """Whether a connection may be made to an IP address.
 

@@ -24,11 +24,10 @@ from sentry_connector.errors import (
     TokenRejected,
     UsageError,
 )
-from sentry_connector.sentry.address import may_reach, normalise_url, origin
+from sentry_connector.sentry.address import ALLOW, may_reach, normalise_url, origin
 from sentry_connector.sentry.client import Connection, SentryClient
 from sentry_connector.sentry.directory import Directory, Identity
 from sentry_connector.sentry.server_clock import Clock, SystemClock
-from sentry_connector.sentry.transport import ALLOW
 from sentry_connector.sentry.wire import clean
 
 LARGEST_SKEW = 60.0

@@ -20,7 +20,7 @@ from sentry_connector.errors import (
     TlsFailed,
     UsageError,
 )
-from sentry_connector.sentry.address import Reach, is_address, is_blocked, may_reach
+from sentry_connector.sentry.address import ALLOW, Reach, is_address, is_blocked, may_reach
 from sentry_connector.sentry.inflate import Body
 from sentry_connector.sentry.reply import Reply
 
@@ -125,9 +125,6 @@ def refuse_address(url: URL, reach: Reach | None) -> None:
     host = url.host or ""
     if is_address(host) and not may_reach(host, host, url.port or 0, reach):
         raise UsageError(f"{host} is an address that requests must not be led to.", remedy=ALLOW)
-
-
-ALLOW = "If it is a server of yours in a private network, an admin allows it: `sentry-connector origins add URL`."
 
 
 class BlockedAddressError(OSError):

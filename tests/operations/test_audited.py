@@ -1,0 +1,56 @@
+"""Whatever a person changes is written down: each operation either is, or is named below with the reason why not."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+
+from sentry_connector import operations
+
+LOOK = """
+accounts.connection accounts.everything accounts.find accounts.refuse_strange_server accounts.used_by
+audit.everything audit.recent audit.verify
+choices.choices coming.coming config.export config.plan
+datasets.account datasets.check_edit datasets.days_now datasets.everything datasets.find datasets.passed datasets.preview
+datasets.refuse_loss datasets.rows datasets.schema datasets.table_of datasets.versions datasets.with_destination
+destinations.everything destinations.find destinations.used_by
+doctor.doctor notices.everything notices.find notices.told origins.everything
+people.everybody people.exist people.find people.find_key people.keys
+planning.planned query.run_query records.tables_of_records running.is_served
+runs.find runs.find_by_id runs.follow runs.history runs.log search.search sharing.find sharing.shares sign_in.person_of
+views.channel_view views.dataset_view views.health_of views.keeping_of views.next_slot views.notice_view views.rests
+workers.living
+"""
+"""They only look."""
+
+BY_OTHERS = """
+backfill.go_through config.apply datasets.run running.tell_others running.to_its_end runs.start sharing.share vault.sealing
+"""
+"""What they change is written down where others do it for them, or is no person's affair."""
+
+BY_THEMSELVES = """
+audited.write sign_in.begin_session sign_in.come_in sign_in.refused sign_in.sign_in sign_in.sign_out
+"""
+"""They write to the log themselves, under the name of whoever comes."""
+
+OF_THE_MACHINE = "workers.enter workers.work"
+"""What a process does."""
+
+
+def public() -> Iterator[tuple[str, bool]]:
+    """Every operation, which is what takes a house first, and whether it is written down."""
+    for module in pkgutil.iter_modules(operations.__path__):
+        found = importlib.import_module(f"{operations.__name__}.{module.name}")
+        for name, function in inspect.getmembers(found, inspect.isfunction):
+            own = inspect.unwrap(function).__module__ == found.__name__
+            if own and not name.startswith("_") and next(iter(inspect.signature(function).parameters), "") == "house":
+                yield f"{module.name}.{name}", hasattr(function, "action")
+
+
+def test_every_operation_that_changes_something_is_written_down() -> None:
+    known = {name for group in (LOOK, BY_OTHERS, BY_THEMSELVES, OF_THE_MACHINE) for name in group.split()}
+    found = dict(public())
+    assert {name for name, is_written in found.items() if not is_written} == known
+    assert sum(found.values()) >= 35

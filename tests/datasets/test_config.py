@@ -21,6 +21,7 @@ from sentry_connector.datasets.config import (
     ChannelEntry,
     Configuration,
     DataSetEntry,
+    DestinationEntry,
     Reference,
     definition_of,
     entry_of,
@@ -70,6 +71,7 @@ def test_what_is_written_is_read_the_same_by_us_and_by_others(definition: Defini
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 @settings(max_examples=2000)
 @given(definitions())
 def test_what_is_written_is_read_the_same_two_thousand_times(definition: Definition) -> None:
@@ -99,6 +101,7 @@ OTHERWISE: dict[str, Any] = {
     "keep_when_empty": True,
     "accept_loss": True,
     "details": Details(),
+    "destination": "warehouse",
 }
 DETAILS_OTHERWISE: dict[str, Any] = {
     "organizations": ("acme",),
@@ -213,7 +216,7 @@ MISTAKES = {
     "datasets:\n  - name: a\n    report: x\n    name: b\n": "a.yaml:4:5: the field stands here twice, first in line 2.",
     "datasets: {name: a}": "a.yaml:1:11: datasets is a list: each entry begins with `- `.",
     "datasets: [a]": "a.yaml:1:12: here stand fields, such as `name: …`.",
-    "[]": "a.yaml:1:1: a configuration has the fields accounts, datasets, notices.",
+    "[]": "a.yaml:1:1: a configuration has the fields accounts, destinations, datasets, notices.",
     "datasets: [{name: a, report: x, keep_days: many}]": "a.yaml:1:44: `keep_days` is a whole number.",
     "datasets: [{name: a, report: x, keep_days: -1}]": "a.yaml:1:44: `keep_days` is a whole number.",
     "datasets: [{name: a, report: x, no_retry: yes}]": "a.yaml:1:43: `no_retry` is true or false.",
@@ -330,7 +333,7 @@ def test_the_schema_refuses_what_is_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_every_field_of_the_schema_says_what_it_means() -> None:
-    kinds = (AccountEntry, DataSetEntry, ChannelEntry, Reference)
+    kinds = (AccountEntry, DestinationEntry, DataSetEntry, ChannelEntry, Reference)
     described = config.schema()["$defs"]
     assert all(
         described[kind.__name__]["properties"][field]["description"]

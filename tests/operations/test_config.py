@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from sentry_connector.datasets.config import Configuration, text_of
 from sentry_connector.datasets.config_reader import Read
 from sentry_connector.datasets.definition import Definition
-from sentry_connector.errors import ConfigInvalid, DatesError, TokenRejected, UnknownName, UsageError
-from sentry_connector.operations import accounts, config, datasets, notices
+from sentry_connector.errors import ConfigInvalid, DatesError, EditedMeanwhile, TokenRejected, UnknownName, UsageError
+from sentry_connector.operations import accounts, config, datasets, destinations, notices
 from sentry_connector.operations.config import Outcome, State
 from sentry_connector.operations.config_steps import Planned
 from sentry_connector.reports.details import Details
@@ -26,7 +26,8 @@ from sentry_connector.runs import outbox
 from sentry_connector.simulator import TOKEN, Access, Simulation, World, running
 from tests.datasets.definitions import definitions
 from tests.operations.test_accounts import NOBODYS, SECRET, TOKENS
-from tests.runs.acme import HastyApp, app_in, made, ran, rows_of, small_world
+from tests.postgres import Server
+from tests.runs.acme import HOUR, HastyApp, app_in, made, ran, rows_of, small_world
 
 HOOK = "https://hooks.example.com/canary-path"
 KEY = "whsec_" + base64.b64encode(b"k" * 32).decode()
@@ -480,3 +481,99 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
         config.read_files([str(tmp_path / "none.yaml")], io.BytesIO())
     with pytest.raises(UnknownName):
         config.read_files([str(tmp_path)], io.BytesIO())
+
+
+# ---- destinations
+
+
+async def test_a_destination_is_made_before_the_datasets_that_lie_there_and_deleted_after_them(
+    app: HastyApp, sentry: Simulation, tmp_path: Path
+) -> None:
+    text = f"""
+datasets: [{{name: Shop, report: project-events, project: acme/shop, all_available: true, destination: WAREHOUSE}}]
+destinations: [{{name: warehouse, url: "sqlite:///{tmp_path}/w.db"}}]
+"""
+    assert in_short(plan(app, text)) == [
+        ("create", "warehouse", ["url"]),
+        ("create", "Shop", ["report", "project", "all_available", "destination"]),
+    ]
+    await applied(app, text)
+    assert datasets.find(app, "shop").destination == "warehouse"
+    run = await ran(app, datasets.find(app, "shop"))
+    assert run.rows_written
+    assert plan(app, text, prune=True).steps == ()
+    [problem] = wrong(app, text.replace(", destination: WAREHOUSE", ""))
+    assert "lies in warehouse, and is filled" in problem
+    [problem] = wrong(app, text.replace("w.db", "other.db"))
+    assert problem.startswith("-:3:34: the destination 'warehouse' is at sqlite:")
+    [problem] = wrong(app, "destinations: []", prune=True)
+    assert "'warehouse' is not in the files, and Shop would lie there" in problem
+    exported = text_of(config.export(app)[0])
+    assert plan(app, exported, prune=True).steps == ()
+    other = app_in(tmp_path / "other", sentry)
+    await applied(other, exported)
+    assert text_of(config.export(other)[0]) == exported
+
+
+async def test_another_password_of_a_database_is_a_change(app: HastyApp, postgres: Server) -> None:
+    text = f"destinations: [{{name: pg, url: '{postgres.fresh_database()}', password: {{env: A}}}}]"
+    await applied(app, text)
+    assert plan(app, text).steps == ()
+    env = ENV | {"A": "another"}
+    assert in_short(plan(app, text, env=env)) == [("change", "pg", ["password"])]
+    await applied(app, text, env=env)
+    assert destinations.password_of(app, destinations.find(app, "pg")) == "another"
+    assert plan(app, text, env={}).notes == ("pg: its password stays as it is: the variable A is not set.",)
+    assert "DESTINATION_PASSWORD_PG" in text_of(config.export(app)[0])
+
+
+async def test_what_is_not_filled_may_move_to_a_destination_of_the_same_file(app: HastyApp, tmp_path: Path) -> None:
+    dataset = "datasets: [{name: P, report: projects}]"
+    await applied(app, dataset)
+    text = f"destinations: [{{name: w, url: 'duckdb:///{tmp_path}/w.duckdb'}}]\n{dataset.replace('}', ', destination: w}')}"
+    assert in_short(plan(app, text)) == [("create", "w", ["url"]), ("change", "P", ["destination"])]
+    await applied(app, text)
+    assert datasets.find(app, "p").destination == "w"
+    assert in_short(plan(app, "datasets: []\ndestinations: []", prune=True)) == [
+        ("delete", "P", []),
+        ("delete", "w", []),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "what"),
+    [
+        ("{name: delta, url: 'sqlite:////tmp/x.db'}", "call this one otherwise"),
+        ("{name: w, url: 'postgresql://u:hunter2@h/d'}", ""),
+        ("{name: w, url: 'sqlite:////tmp/x.db', password: {env: A}}", "which has no password"),
+        (
+            "{name: w, url: 'postgresql://u@h/d', password: {env: BLANK}}",
+            "needs its password: the variable BLANK is not set",
+        ),
+        ("{name: w, url: 'mysql://u@h/d'}", "no address of a database"),
+    ],
+)
+def test_a_destination_that_cannot_be_one_is_refused(app: HastyApp, entry: str, what: str) -> None:
+    [problem] = wrong(app, f"destinations: [{entry}]")
+    assert what in problem
+    assert "hunter2" not in problem
+
+
+def test_a_dataset_lies_in_a_destination_that_there_is(app: HastyApp) -> None:
+    [problem] = wrong(app, "datasets: [{name: P, report: projects, destination: w}]")
+    assert problem.startswith("-:1:40: There is no destination named 'w'")
+
+
+async def test_what_was_edited_while_a_plan_is_carried_out_is_not_edited_over(app: HastyApp) -> None:
+    await applied(app, "datasets: [{name: A, report: projects}, {name: B, report: projects}]")
+    to_do = plan(app, "datasets: [{name: A, report: projects, tag: x}, {name: B, report: projects, tag: x}]")
+
+    def tell(outcome: Outcome) -> None:
+        if outcome.step.name == "A":
+            app.moment += HOUR
+            datasets.edit(app, "B", {"description": "by somebody else"})
+
+    outcomes = await config.apply(app, to_do, ENV, tell)
+    assert [one.state for one in outcomes] == [State.DONE, State.FAILED]
+    assert isinstance(outcomes[1].error, EditedMeanwhile)
+    assert datasets.find(app, "B").tags == ()

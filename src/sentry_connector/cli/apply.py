@@ -24,7 +24,7 @@ DONE = {Action.CREATE: "Created", Action.CHANGE: "Changed", Action.DELETE: "Dele
 
 @app.command()
 def apply(files: Files, *, prune: Prune = False, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Show the plan, ask, and do it: accounts, then DataSets, then channels; what is deleted goes last.
+    """Show the plan, ask, and do it: accounts and destinations, then DataSets, then channels; deletions last.
 
     Everything is checked before anything is written: the files, what they would do to tables, and each new token on Sentry.
     At the first step that fails it stops, and says what was done and what was not. Applied twice, there is nothing to do.

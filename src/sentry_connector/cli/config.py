@@ -22,7 +22,12 @@ Files = Annotated[
 Prune = Annotated[bool, typer.Option("--prune", help="Delete what the sections of the files do not name.")]
 
 SIGNS: Mapping[Action, str] = {Action.CREATE: "+", Action.CHANGE: "~", Action.DELETE: "-"}
-NOUNS: Mapping[str, str] = {"accounts": "account", "datasets": "DataSet", "notices": "channel"}
+NOUNS: Mapping[str, str] = {
+    "accounts": "account",
+    "destinations": "destination",
+    "datasets": "DataSet",
+    "notices": "channel",
+}
 """Section of a file → what an entry of it is called."""
 
 

@@ -1,4 +1,4 @@
-"""What a configuration file holds: accounts, DataSets and channels of notices, in the words of the command line.
+"""What a configuration file holds: accounts, destinations, DataSets and channels of notices, in the words of the command line.
 
 The structs here are the one description: the files are read by them, the exported file is written from them, and the published
 JSON Schema is theirs. Pure: files are read, and secrets looked up, by `operations.config`.
@@ -50,6 +50,16 @@ class AccountEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     token: Annotated[
         Reference | None,
         Meta(description="Where the API token is; not needed where the account is there.", extra_json_schema=_EITHER),
+    ] = None
+
+
+class DestinationEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A database that tables lie in."""
+
+    name: Annotated[str, Meta(description="Unique, compared without case.")]
+    url: Annotated[str, Meta(description="Where it is, without a password: postgresql://…, sqlite:///…, duckdb:///….")]
+    password: Annotated[
+        Reference | None, Meta(description="Where its password is, if it has one.", extra_json_schema=_EITHER)
     ] = None
 
 
@@ -138,14 +148,15 @@ class ChannelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Accounts, DataSets and channels of notices of Sentry Connector, as `plan` and `apply` take them."""
+    """Accounts, destinations, DataSets and channels of notices of Sentry Connector, as `plan` and `apply` take them."""
 
     accounts: Annotated[tuple[AccountEntry, ...], Meta(description="Stored Sentry tokens.")] = ()
+    destinations: Annotated[tuple[DestinationEntry, ...], Meta(description="Databases that tables lie in.")] = ()
     datasets: Annotated[tuple[DataSetEntry, ...], Meta(description="Tables that stay up to date.")] = ()
     notices: Annotated[tuple[ChannelEntry, ...], Meta(description="Who is told when something is wrong.")] = ()
 
 
-AnyEntry = AccountEntry | DataSetEntry | ChannelEntry
+AnyEntry = AccountEntry | DestinationEntry | DataSetEntry | ChannelEntry
 
 DATES = (
     "date", "days_back", "start", "start_days_back", "end", "end_days_back", "last_days",

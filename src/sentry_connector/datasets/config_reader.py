@@ -11,12 +11,19 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import inspect
 
-from sentry_connector.datasets.config import AccountEntry, ChannelEntry, Configuration, DataSetEntry, Reference
+from sentry_connector.datasets.config import (
+    AccountEntry,
+    ChannelEntry,
+    Configuration,
+    DataSetEntry,
+    DestinationEntry,
+    Reference,
+)
 from sentry_connector.datasets.yaml_tree import Fields, Items, Node, Place, Scalar
 from sentry_connector.errors import ConfigInvalid, nearest
 from sentry_connector.redact import redact_patterns
 
-AnyEntry = TypeVar("AnyEntry", AccountEntry, DataSetEntry, ChannelEntry)
+AnyEntry = TypeVar("AnyEntry", AccountEntry, DestinationEntry, DataSetEntry, ChannelEntry)
 
 _WRONG: Any = object()
 """In the place of a value that could not be read; what is wrong with it was noted."""
@@ -46,11 +53,12 @@ class Read:
     """All entries of one or several files.
 
     Attributes:
-        accounts, datasets, notices: the entries, in their order.
-        sections: the names of those of the three that the files hold, with or without entries.
+        accounts, destinations, datasets, notices: the entries, in their order.
+        sections: the names of those of the four that the files hold, with or without entries.
     """
 
     accounts: tuple[Placed[AccountEntry], ...]
+    destinations: tuple[Placed[DestinationEntry], ...]
     datasets: tuple[Placed[DataSetEntry], ...]
     notices: tuple[Placed[ChannelEntry], ...]
     sections: frozenset[str]
@@ -110,7 +118,7 @@ class _Reader:
                 self._note(one.place_of("name"), f"there is another {name!r} among the {section}, at {first.place}.")
         renamed: set[str] = set()
         for one in seen.values():
-            before, place = one.entry.renamed_from, one.place_of("renamed_from")
+            before, place = getattr(one.entry, "renamed_from", None), one.place_of("renamed_from")
             if before is None:
                 continue
             if before.strip().casefold() in seen:

@@ -17,6 +17,7 @@ from sentry_connector.datasets.config import (
     ChannelEntry,
     Configuration,
     DataSetEntry,
+    DestinationEntry,
     Reference,
     definition_of,
     entry_of,
@@ -25,7 +26,7 @@ from sentry_connector.datasets.config_reader import Placed, Read, read
 from sentry_connector.datasets.yaml_tree import MOST_BYTES, parse
 from sentry_connector.errors import ConnectorError, UnknownName, UsageError
 from sentry_connector.notices.channels import WEBHOOK
-from sentry_connector.operations import accounts, datasets, notices
+from sentry_connector.operations import accounts, datasets, destinations, notices
 from sentry_connector.operations.config_secrets import Secrets
 from sentry_connector.operations.config_steps import Planned, Step
 from sentry_connector.operations.planning import planned
@@ -33,7 +34,7 @@ from sentry_connector.runs import check as runs_check
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
 from sentry_connector.store.datasets import slug_of
-from sentry_connector.store.records import Account, DataSet
+from sentry_connector.store.records import Account, DataSet, Destination
 
 STANDARD_INPUT = "-"
 SUFFIXES = {".yaml", ".yml"}
@@ -196,6 +197,9 @@ async def _take(house: House, step: Step, secrets: Secrets) -> str | None:
     if isinstance(placed.entry, AccountEntry):
         await _account(house, placed, stored, step, secrets)
         return None
+    if isinstance(placed.entry, DestinationEntry):
+        await _destination(house, placed.entry, stored, secrets.of(placed.entry.password, placed.place))
+        return None
     if isinstance(placed.entry, DataSetEntry):
         entry = placed.entry
         await house.aside(lambda: _dataset(house, entry, stored, step))
@@ -205,6 +209,7 @@ async def _take(house: House, step: Step, secrets: Secrets) -> str | None:
 
 _DELETE: Mapping[str, Callable[[House, str], object]] = {
     "accounts": accounts.delete,
+    "destinations": destinations.delete,
     "datasets": datasets.delete,
     "notices": notices.delete,
 }
@@ -224,6 +229,13 @@ async def _account(
         await accounts.replace_token(house, entry.name, token, entry.url)
 
 
+async def _destination(house: House, entry: DestinationEntry, stored: str | None, password: str | None) -> None:
+    if stored is None:
+        await destinations.add(house, entry.name, entry.url, password)
+    else:
+        await destinations.replace_password(house, stored, password)
+
+
 def _dataset(house: House, entry: DataSetEntry, stored: str | None, step: Step) -> None:
     wanted = definition_of(entry)
     if stored is None:
@@ -232,7 +244,8 @@ def _dataset(house: House, entry: DataSetEntry, stored: str | None, step: Step) 
         made = datasets.find(house, stored)
     else:
         changes = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
-        made = datasets.edit(house, stored, changes, entry.account, no_account=entry.account is None)
+        without = entry.account is None
+        made = datasets.edit(house, stored, changes, entry.account, no_account=without, as_of=step.as_of)
     if entry.paused is not None and entry.paused is not made.paused:
         (datasets.pause if entry.paused else datasets.resume)(house, made.slug)
     if entry.muted is not None and entry.muted is not made.muted:
@@ -270,6 +283,7 @@ def export(house: House) -> tuple[Configuration, list[str]]:
     stored = house.store.datasets.list()
     configuration = Configuration(
         accounts=_exported_accounts(list(known.values())),
+        destinations=_exported_destinations(house.store.destinations.list()),
         datasets=tuple(_exported_dataset(one, known, notes) for one in stored),
         notices=_exported_channels(house, {one.id: one.name for one in stored}, notes),
     )
@@ -281,6 +295,14 @@ def _exported_accounts(stored: Sequence[Account]) -> tuple[AccountEntry, ...]:
     return tuple(
         AccountEntry(name=one.name, url=one.url, token=Reference(env=token))
         for one, token in zip(stored, tokens, strict=True)
+    )
+
+
+def _exported_destinations(stored: Sequence[Destination]) -> tuple[DestinationEntry, ...]:
+    passwords = variables("DESTINATION_PASSWORD", [one.name for one in stored])
+    return tuple(
+        DestinationEntry(name=one.name, url=one.url, password=Reference(env=password) if one.password_since else None)
+        for one, password in zip(stored, passwords, strict=True)
     )
 
 

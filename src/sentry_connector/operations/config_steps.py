@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sentry_connector.datasets.config import AccountEntry, AnyEntry, ChannelEntry, DataSetEntry, given
+from sentry_connector.datasets.config import AccountEntry, AnyEntry, ChannelEntry, DataSetEntry, DestinationEntry, given
 from sentry_connector.datasets.config import changes as differences
 from sentry_connector.datasets.config_reader import Placed, Read
 
@@ -35,11 +36,12 @@ class Step:
 
     Attributes:
         action: what.
-        section: `accounts`, `datasets` or `notices`.
+        section: `accounts`, `destinations`, `datasets` or `notices`.
         name: of whom, as it will be.
         changes: the fields that change; of what is new, those that are not the default.
         notes: what a person should know about it.
         stored: its name until now; None for what is new.
+        as_of: when a DataSet was last edited before the plan was made.
         placed: its entry, complete; None for what is deleted.
     """
 
@@ -49,7 +51,8 @@ class Step:
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
     stored: str | None = None
-    placed: Placed[AccountEntry] | Placed[DataSetEntry] | Placed[ChannelEntry] | None = None
+    as_of: dt.datetime | None = None
+    placed: Placed[AccountEntry] | Placed[DestinationEntry] | Placed[DataSetEntry] | Placed[ChannelEntry] | None = None
 
     def changes_any(self, *fields: str) -> bool:
         """Whether it gives another value to one of these fields, or makes something new."""
@@ -93,7 +96,13 @@ def created(section: str, placed: Placed[Any]) -> Step:
 
 
 def changed(
-    section: str, placed: Placed[Any], stored: str, found: Sequence[Change], notes: tuple[str, ...] = ()
+    section: str,
+    placed: Placed[Any],
+    stored: str,
+    found: Sequence[Change],
+    notes: tuple[str, ...] = (),
+    *,
+    as_of: dt.datetime | None = None,
 ) -> Step | None:
     """Something that is there and changes; None where nothing does."""
     if not found:
@@ -105,6 +114,7 @@ def changed(
         changes=tuple(found),
         notes=notes,
         stored=stored,
+        as_of=as_of,
         placed=placed,
     )
 

@@ -159,7 +159,7 @@ def check_edit(house: House, dataset: DataSet, definition: Definition, origin: O
     definition = with_destination(house, check(definition))
     if definition.details != dataset.details:
         days_now(house, definition)
-    _refuse_strange_place(house, dataset, definition)
+    refuse_strange_place(house, dataset, definition)
     _refuse_strange_rows(house, dataset, definition)
     _refuse_strange_server(house, dataset, origin)
     if definition != definition_of(dataset):
@@ -179,8 +179,12 @@ def with_destination(house: House, definition: Definition) -> Definition:
     return msgspec.structs.replace(definition, destination=house.store.destinations.find(given).name)
 
 
-def _refuse_strange_place(house: House, dataset: DataSet, definition: Definition) -> None:
-    """A filled table stays where it is: in another place the next run would find neither its rows nor its watermarks."""
+def refuse_strange_place(house: House, dataset: DataSet, definition: Definition) -> None:
+    """A filled table stays where it is: in another place the next run would find neither its rows nor its watermarks.
+
+    Raises:
+        UsageError: it is filled, and to be somewhere else.
+    """
     if definition.destination != dataset.destination and house.table(dataset).exists():
         raise UsageError(
             f"The table of {dataset.name!r} lies in {dataset.destination}, and is filled.",

@@ -127,6 +127,18 @@ def delete(house: House, name: str) -> Destination:
     return destination
 
 
+def password_of(house: House, destination: Destination) -> str | None:
+    """The password that is stored for a destination; None where it has none.
+
+    Raises:
+        VaultUnusable: it cannot be opened.
+    """
+    sealed = house.store.destinations.sealed_password(destination.id)
+    return (
+        None if sealed is None else house.vault.open(sealed, destination_owner(destination.id, destination.url), None)
+    )
+
+
 def tried(house: House, destination: Destination, password: str | None = None) -> str:
     """What database answers; a table was made in it and dropped.
 

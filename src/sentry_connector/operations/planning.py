@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -12,6 +12,7 @@ from sentry_connector.datasets.config import (
     AccountEntry,
     ChannelEntry,
     DataSetEntry,
+    DestinationEntry,
     Reference,
     definition_of,
     entry_of,
@@ -19,8 +20,9 @@ from sentry_connector.datasets.config import (
     refuse_contradictions,
 )
 from sentry_connector.datasets.config_reader import Placed, Read
-from sentry_connector.datasets.definition import LONGEST_NAME, check, plain_text
+from sentry_connector.datasets.definition import LONGEST_NAME, Definition, check, plain_text
 from sentry_connector.datasets.yaml_tree import Place
+from sentry_connector.destinations.sql_addresses import checked, takes_password
 from sentry_connector.errors import (
     ConfigInvalid,
     ConnectorError,
@@ -33,7 +35,8 @@ from sentry_connector.errors import (
 )
 from sentry_connector.notices.channels import WEBHOOK, address_of
 from sentry_connector.notices.webhook import is_secret
-from sentry_connector.operations import accounts, datasets
+from sentry_connector.operations import accounts, datasets, destinations
+from sentry_connector.operations.config_matching import Matched
 from sentry_connector.operations.config_secrets import Secrets, missing
 from sentry_connector.operations.config_steps import Change, Planned, Step, changed, changes, created, deleted
 from sentry_connector.redact import redact_patterns
@@ -41,7 +44,7 @@ from sentry_connector.reports.model import Menu
 from sentry_connector.runs import outbox
 from sentry_connector.runs.house import House
 from sentry_connector.sentry.address import Origin, normalise_url, server
-from sentry_connector.store.records import Account, Channel, DataSet
+from sentry_connector.store.records import DELTA, Account, Channel, DataSet, Destination
 from sentry_connector.store.rows import fold
 
 GONE = "(deleted)"
@@ -51,36 +54,6 @@ GONE = "(deleted)"
 def planned(house: House, wanted: Read, secrets: Secrets, *, prune: bool) -> Planned:
     """The plan; see `operations.config.plan`."""
     return _Planner(house, wanted, secrets, prune=prune).plan()
-
-
-Record = TypeVar("Record", Account, DataSet, Channel)
-Entry = TypeVar("Entry", AccountEntry, DataSetEntry, ChannelEntry)
-
-
-class _Matched(Generic[Record, Entry]):
-    """Which entry is about which record: by name, or by the name that it had."""
-
-    def __init__(self, stored: Sequence[Record], entries: Sequence[Placed[Entry]]) -> None:
-        by_name = {fold(one.name): one for one in stored}
-        self.pairs: list[tuple[Placed[Entry], Record | None]] = []
-        self.names: dict[str, str] = {one.id: one.name for one in stored}
-        """Id of a record → its name once the plan is carried out."""
-        for placed in entries:
-            entry = placed.entry
-            found = by_name.get(fold(entry.name))
-            if found is None and entry.renamed_from is not None:
-                found = by_name.get(fold(entry.renamed_from))
-            self.pairs.append((placed, found))
-            if found is not None:
-                self.names[found.id] = entry.name.strip()
-        matched = {found.id for _, found in self.pairs if found is not None}
-        self.rest: list[Record] = [one for one in stored if one.id not in matched]
-
-    def known(self, *, rest: bool = True) -> dict[str, str]:
-        """Every name, folded → as it is written, once the plan is carried out; with or without what no entry is about."""
-        written: list[str] = [placed.entry.name.strip() for placed, _ in self.pairs]
-        others: list[str] = [one.name for one in self.rest] if rest else []
-        return {fold(name): name for name in (*others, *written)}
 
 
 class _Planner:
@@ -94,17 +67,20 @@ class _Planner:
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.unchanged = 0
-        self.accounts = _Matched(house.store.accounts.list(), wanted.accounts)
-        self.datasets = _Matched(house.store.datasets.list(), wanted.datasets)
-        self.channels = _Matched(house.store.notices.channels(), wanted.notices)
+        self.accounts = Matched(house.store.accounts.list(), wanted.accounts)
+        self.destinations = Matched(house.store.destinations.list(), wanted.destinations)
+        self.datasets = Matched(house.store.datasets.list(), wanted.datasets)
+        self.channels = Matched(house.store.notices.channels(), wanted.notices)
         self.urls: dict[str, str] = {}
 
     def plan(self) -> Planned:
         steps = [
             *self._each(self.accounts.pairs, self._account),
+            *self._each(self.destinations.pairs, self._destination),
             *self._each(self.datasets.pairs, self._dataset),
             *self._each(self.channels.pairs, self._channel),
             *(self._pruned() if self.prune else ()),
+            *(self._pruned_destinations() if self.prune and "destinations" in self.wanted.sections else ()),
         ]
         if self.problems:
             raise ConfigInvalid(self.problems, remedy=None if len(self.problems) > 1 else _SEE_ABOVE)
@@ -165,12 +141,41 @@ class _Planner:
             found.append(Change(field="token", before="another one", after=entry.token))
         return changed("accounts", complete, stored.name, found)
 
+    # ---- destinations
+
+    def _destination(self, placed: Placed[DestinationEntry], stored: Destination | None) -> Step | None:
+        name = stored.name if stored else plain_text("name", placed.entry.name, LONGEST_NAME)
+        if fold(name) == DELTA:
+            self._note(
+                placed.place_of("name"), f"{DELTA} is where tables lie without a destination; call this one otherwise."
+            )
+        entry = msgspec.structs.replace(placed.entry, name=name, url=checked(placed.entry.url))
+        complete = Placed(entry=entry, place=placed.place, fields=placed.fields)
+        password = self.secrets.of(entry.password, placed.place)
+        if password is not None and not takes_password(entry.url):
+            self._note(placed.place_of("password"), f"{name} is a file, which has no password.")
+        if stored is None:
+            if entry.password is not None and password is None:
+                place = placed.place_of("password")
+                self._note(place, f"the destination {name!r} is new and needs its password: {missing(entry.password)}")
+            return created("destinations", complete)
+        if entry.url != stored.url:
+            place, remedy = placed.place_of("url"), "Make another one for another place."
+            self._note(place, f"the destination {name!r} is at {stored.url}, and stays there. {remedy}")
+        if password is None:
+            self._not_compared(name, "password", entry.password)
+        elif password != destinations.password_of(self.house, stored):
+            change = Change(field="password", before="another one", after=entry.password)
+            return changed("destinations", complete, stored.name, [change])
+        return None
+
     # ---- DataSets
 
     def _dataset(self, placed: Placed[DataSetEntry], stored: DataSet | None) -> Step | None:
         refuse_contradictions(placed.entry, placed.fields)
         account = self._account_of(placed)
-        definition = datasets.with_destination(self.house, check(definition_of(placed.entry)))
+        definition = check(definition_of(placed.entry))
+        definition = msgspec.structs.replace(definition, destination=self._destination_of(definition))
         if stored is None:
             datasets.days_now(self.house, definition)
             paused: bool | None = placed.entry.paused or None
@@ -179,7 +184,7 @@ class _Planner:
             origin = self._origin(account, stored)
             paused = stored.paused if placed.entry.paused is None else placed.entry.paused
             muted = stored.muted if placed.entry.muted is None else placed.entry.muted
-            definition = datasets.check_edit(self.house, stored, definition, origin)
+            self._check_edit(stored, definition, origin)
         entry = entry_of(definition, account, paused=paused, muted=muted)
         complete = Placed(entry=entry, place=placed.place, fields=placed.fields)
         if stored is None:
@@ -189,7 +194,24 @@ class _Planner:
         )
         found = changes(before, entry)
         notes = self._rows_lost(stored, entry) if found else ()
-        return changed("datasets", complete, stored.name, found, notes)
+        return changed("datasets", complete, stored.name, found, notes, as_of=stored.updated_at)
+
+    def _check_edit(self, stored: DataSet, wanted: Definition, origin: Origin | None) -> None:
+        """Refuse what `datasets edit` would refuse, also where the destination is only to be made."""
+        if wanted.destination != stored.destination:
+            datasets.refuse_strange_place(self.house, stored, wanted)
+        datasets.check_edit(self.house, stored, msgspec.structs.replace(wanted, destination=stored.destination), origin)
+
+    def _destination_of(self, definition: Definition) -> str:
+        """The name of the definition's destination, as it is written where the destination stands.
+
+        Raises:
+            UnknownName: there is none, here or there.
+        """
+        known = {DELTA: DELTA} | self.destinations.known()
+        if fold(definition.destination) not in known:
+            raise UnknownName("destination", definition.destination, known.values())
+        return known[fold(definition.destination)]
 
     def _account_of(self, placed: Placed[DataSetEntry]) -> str | None:
         """The name of the entry's account, as it is written where the account stands.
@@ -315,6 +337,23 @@ class _Planner:
                 )
             yield deleted("accounts", account.name)
 
+    def _pruned_destinations(self) -> Iterator[Step]:
+        gone = {one.id for one in self.datasets.rest} if "datasets" in self.wanted.sections else set()
+        staying = [one for one in self.datasets.rest if one.id not in gone]
+        for destination in self.destinations.rest:
+            users = [
+                placed.entry.name
+                for placed, _ in self.datasets.pairs
+                if fold(placed.entry.destination) == fold(destination.name)
+            ]
+            users += [one.name for one in staying if one.destination == destination.name]
+            if users:
+                self.problems.append(
+                    f"The destination {destination.name!r} is not in the files, and {', '.join(users)} would lie there:"
+                    " put it into them."
+                )
+            yield deleted("destinations", destination.name)
+
     def _accounts_in_use(self, gone: Collection[str]) -> dict[str, list[str]]:
         """Folded name of an account → the DataSets that ask with it once the plan is carried out."""
         found: dict[str, list[str]] = {}
@@ -353,7 +392,7 @@ _FIELD_OF_MENU: Mapping[str, tuple[str, ...]] = {
     "bodies": ("with_bodies",),
 }
 
-_FIELD_OF_KIND = {"report": "report", "account": "account"}
+_FIELD_OF_KIND = {"report": "report", "account": "account", "destination": "destination"}
 """Of what there is no such name → the field that names it; otherwise it is a column."""
 
 

@@ -152,7 +152,6 @@ _VIEWS: dict[type[msgspec.Struct], tuple[tuple[str, ...], dict[str, Any]]] = {
             "rows": {"type": ["integer", "null"]},
             "columns": {"type": ["integer", "null"]},
             "version": {"type": ["integer", "null"]},
-            "table_error": {"type": ["string", "null"], "description": "Why its database does not tell."},
             "table_error": {"type": ["string", "null"], "description": "Why the table cannot be looked at."},
             "owner": {
                 "type": ["string", "null"],

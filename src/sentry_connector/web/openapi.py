@@ -145,7 +145,6 @@ _VIEWS: dict[type[msgspec.Struct], tuple[tuple[str, ...], dict[str, Any]]] = {
         ("account_id", "scopes"),
         {
             "account": {"type": ["string", "null"], "description": "The account's name."},
-            "owner": {"type": ["string", "null"], "description": "The name of whoever owns it."},
             "timezone": {"type": "string", "description": "That of the details."},
             "health": {"type": "string", "description": "How it is, in a word."},
             "attention": {"type": "array", "items": _TEXT, "description": "What wants attention, in sentences."},

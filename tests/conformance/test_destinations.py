@@ -27,7 +27,7 @@ from tests.faults.memory import MemoryTable
 
 REPLACE, APPEND, UPSERT, PARTITION = UpdateMethod
 METHODS = list(UpdateMethod)
-SAMPLE = 2
+SAMPLE = 1
 WHOLE = Days(whole=frozenset({day_of(0)}))
 
 
@@ -99,7 +99,7 @@ def go_through(ground: Ground, method: UpdateMethod, seed: int) -> None:
     """Commit after commit, on the table and on a list of Python's; after each both are the same, in rows and in counts."""
     rng, table, oracle = random.Random(seed), ground.table(f"t{seed}"), MemoryTable(str(ground.folder / f"o{seed}"))
     unique = method is not APPEND or rng.random() < 0.5
-    for epoch in range(1, 6):
+    for epoch in range(1, 5):
         rows = random_rows(rng, epoch)
         options = OPTIONS[method](rng, rows)
         options |= {"skip_stored": True} if method is APPEND and unique else {}
@@ -130,7 +130,7 @@ def test_every_update_method_does_what_plain_python_says_of_many_seeds(ground: G
 
 def some_points(count: int) -> list[int]:
     """A sample that holds the last ones, between which the commit is made."""
-    return sorted({*range(2, count, 11), *range(count - 3, count + 1)})
+    return [count // 2, *range(count - 2, count + 1)]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -373,7 +373,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 
 @given(values=st.lists(TEXTS | st.none(), min_size=1, max_size=8), number=st.integers(-(2**63), 2**63 - 1))
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_values_come_back_as_they_were(ground: Ground, values: list[str | None], number: int) -> None:
     """In columns and in keys; the widest integer too."""
     table = ground.table()

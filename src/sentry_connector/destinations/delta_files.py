@@ -28,6 +28,10 @@ MOST_TEXT = 32
 """Characters of a text that goes into the statistics; a column with a longer bound is left out, never cut."""
 
 
+_LATEST = dt.datetime.max.replace(microsecond=999_000, tzinfo=dt.UTC)
+"""The last time that has a millisecond after it, or is one."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bounds:
     """The least and the greatest value of a column in one file (None: not known) and its number of nulls."""
@@ -262,11 +266,11 @@ def _merged(found: Sequence[pq.Statistics | None]) -> Bounds | None:
 
 
 def _is_storable(value: Any) -> bool:
-    """Whether a value can stand in the statistics: times with a zone, integers, short texts."""
+    """Whether a value can stand in the statistics: times with a zone that can be rounded up, integers, short texts."""
     if isinstance(value, str):
         return len(value) <= MOST_TEXT
     if isinstance(value, dt.datetime):
-        return value.tzinfo is not None
+        return value.tzinfo is not None and value <= _LATEST
     return isinstance(value, int)
 
 

@@ -50,6 +50,17 @@ async def test_every_answer_has_the_headers_that_keep_browsers_safe(http: aiohtt
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+async def test_a_page_from_elsewhere_asks_for_nothing_and_a_link_of_it_leads_here(http: aiohttp.ClientSession) -> None:
+    for site in ("cross-site", "same-site"):
+        for kind in ("image", "script", "iframe", "empty"):
+            headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": kind}
+            await asked(http, "GET", "choices/organizations", 403, headers=headers)
+        link = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate"}
+        await asked(http, "GET", "reports", headers=link)
+    for site in ("same-origin", "none"):
+        await asked(http, "GET", "reports", headers={"Sec-Fetch-Site": site, "Sec-Fetch-Dest": "empty"})
+
+
 async def test_head_is_get_without_a_body(http: aiohttp.ClientSession) -> None:
     for path in ("datasets", "reports", "settings", "/livez", "openapi.json", "datasets/none"):
         async with http.get(path) as got, http.head(path) as head:

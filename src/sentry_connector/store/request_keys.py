@@ -73,7 +73,9 @@ def _unanswered(key: RequestKey) -> tuple[ColumnElement[bool], ...]:
 
 
 def _known(connection: Connection, key: RequestKey, holder: str, now: dt.datetime) -> Claim:
-    found = connection.execute(select(request_keys).where(request_keys.c.key == key.key)).one()
+    found = connection.execute(select(request_keys).where(request_keys.c.key == key.key)).first()
+    if found is None:  # it was refused, and forgotten, in this moment
+        raise _under_way()
     if found.digest != key.digest:
         raise UsageError(
             f"The Idempotency-Key {key.key!r} was that of another request.",
@@ -82,10 +84,12 @@ def _known(connection: Connection, key: RequestKey, holder: str, now: dt.datetim
     if found.status is not None:
         return Claim(made=found.made, answer=Answer(status=found.status, location=found.location, body=found.body))
     if not (_is_left(found, now) and _taken_over(connection, found, holder, now)):
-        raise Locked(
-            "The first request with this Idempotency-Key has no answer yet.", remedy="Send it again in a moment."
-        )
+        raise _under_way()
     return Claim(made=found.made)
+
+
+def _under_way() -> Locked:
+    return Locked("The first request with this Idempotency-Key has no answer yet.", remedy="Send it again in a moment.")
 
 
 def _is_left(found: Row[Any], now: dt.datetime) -> bool:

@@ -1,6 +1,7 @@
 """Where a request comes from: only what names this server as its host, and changes only from pages of its own.
 
-A page in a browser that was loaded from elsewhere may change nothing, whatever name it goes by.
+A page in a browser that was loaded from elsewhere may change nothing and ask for nothing, whatever name it goes by; a link
+there may lead here.
 """
 
 from __future__ import annotations
@@ -57,10 +58,13 @@ class Guard:
         host = headers.get("host", "")
         if host_of(host).casefold() not in self.place.hosts:
             return HTTPStatus.MISDIRECTED_REQUEST, "This service answers only under its own names."
+        is_of_elsewhere = headers.get("sec-fetch-site") not in _SAME
         if method in _SAFE:
-            return None
+            # It could read no answer, and yet have Sentry asked by an image of its own. Whoever follows a link may come.
+            is_hidden = is_of_elsewhere and headers.get("sec-fetch-dest") != "document"
+            return (HTTPStatus.FORBIDDEN, "A page from elsewhere may ask for nothing here.") if is_hidden else None
         origin = headers.get("origin")
-        if headers.get("sec-fetch-site") not in _SAME or (origin is not None and origin.partition("://")[2] != host):
+        if is_of_elsewhere or (origin is not None and origin.partition("://")[2] != host):
             return HTTPStatus.FORBIDDEN, "A page from elsewhere may change nothing here."
         return None
 

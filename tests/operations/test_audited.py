@@ -31,7 +31,7 @@ backfill.go_through config.apply datasets.run running.tell_others running.to_its
 """What they change is written down where others do it for them, or is no person's affair."""
 
 BY_THEMSELVES = """
-audited.write sign_in.begin_session sign_in.come_in sign_in.refused sign_in.sign_in sign_in.sign_out
+audited.write sign_in.begin_session sign_in.come_in sign_in.first_admin sign_in.refused sign_in.sign_in sign_in.sign_out
 """
 """They write to the log themselves, under the name of whoever comes."""
 

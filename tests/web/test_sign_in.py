@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
+from sentry_connector.errors import NotAllowed
 from sentry_connector.operations import people
 from sentry_connector.people.claim import Claim
 from sentry_connector.people.throttle import Throttle
@@ -195,6 +196,8 @@ async def test_the_first_admin_is_made_with_the_consoles_code_and_from_this_mach
     again = await fresh.nobody("POST", "/api/v1/first-admin", asked | {"name": "Other"})
     assert again.status == 403, "once"
     assert [user.name for user in fresh.house.store.people.list()] == ["Root"]
+    entries = [(one.actor, one.via, one.action) for one in fresh.house.store.audit.everything()]
+    assert entries == [("Root", "console code", "users add"), ("Root", "session", "sign in")]
     for one in (town, late, none, fresh):
         one.close()
 
@@ -260,3 +263,12 @@ async def test_what_people_do_is_written_down_under_their_names(town: Town) -> N
     page = await root("GET", "/api/v1/audit?limit=3")
     (link,) = page.all("link")
     assert "before=2" in link
+
+
+def test_ten_wrong_codes_end_the_right_one() -> None:
+    claim = Claim("right-code", 0.0)
+    for number in range(10):
+        with pytest.raises(NotAllowed):
+            claim.take(f"wrong-{number}", 1.0)
+    with pytest.raises(NotAllowed):
+        claim.take("right-code", 1.0)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sentry_connector.errors import NotAllowed, SignInNeeded, TooManyTries
+from sentry_connector.operations import people
 from sentry_connector.operations.audited import write
 from sentry_connector.operations.seen import Passing
+from sentry_connector.people.claim import Claim
 from sentry_connector.people.passwords import Passwords
 from sentry_connector.people.secrets import KEY_PREFIX, digest_of, new_session
 from sentry_connector.people.throttle import Throttle, in_seconds
@@ -93,6 +95,18 @@ def come_in(house: House, issuer: str, subject: str, address: str) -> str:
     return begin_session(house, user, address)
 
 
+def first_admin(house: House, claim: Claim, code: str, name: str, password: str, address: str) -> tuple[User, str]:
+    """Make the first admin, with the code of the console, and begin their session.
+
+    Raises:
+        NotAllowed: that is not the code, or it is no good any more.
+        UsageError: there is somebody already, or the password is weak; the code is used up.
+    """
+    claim.take(code, house.clock.monotonic())
+    user = people.add_first(_As(house, name.strip(), "console code"), name, password)
+    return user, begin_session(house, user, address)
+
+
 def refused(house: House, why: str, address: str) -> None:
     """Write down that an identity provider's answer let nobody in."""
     _tell(house, "nobody", outcome="refused", address=address, why=why)
@@ -133,13 +147,13 @@ def person_of(house: House, *, session: str | None, key: str | None, used: bool 
 class _As(Passing):
     """A house in which somebody acts who is not signed in yet, or any more."""
 
-    def __init__(self, house: House, name: str) -> None:
+    def __init__(self, house: House, name: str, via: str = SESSION) -> None:
         super().__init__(house)
-        self._name = name
+        self._name, self._via = name, via
 
     @property
     def actor(self) -> Actor | None:  # type: ignore[override]
-        return Actor(self._name, SESSION)
+        return Actor(self._name, self._via)
 
 
 def _tell(house: House, name: str, *, outcome: str, address: str, **facts: str) -> None:

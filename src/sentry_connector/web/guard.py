@@ -18,6 +18,9 @@ from sentry_connector.web.problems import problem
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _SAME = frozenset({None, "same-origin", "none"})
+THIS_MACHINE = ("127.0.0.0/8", "::1/128")
+"""Who may ask past the proxy, such as what looks after a container."""
+
 _YEAR = 31_536_000
 
 
@@ -53,8 +56,8 @@ class Guard:
         return f"Ask at {self.place.url}." if self.place.url else "Ask from this machine."
 
     def _refusal(self, method: str, headers: Headers, peer: str) -> tuple[HTTPStatus, str] | None:
-        if self.place.proxies and not is_among(peer, self.place.proxies):
-            return HTTPStatus.FORBIDDEN, "This service answers only to its proxy."
+        if self.place.proxies and not is_among(peer, (*self.place.proxies, *THIS_MACHINE)):
+            return HTTPStatus.FORBIDDEN, "This service answers to its proxy alone."
         host = headers.get("host", "")
         if host_of(host).casefold() not in self.place.hosts:
             return HTTPStatus.MISDIRECTED_REQUEST, "This service answers only under its own names."

@@ -19,7 +19,8 @@ class Place(NamedTuple):
         hosts: the names that it answers under, in lower case.
         secure: whether browsers reach it by TLS.
         people: whether everything needs a login, even while there is nobody.
-        proxies: the networks of its proxies: nobody else is answered, and their word for where requests come from is taken.
+        proxies: the networks of its proxies: nobody else beyond this machine is answered, and their word for where requests
+            come from is taken.
         url: its address for people, where it has one.
         certificate, key: the files of its own TLS.
     """

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from sentry_connector.errors import NotAllowed, SignInNeeded, UsageError
 from sentry_connector.operations import people
-from sentry_connector.operations.sign_in import Door, begin_session, sign_in, sign_out
+from sentry_connector.operations.sign_in import Door, first_admin, sign_in, sign_out
 from sentry_connector.operations.views import user_view
 from sentry_connector.people.claim import Claim
 from sentry_connector.runs.house import House
@@ -59,7 +59,7 @@ def sign_in_routes(house: House, place: Place, door: Door, claim: Claim | None) 
         responses=openapi.answers("Me"),
         openapi_extra=openapi.takes(FirstAdmin),
     )
-    async def first_admin(asked: Annotated[FirstAdmin, Depends(body(FirstAdmin))]) -> Response:
+    async def make_first_admin(asked: Annotated[FirstAdmin, Depends(body(FirstAdmin))]) -> Response:
         """With the code that the server has printed on its console, from the same machine, while there is nobody yet."""
         came = visitor()
         if claim is None or came.address not in LOOPBACK:
@@ -67,9 +67,9 @@ def sign_in_routes(house: House, place: Place, door: Door, claim: Claim | None) 
                 "The first admin is made on the server's own machine.", remedy="sentry-connector users add"
             )
         async with limit:
-            claim.take(asked.code, house.clock.monotonic())
-            user = await house.aside(lambda: people.add_first(house, asked.name, asked.password))
-            secret = await house.aside(lambda: begin_session(house, user, came.address))
+            user, secret = await house.aside(
+                lambda: first_admin(house, claim, asked.code, asked.name, asked.password, came.address)
+            )
         return signed_in(Person(user=user, rights=ALL_RIGHTS, via="session"), secret)
 
     _add_oneself(routes, house, place, door, limit)

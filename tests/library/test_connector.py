@@ -99,6 +99,15 @@ def test_it_is_what_the_command_line_sees(connector: sc.Connector, env: dict[str
     assert both[0] == both[1]
 
 
+def test_the_audit_log_says_that_it_was_python(connector: sc.Connector, env: dict[str, str]) -> None:
+    shop(connector)
+    shell = Shell(env)
+    shell.ok("apply", "-", "--yes", stdin="datasets: [{name: By file, report: projects}]")
+    entries = [(one["action"], one["object"], one["via"]) for one in shell.json("audit", "list")]
+    assert ("datasets create", "Shop", "Python") in entries
+    assert ("datasets create", "By file", "command line") in entries
+
+
 def test_an_edit_changes_what_is_given_and_none_is_the_default(connector: sc.Connector) -> None:
     shop(connector, tag="a", schedule="hourly", description="x")
     edited = connector.datasets.edit("shop", last_days=3, tag=None, update_method="append")

@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from tools import docs
@@ -23,9 +24,9 @@ EXTRAS: Mapping[str, tuple[str, ...]] = tomllib.loads((PROJECT / "pyproject.toml
 ]
 MODULES: Mapping[str, tuple[str, ...]] = {
     "frames": ("pandas", "polars", "pytz"),
-    "server": ("fastapi", "uvicorn", "prometheus_client"),
+    "server": ("argon2", "fastapi", "joserfc", "prometheus_client", "uvicorn", "zxcvbn"),
     "notify": ("apprise",),
-    "postgres": ("psycopg",),
+    "postgres": ("adbc_driver_manager", "adbc_driver_postgresql", "psycopg"),
     "telemetry": ("opentelemetry",),
 }
 """What each extra brings."""
@@ -53,21 +54,36 @@ except UsageError as error:
     sys.exit(error.remedy)
 """
 SPOKEN = "from sentry_connector.cli import main; sys.argv = ['sentry-connector', *{call}]; main()"
-ASKED: Mapping[str, tuple[tuple[str, str, str], ...]] = {
-    "frames": (("pandas", ROWS.format(form="pandas"), ""), ("polars", ROWS.format(form="polars"), "")),
-    "server": (("fastapi", SPOKEN.format(call=["serve"]), ""),),
-    "notify": (("apprise", SPOKEN.format(call=["notices", "add", "x"]), "mailto://a:b@example.com"),),
-    "postgres": (("psycopg", SPOKEN.format(call=["datasets", "list"]), ""),),
-    "telemetry": (("opentelemetry", SPOKEN.format(call=["pull", "projects"]), ""),),
-}
-"""Extra → a module of it, what asks for it, and what stands on standard input then."""
 
 
-SETTINGS: Mapping[str, dict[str, str]] = {
-    "postgres": {"SENTRY_CONNECTOR_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none"},
-    "telemetry": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"},
+class Asked(NamedTuple):
+    """What asks for a module: a program, what stands on its standard input, and its settings."""
+
+    module: str
+    program: str
+    given: str = ""
+    settings: Mapping[str, str] = {}
+
+
+def spoken(module: str, *call: str, given: str = "", **settings: str) -> Asked:
+    """A call of the command line."""
+    return Asked(module, SPOKEN.format(call=list(call)), given, settings)
+
+
+NOWHERE = "http://127.0.0.1:9"
+ASKED: Mapping[str, tuple[Asked, ...]] = {
+    "frames": (Asked("pandas", ROWS.format(form="pandas")), Asked("polars", ROWS.format(form="polars"))),
+    "server": (
+        spoken("fastapi", "serve"),
+        spoken("argon2", "users", "add", "ada", "--role", "admin", given="a rather long passphrase\n"),
+    ),
+    "notify": (spoken("apprise", "notices", "add", "x", given="mailto://a:b@example.com"),),
+    "postgres": (
+        spoken("psycopg", "datasets", "list", SENTRY_CONNECTOR_DATABASE_URL="postgresql://nobody@127.0.0.1:9/none"),
+        spoken("adbc_driver_postgresql", "destinations", "add", "x", "--url", "postgresql://u@127.0.0.1:9/d"),
+    ),
+    "telemetry": (spoken("opentelemetry", "pull", "projects", OTEL_EXPORTER_OTLP_ENDPOINT=NOWHERE),),
 }
-"""Extra → the settings by which it is asked for."""
 
 
 @pytest.fixture(scope="module")
@@ -93,21 +109,16 @@ def test_every_extra_is_known_here() -> None:
     assert MODULES.keys() == EXTRAS.keys() == ASKED.keys()
 
 
-@pytest.mark.parametrize("extra", ASKED)
-def test_a_missing_extra_is_told_with_its_pip_command(extra: str, env: dict[str, str]) -> None:
-    for module, asking, given in ASKED[extra]:
-        code = WITHOUT.format(without=[module]) + asking
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env=env | SETTINGS.get(extra, {}),
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert done.returncode != 0
-        assert f"pip install 'sentry-connector[{extra}]'" in done.stderr
+@pytest.mark.parametrize(
+    ("extra", "asked"), [pytest.param(extra, one, id=one.module) for extra, every in ASKED.items() for one in every]
+)
+def test_a_missing_extra_is_told_with_its_pip_command(extra: str, asked: Asked, env: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT.format(without=[asked.module]) + asked.program],
+        env=env | dict(asked.settings), input=asked.given, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert f"pip install 'sentry-connector[{extra}]'" in done.stderr
 
 
 def test_without_the_extras_everything_of_the_core_is_imported() -> None:

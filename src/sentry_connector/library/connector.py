@@ -120,4 +120,7 @@ def open_connector(home: str | Path | None = None, *, env: Mapping[str, str] | N
     settings = dict(os.environ if env is None else env)
     if home is not None:
         settings["SENTRY_CONNECTOR_HOME"] = str(home)
-    return Connector(app(settings))
+    house = app(settings)
+    if house.actor is not None:
+        house.actor = house.actor._replace(via="Python")  # for the audit log
+    return Connector(house)

@@ -36,7 +36,7 @@ class Actor(NamedTuple):
 
     Attributes:
         name: a person's, or that of the machine's user.
-        via: `command line`, `session`, `API key NAME`.
+        via: `command line`, `Python`, `session`, `API key NAME`.
     """
 
     name: str

@@ -14,8 +14,9 @@ accounts.connection accounts.everything accounts.find accounts.refuse_strange_se
 audit.everything audit.recent audit.verify
 choices.choices coming.coming config.export config.plan
 datasets.account datasets.check_edit datasets.days_now datasets.everything datasets.find datasets.passed datasets.preview
-datasets.refuse_loss datasets.rows datasets.schema datasets.table_of datasets.versions datasets.with_destination
-destinations.everything destinations.find destinations.used_by
+datasets.refuse_loss datasets.refuse_strange_place datasets.rows datasets.schema datasets.table_of datasets.versions
+datasets.with_destination destinations.everything destinations.find destinations.offered destinations.password_of
+destinations.tried destinations.used_by
 doctor.doctor notices.everything notices.find notices.told origins.everything
 people.everybody people.exist people.find people.find_key people.keys
 planning.planned query.run_query records.tables_of_records running.is_served

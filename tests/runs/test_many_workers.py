@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,12 +19,14 @@ from sentry_connector.datasets.definition import Definition
 from sentry_connector.errors import StorageDiffers, StoreNewer, StoreUnreachable
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets, runs, workers
+from sentry_connector.operations.doctor import doctor
 from sentry_connector.reports.details import Details
 from sentry_connector.runs import engine as engines
 from sentry_connector.runs.engine import Engine
 from sentry_connector.runs.execute import attempt
 from sentry_connector.runs.log import Log
 from sentry_connector.runs.thinning import thin
+from sentry_connector.sentry.doctor import Check
 from sentry_connector.settings import from_environment
 from sentry_connector.simulator import Simulation
 from sentry_connector.store.records import DataSet, Run, RunState, Verdict
@@ -95,10 +98,12 @@ async def ended(machine: Machine, run_id: str) -> Run:
 async def test_all_see_who_is_at_work_and_read_what_another_one_has_logged(machines: list[Machine]) -> None:
     one, two = machines
     organizations(one)
-    async with at_work(two):
+    async with at_work(two) as (engine,):
         (seen,) = workers.living(one)
         asked, _ = datasets.ask(one, "O")
         run = await ended(one, asked.id)
+        while engine.active:  # it has stored the end, and has yet to log it
+            await asyncio.to_thread(two.store.check)
     assert (run.verdict, run.attempts[-1].worker) == (Verdict.COMPLETE, seen.process)
     lines = runs.log(one, run)
     assert [lines[0]["event"], lines[-1]["event"]] == ["run begins", "run ends"]
@@ -165,6 +170,19 @@ async def test_a_run_whose_store_is_lost_has_not_failed_and_is_gone_on_with(
     assert done is not None
     assert done.verdict is Verdict.COMPLETE
     assert [one.run_id for one in datasets.versions(two, "O")] == [asked.id]
+
+
+async def test_the_doctor_looks_whether_a_machine_has_what_the_others_have(machines: list[Machine]) -> None:
+    one, two = machines
+
+    async def sharing(machine: Machine) -> Check:
+        return next(check for check in await doctor(machine, machine.connection(None)) if check.name == "sharing")
+
+    assert (await sharing(one)).message == "It has the others' tables, key and time; 0 workers live."
+    one.wrong_by = -HOUR
+    assert re.search(r"3,(599|600) s behind the database's", (await sharing(one)).message)
+    one.store.facts.change("storage", "somewhere else")
+    assert (await sharing(two)).error == "storage.differs"
 
 
 async def test_logs_of_runs_that_another_machine_has_forgotten_go_too(machines: list[Machine]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +19,7 @@ from sqlalchemy import text
 from sentry_connector.errors import Locked, StoreNewer, StoreUnreachable, StoreUnusable
 from sentry_connector.store import postgresql
 from sentry_connector.store.database import Database
+from sentry_connector.store.processes import this_process
 from sentry_connector.store.store import Store
 from sentry_connector.store.tables import metadata
 from tests.postgres import Server, running_postgres
@@ -304,3 +307,26 @@ def test_a_server_that_stays_away_is_not_waited_for_without_end(mortal: Server) 
     finally:
         database.engine.dispose()
         mortal.start()
+
+
+def test_a_character_that_no_text_can_hold_is_shown_as_such(database_url: str) -> None:
+    """Sentry's names may hold anything, and what is told of them is stored."""
+    with Store(database_url) as store:
+        store.accounts.add(account(message="a\x00b"), "v1.a")
+        (found,) = store.accounts.list()
+    assert found.message == "a\ufffdb"
+
+
+def test_a_lease_of_another_machine_is_never_judged_by_a_process_id_of_this_one(database_url: str) -> None:
+    """Whatever is true of a process here, that one is another."""
+    now = dt.datetime.now(dt.UTC)
+    mine = this_process()
+    theirs = mine.replace(socket.gethostname(), "another-host").replace(f"process {os.getpid()} ", "process 4194303 ")
+    with Store(database_url) as store:
+        store.leases.acquire("dataset/1", theirs, now, MINUTE)
+        assert store.leases.free_of_the_dead("dataset/", now) == []
+        with pytest.raises(Locked, match="another-host"):
+            store.leases.acquire("dataset/1", mine, now, MINUTE)
+        dead = mine.replace(f"process {os.getpid()} ", "process 4194303 ")
+        store.leases.acquire("dataset/2", dead, now, MINUTE)
+        assert [one.name for one in store.leases.free_of_the_dead("dataset/", now)] == ["dataset/2"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -35,8 +34,10 @@ async def shown_to_all(house: House, run_id: str, lines: Lines) -> AsyncIterator
         yield
     finally:
         beat.cancel()
-        await asyncio.wait([beat])
-        await _put(house, run_id, fresh)
+        try:
+            await asyncio.wait([beat])
+        finally:  # also where the process comes to rest at this very moment
+            await _put(house, run_id, fresh)
 
 
 async def _beat(house: House, run_id: str, fresh: list[str]) -> None:
@@ -49,9 +50,15 @@ async def _put(house: House, run_id: str, fresh: list[str]) -> None:
     taken = list(fresh)
     if not taken:
         return
-    with contextlib.suppress(ConnectorError):  # they are put there with the next ones, or stand in the file alone
-        await wholly(house, partial(house.store.log_lines.add, run_id, [line.rstrip("\n") for line in taken]))
-        del fresh[: len(taken)]
+    del fresh[: len(taken)]
+
+    def put() -> None:
+        try:
+            house.store.log_lines.add(run_id, [line.rstrip("\n") for line in taken])
+        except ConnectorError:
+            fresh[:0] = taken  # they are put there with the next ones, or stand in the file alone
+
+    await wholly(house, put)
 
 
 def lines_of(house: House, run: Run) -> list[dict[str, Any]]:

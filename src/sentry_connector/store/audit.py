@@ -96,10 +96,14 @@ class Audit:
             return [read_record(Entry, row) for row in rows]
 
     def everything(self) -> Iterator[Entry]:
-        """All entries, oldest first, as they were in one moment."""
+        """All entries, oldest first, as they were in one moment.
+
+        They are read before the first one is given: PostgreSQL ends a transaction that waits for a slow reader.
+        """
         with self._database.reading() as connection:
-            for row in connection.execute(select_records(audit, Entry).order_by(audit.c.number)).mappings():
-                yield read_record(Entry, row)
+            rows = connection.execute(select_records(audit, Entry).order_by(audit.c.number)).mappings().all()
+        for row in rows:
+            yield read_record(Entry, row)
 
     def verify(self) -> tuple[int, str]:
         """Reckon the whole chain anew.

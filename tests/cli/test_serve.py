@@ -432,7 +432,7 @@ def test_it_listens_on_this_machine_alone_unless_others_have_to_sign_in_by_tls(
 def test_a_port_that_is_taken_is_told(shell: Shell, served: Served) -> None:
     port = served.url.rpartition(":")[2]
     refused = shell("serve", "--port", port)
-    assert refused.exit_code == 30
+    assert refused.exit_code == 2
     assert port in refused.stderr
 
 

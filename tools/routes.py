@@ -53,7 +53,7 @@ def _table(rows: list[str]) -> str:
 def _takes(operation: Mapping[str, Any]) -> str:
     named = [f"`{one['name']}`" for one in operation.get("parameters", ()) if one["in"] == "query"]
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-    return ", ".join([*named, *([f"a {body['$ref'].rpartition('/')[2]}"] if body else [])])
+    return ", ".join([*named, *([f"a body: {body['$ref'].rpartition('/')[2]}"] if body else [])])
 
 
 def _statuses(operation: Mapping[str, Any]) -> str:

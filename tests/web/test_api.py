@@ -325,5 +325,15 @@ async def test_answers_have_the_fields_that_the_document_names(http: aiohttp.Cli
         answer = answer[0] if isinstance(answer, list) else answer
         assert set(answer) == set(known[name]["properties"]) == set(known[name]["required"]), path
     assert document["openapi"].startswith("3.1")
+    ids = [one["operationId"] for operations in document["paths"].values() for one in operations.values()]
+    assert len(ids) == len(set(ids))
+    assert {
+        "datasets_create",
+        "datasets_list",
+        "datasets_backfill",
+        "datasets_pause",
+        "runs_start",
+        "accounts_add",
+    } <= set(ids)
     named = set(json.dumps(document["paths"]).split('"#/components/schemas/')[1:])
     assert {one.partition('"')[0] for one in named} <= set(known)

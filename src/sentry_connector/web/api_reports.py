@@ -56,6 +56,7 @@ def choice_routes(house: House) -> APIRouter:
 
     @routes.get(
         "/{menu}",
+        name="list",
         summary="What a menu offers now, as the account sees it",
         responses=openapi.answers("Choice", many=True) | openapi.refusals(HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY),
     )

@@ -69,6 +69,7 @@ def row_routes(house: House, streams: RowStreams) -> APIRouter:
 
     @routes.post(
         "/pull",
+        name="pull",
         summary="Read one report now, straight to the answer; nothing is stored",
         response_class=StreamingResponse,
         responses=openapi.rows(instead="Plan") | openapi.refusals(HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY),

@@ -59,6 +59,7 @@ def service_routes(house: House) -> APIRouter:
 
     @routes.get(
         "/doctor",
+        name="doctor",
         summary="Everything that a run needs, looked at piece by piece",
         responses=openapi.answers("Diagnosis") | openapi.refusals(HTTPStatus.NOT_FOUND),
     )

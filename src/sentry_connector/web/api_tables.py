@@ -77,6 +77,7 @@ def table_routes(house: House, streams: RowStreams) -> APIRouter:
 
     @routes.get(
         "/next",
+        name="next",
         summary="When it runs next by itself, and which slots had no run",
         responses=openapi.answers("Coming") | unknown,
     )
@@ -117,6 +118,7 @@ def _add_changes(routes: APIRouter, house: House) -> None:
 
     @routes.post(
         "/backfill",
+        name="backfill",
         summary="Read earlier days by a chain of runs, newest first",
         status_code=HTTPStatus.ACCEPTED,
         responses=openapi.answers("Run", HTTPStatus.ACCEPTED, many=True) | unknown,

@@ -57,6 +57,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a path is written in one way
+        generate_unique_id_function=openapi.operation_id,
     )
     whole = engine.house
     app.state.house = house = HouseOfRequest(whole)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from sentry_connector.formats.model import FORMATS
 from sentry_connector.operations.choices import Choice
@@ -97,6 +98,12 @@ def takes(kind: type[msgspec.Struct]) -> dict[str, Any]:
     """That a request brings a record of that kind."""
     schema = {"$ref": _REF.format(name=kind.__name__)}
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+
+
+def operation_id(route: APIRoute) -> str:
+    """What a generated client calls it: `datasets_create`."""
+    tag = (str(route.tags[0]) if route.tags else "service").replace(" ", "_").replace("-", "_")
+    return f"{tag}_{'list' if route.name == f'list_{tag}' else route.name}"
 
 
 def _json(schema: dict[str, Any], statuses: Sequence[HTTPStatus] = (HTTPStatus.OK,)) -> Answers:

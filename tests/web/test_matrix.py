@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from sentry_connector.operations.sign_in import begin_session
+from sentry_connector.runs.log import log_path
 from sentry_connector.store.rights import Level, Right, Role, Thing
 from sentry_connector.web.access import Access
 from sentry_connector.web.place import Place
@@ -277,6 +278,18 @@ async def test_nobody_gives_more_than_they_have_and_the_last_owner_stays(
         assert (await visitors["admin"]("DELETE", f"{path}/{kind.replace(' ', '%20')}")).status == 200
     last = await visitors["admin"]("DELETE", f"{path}/owner")
     assert (last.status, "last owner" in last.json["message"]) == (422, True)
+
+
+async def test_who_is_not_let_in_with_what_they_send_is_in_the_servers_log(town: Town) -> None:
+    town.person("admin", Role.ADMIN)
+    secret = "sck_" + "x" * 43
+    await Visitor(town.app, {"authorization": f"Bearer {secret}"}, address="192.0.2.7")("GET", "/api/v1/runs/any/log")
+    await town.nobody("GET", "/api/v1/runs")
+    lines = log_path(town.house.logs, "server").read_text()
+    assert lines.count("not let in") == 1
+    assert '"address":"192.0.2.7"' in lines
+    assert '"path":"/api/v1/runs/{run_id}/log"' in lines
+    assert secret not in lines
 
 
 async def test_refusals_are_written_down(town: Town, visitors: dict[str, Visitor]) -> None:

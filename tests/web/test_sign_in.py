@@ -221,6 +221,9 @@ async def test_an_api_key_is_shown_once_does_what_its_scopes_say_and_expires(tow
     assert made.status == 201
     key = made.json["key"]
     assert key.startswith("sck_")
+    files = b"".join(path.read_bytes() for path in town.house.settings.home.rglob("*") if path.is_file())
+    assert key.encode() not in files
+    assert key[4:].encode() not in files
     assert key not in (await ada("GET", "/api/v1/api-keys")).body.decode()
     assert made.json["hint"] == f"{key[:8]}…"
     program = Visitor(town.app, {"authorization": f"Bearer {key}"})

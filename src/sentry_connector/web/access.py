@@ -11,7 +11,7 @@ from typing import NamedTuple
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sentry_connector.errors import ConnectorError, NotAllowed, UsageError
+from sentry_connector.errors import ConnectorError, NotAllowed, SignInNeeded, UsageError
 from sentry_connector.operations import people, runs
 from sentry_connector.operations.audited import write
 from sentry_connector.operations.seen import Passing, Seen
@@ -101,7 +101,13 @@ class Access:
         if not self.place.people and not people.exist(self.house):
             found = Visitor(_ByHttp(self.house), None, session, address)
         else:
-            person = person_of(self.house, session=session, key=key)
+            try:
+                person = person_of(self.house, session=session, key=key)
+            except SignInNeeded:
+                if session is not None or key is not None:  # somebody tries, or has not heard that it is over
+                    where = asked.template if asked else "no such path"
+                    self.desk.log.warning("not let in", address=address, path=where, by="key" if key else "session")
+                raise
 
             def again() -> Person:
                 return person_of(self.house, session=session, key=key, used=False)

@@ -17,7 +17,7 @@ from sentry_connector.errors import ConfigInvalid
 from sentry_connector.redact import redact_patterns
 
 MOST_BYTES = 4 * 2**20
-MOST_NODES = 200_000
+MOST_NODES = 100_000
 MOST_LEVELS = 20
 """Far more than a configuration has."""
 

@@ -318,6 +318,7 @@ async def test_answers_have_the_fields_that_the_document_names(http: aiohttp.Cli
         "choices/organizations": "Choice",
         "schedule?rule=hourly": "Schedule",
         "settings": "Setting",
+        "workers": "Worker",
         "destinations": "OfferedDestination",
         "doctor": "Diagnosis",
     }.items():

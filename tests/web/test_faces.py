@@ -190,6 +190,9 @@ async def test_both_answer_the_same_about_everything(
     assert list(map(without_run, previewed)) == list(
         map(without_run, await asked(http, "GET", "datasets/shop/preview"))
     )
+    (worker,) = await asyncio.to_thread(shell.json, "workers")
+    (seen,) = await asked(http, "GET", "workers")
+    assert {**worker, "heartbeat": None} == {**seen, "heartbeat": None}, "the server itself"
     said = await asyncio.to_thread(shell.json, "doctor", "--account", "Main")
     diagnosis = await asked(http, "GET", "doctor?account=Main")
     assert [one["name"] for one in diagnosis["checks"]] == [one["name"] for one in said["checks"]]

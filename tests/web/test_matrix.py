@@ -69,6 +69,7 @@ TABLE = {
     "GET /api/v1/choices/{menu}": "nnn yyyyy yyynn",
     "GET /api/v1/schedule": "yyy yyyyy yyynn",
     "GET /api/v1/settings": ADMINS_READ,
+    "GET /api/v1/workers": ADMINS_READ,
     "GET /api/v1/doctor": ADMINS_READ,
     "POST /api/v1/query": "yyy yyyyy yyynn",
     "POST /api/v1/exports": "yyy yyyyy yyynn",

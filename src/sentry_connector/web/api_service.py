@@ -1,7 +1,8 @@
-"""`/api/v1/schedule`, `/settings` and `/doctor`: what a schedule means, what the environment decides, what is wrong."""
+"""`/api/v1/schedule`, `/settings`, `/workers` and `/doctor`: what a schedule means, what is decided, who works, what is wrong."""
 
 from __future__ import annotations
 
+import dataclasses
 from http import HTTPStatus
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from sentry_connector.datasets.schedule import EXAMPLES
-from sentry_connector.operations import accounts, schedules
+from sentry_connector.operations import accounts, schedules, workers
 from sentry_connector.operations.doctor import checks_view, doctor
 from sentry_connector.operations.schedules import MOST_SLOTS
 from sentry_connector.runs.house import House
@@ -56,6 +57,14 @@ def service_routes(house: House) -> APIRouter:
     @routes.get("/settings", summary="The settings, secrets masked", responses=openapi.answers("Setting", many=True))
     async def settings() -> Response:
         return json_of(house.settings.described())
+
+    @routes.get(
+        "/workers",
+        summary="The workers that live, servers too, and what they are at work on",
+        responses=openapi.answers("Worker", many=True),
+    )
+    def at_work() -> Response:
+        return json_of([dataclasses.asdict(one) for one in workers.living(house)])
 
     @routes.get(
         "/doctor",

@@ -79,6 +79,7 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("GET", f"{_API}/choices/{{menu}}"): MAKER,  # with an account that they may use, which the house sees to
     ("GET", f"{_API}/schedule"): SIGNED_IN,
     ("GET", f"{_API}/settings"): READ_ADMIN,
+    ("GET", f"{_API}/workers"): READ_ADMIN,  # it tells of machines
     ("GET", f"{_API}/doctor"): READ_ADMIN,  # it tells of the server's own machine
     ("POST", f"{_API}/query"): SIGNED_IN,  # over the DataSets that the person may read
     ("POST", f"{_API}/exports"): SIGNED_IN,  # so too

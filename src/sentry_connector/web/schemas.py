@@ -432,6 +432,16 @@ class Setting(msgspec.Struct, kw_only=True):
     about: str
 
 
+class Worker(msgspec.Struct, kw_only=True):
+    """A process that does runs: a server, or a worker."""
+
+    name: str
+    process: str
+    since: dt.datetime
+    heartbeat: dt.datetime
+    datasets: list[str]
+
+
 class Check(msgspec.Struct, kw_only=True):
     """One thing that the doctor looked at."""
 
@@ -483,6 +493,7 @@ ANSWERS: tuple[type[msgspec.Struct], ...] = (
     Schedule,
     Coming,
     Setting,
+    Worker,
     Diagnosis,
     Plan,
 )

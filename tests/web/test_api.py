@@ -204,6 +204,10 @@ async def test_an_account_is_connected_and_its_token_is_never_answered(
     assert "Ours" in [one["name"] for one in await asked(http, "GET", "accounts")]
     listed = await asked(http, "GET", "datasets?account=ours")
     assert [one["name"] for one in listed] == ["Its own"]
+    for account in (None, "ours"):
+        assert (await asked(http, "PATCH", "datasets/its_own", json={"account": account}))["account"] == (
+            account and "Ours"
+        )
     gone = await asked(http, "DELETE", f"accounts/{made['id']}")
     assert gone["used_by"] == ["Its own"]
     assert (await asked(http, "GET", "datasets/its_own"))["health"] == "account missing"

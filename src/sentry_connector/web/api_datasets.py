@@ -99,12 +99,13 @@ def dataset_routes(house: House) -> APIRouter:
         """
         dataset, as_of = datasets.find(house, name), _as_of(if_match)
         changes = given(asked)
+        without = "account" in changes and changes["account"] is None
         account = changes.pop("account", None)
         if "details" in changes:
             changes["details"] = msgspec.structs.replace(dataset.details, **given(changes["details"]))
-        if not changes and account is None:
+        if not changes and account is None and not without:
             return answer(dataset)
-        return answer(datasets.edit(house, dataset.id, changes, account, as_of=as_of))
+        return answer(datasets.edit(house, dataset.id, changes, account, no_account=without, as_of=as_of))
 
     @routes.delete(
         "/{name}",

@@ -82,9 +82,9 @@ DetailsChanges = _changes(
 DataSetChanges = _changes(
     "DataSetChanges",
     Definition,
-    "What becomes of a DataSet; what is left out stays.",
+    "What becomes of a DataSet; what is left out stays. Without an account (null) it uses the server's SENTRY_AUTH_TOKEN.",
     details=DetailsChanges,
-    account=Name,
+    account=Name | None,
 )
 
 

@@ -57,15 +57,15 @@ def hook() -> Iterator[Hook]:
 
 
 def failing(shell: Shell) -> Shell:
-    """The command line without a Sentry."""
-    return shell.with_env(SENTRY_URL="http://127.0.0.1:9")
+    """The command line with a token that is over: no attempt is made again."""
+    return shell.with_env(SENTRY_AUTH_TOKEN=EXPIRED_TOKEN)
 
 
 def test_without_a_channel_what_happened_is_listed_all_the_same(shell: Shell) -> None:
     assert "Nobody is told" in shell.ok("notices", "list").stderr
     assert "nothing was wrong" in shell.ok("notices", "sent").stderr
     shell.ok("datasets", "create", "--name", "Shop", *EVENTS)
-    assert failing(shell)("datasets", "run", "Shop").exit_code == 20
+    assert failing(shell)("datasets", "run", "Shop").exit_code == 10
     [told] = shell.json("notices", "sent")
     assert (told["title"], told["kind"], told["deliveries"]) == ("Shop: failed", "failed", [])
     assert "no channel" in shell.ok("notices", "sent").stdout

@@ -60,8 +60,7 @@ def test_a_run_keeps_others_out_and_once_stopped_gives_its_lease_back_and_goes_o
         there = shell.with_env(SENTRY_URL=json.loads(slow.stdout.readline())["url"])
         there.ok("datasets", "create", "--name", "E", "--report", "project-events-entries", "--project", "*")
         run = there.process("datasets", "run", "E", stdout=PIPE, stderr=PIPE)
-        log = shell.home / "logs"
-        while not (log.exists() and any(log.iterdir())):  # until it has begun
+        while [one["state"] for one in there.json("runs", "list")] != ["running"]:  # until it has begun
             assert run.poll() is None
         assert there("datasets", "run", "E").exit_code == 50
         run.send_signal(signal.SIGTERM)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sentry_connector.destinations.looks import absent, by_hour, rows_of
@@ -373,6 +373,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 
 @given(values=st.lists(TEXTS | st.none(), min_size=1, max_size=8), number=st.integers(-(2**63), 2**63 - 1))
+@example(values=["\U00020000"], number=0)
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_values_come_back_as_they_were(ground: Ground, values: list[str | None], number: int) -> None:
     """In columns and in keys; the widest integer too."""

@@ -82,7 +82,8 @@ class DataFile:
                 "minValues": {name: _floor(one.least) for name, one in known if one.least is not None},
                 "maxValues": {name: _ceiling(one.greatest) for name, one in known if one.greatest is not None},
                 "nullCount": {name: one.nulls for name, one in known if one.nulls is not None},
-            }
+            },
+            ensure_ascii=False,  # delta-rs reads some escaped pairs, such as those of U+20000, as other characters
         )
 
     def _partition(self) -> dict[str, str | None]:

@@ -11,6 +11,7 @@ from sentry_connector.datasets.definition import Definition
 from sentry_connector.formats.model import Profile
 from sentry_connector.operations.people import KEY_DAYS, LONGEST_KEY_DAYS
 from sentry_connector.reports.details import Details
+from sentry_connector.store.audit import Entry
 from sentry_connector.store.records import Kind
 from sentry_connector.store.rights import Level, Right, Role, User
 
@@ -288,19 +289,8 @@ class Share(msgspec.Struct, kw_only=True):
     granted_at: dt.datetime
 
 
-class AuditEntry(msgspec.Struct, kw_only=True):
+class AuditEntry(Entry, frozen=True, kw_only=True):
     """What was done, or refused; `digest` is of all else, and `previous` that of the entry before."""
-
-    number: int
-    at: dt.datetime
-    actor: str
-    via: str
-    action: str
-    object: str | None
-    outcome: str
-    facts: dict[str, str]
-    previous: str
-    digest: str
 
 
 class Me(msgspec.Struct, kw_only=True):

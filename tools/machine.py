@@ -6,10 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 POSTGRES = ("initdb", "postgres", "createdb", "pg_isready")
 """The programs of a PostgreSQL server that the tests start."""
+
+BROWSERS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
+"""Any of them will do."""
 
 
 def postgres_programs() -> Path | None:
@@ -26,24 +30,32 @@ def _version(name: str) -> tuple[int, ...]:
     return tuple(int(part) for part in name.split(".") if part.isdecimal())
 
 
+def browser_program() -> str | None:
+    """Where Chrome or Chromium is; None where there is none."""
+    return next((found for name in BROWSERS if (found := shutil.which(name))), None)
+
+
 def main() -> int:
     """Install what is missing; the exit code says whether all is there."""
-    if postgres_programs() is not None:
+    return max(
+        _need("PostgreSQL", "postgresql", lambda: postgres_programs() is not None),
+        _need("A browser", "chromium", lambda: browser_program() is not None),
+    )
+
+
+def _need(what: str, package: str, is_there: Callable[[], bool]) -> int:
+    """Install a package of Debian's where something is missing and this may be done; 1 where it is missing still."""
+    if is_there():
         return 0
     apt = shutil.which("apt-get")
     if apt is not None and os.geteuid() == 0:
-        print("PostgreSQL is not installed: installing Debian's package.", file=sys.stderr)
+        print(f"{what} is not installed: installing Debian's package.", file=sys.stderr)
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run([apt, "update", "-qq"], check=True, env=quiet, stdout=subprocess.DEVNULL)
-        subprocess.run(
-            [apt, "install", "-qq", "--no-install-recommends", "postgresql"],
-            check=True,
-            env=quiet,
-            stdout=subprocess.DEVNULL,
-        )
-    if postgres_programs() is not None:
+        for command in (["update", "-qq"], ["install", "-qq", "--no-install-recommends", package]):
+            subprocess.run([apt, *command], check=True, env=quiet, stdout=subprocess.DEVNULL)
+    if is_there():
         return 0
-    print("The tests need a PostgreSQL server's programs. Install them: apt-get install postgresql", file=sys.stderr)
+    print(f"{what} is missing, and the tests need it. Install it: apt-get install {package}", file=sys.stderr)
     return 1
 
 

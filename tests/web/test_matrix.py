@@ -34,6 +34,9 @@ PUBLIC = {
     ("POST", "/api/v1/first-admin"),
     ("GET", "/api/v1/oidc/start"),
     ("GET", "/api/v1/oidc/callback"),
+    ("GET", "/sign-in"),
+    ("GET", "/first-admin"),
+    ("GET", "/static/{digest}/{path:path}"),
 }
 """What nobody needs to be signed in for: all of it."""
 
@@ -43,6 +46,9 @@ EDITED = "nnn -nnyy ynnny"
 RUN_BY = "nnn -nnyy ynnyn"
 SEEN = "-yy -yyyy yyynn"
 TABLE = {
+    "GET /accounts": "yyy yyyyy yyynn",
+    "GET /accounts/new": "nnn yyyyy ynnny",
+    "GET /accounts/{name}": SEEN,
     "GET /version": "yyy yyyyy yyynn",
     "GET /readyz": ADMINS_READ,
     "GET /metrics": ADMINS_READ,

@@ -31,7 +31,7 @@ app = typer_app()
 
 PORT = 8642
 RUNS_AT_ONCE = 4
-PARTS = ("fastapi", "uvicorn", "prometheus_client", "argon2", "joserfc", "zxcvbn")
+PARTS = ("fastapi", "uvicorn", "prometheus_client", "argon2", "joserfc", "zxcvbn", "jinja2", "babel")
 LONGEST_END = 9.5
 """Seconds from the signal to the end of the process."""
 

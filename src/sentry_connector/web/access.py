@@ -20,7 +20,8 @@ from sentry_connector.runs.house import Actor, House
 from sentry_connector.store.rights import Person, Thing, is_at_least
 from sentry_connector.web.place import Place
 from sentry_connector.web.policy import Asked, Policy
-from sentry_connector.web.problems import Desk, problem
+from sentry_connector.web.problems import Desk
+from sentry_connector.web.refusals import refusal
 
 SCHEME = "bearer "
 UNKNOWN_ADDRESS = "unknown"
@@ -56,6 +57,11 @@ def own_key(name: str) -> str:
     return name if person is None else hashlib.sha256(f"{person.user.id}\0{name}".encode()).hexdigest()
 
 
+def visitor_if_known() -> Visitor | None:
+    """Whoever the request of now comes from; None before it was let in."""
+    return _visitor.get(None)
+
+
 class HouseOfRequest(Passing):
     """The house as whoever asks at the moment sees it: routes are made once, and know nobody."""
 
@@ -79,7 +85,7 @@ class Access:
         try:
             found = await self._let_in(scope)
         except ConnectorError as error:
-            await problem(self.desk.told(error))(scope, receive, send)
+            await refusal(scope, self.desk.told(error))(scope, receive, send)
             return
         token = _visitor.set(found)
         try:
@@ -132,7 +138,7 @@ class Access:
         methods = self.policy.methods(scope["path"])
         status = HTTPStatus.METHOD_NOT_ALLOWED if methods else HTTPStatus.NOT_FOUND
         remedy = "/api/v1/openapi.json lists what there is."
-        answer = problem(UsageError(f"{status.phrase}.", remedy=remedy), status)
+        answer = refusal(scope, UsageError(f"{status.phrase}.", remedy=remedy), status)
         if methods:
             answer.headers["Allow"] = ", ".join(methods)
         await answer(scope, receive, send)

@@ -17,7 +17,7 @@ from sentry_connector.people.passwords import Passwords
 from sentry_connector.people.throttle import Throttle
 from sentry_connector.runs import readiness
 from sentry_connector.runs.engine import Engine
-from sentry_connector.web import openapi, problems
+from sentry_connector.web import openapi, refusals
 from sentry_connector.web.access import Access, HouseOfRequest
 from sentry_connector.web.answers import json_of
 from sentry_connector.web.api_accounts import account_routes
@@ -34,6 +34,10 @@ from sentry_connector.web.envelope import Envelope
 from sentry_connector.web.guard import Guard
 from sentry_connector.web.metrics import MEDIA_TYPE, Metrics
 from sentry_connector.web.oidc import oidc_of, oidc_routes
+from sentry_connector.web.pages.assets import Assets
+from sentry_connector.web.pages.door import Doors
+from sentry_connector.web.pages.rendering import Pages
+from sentry_connector.web.pages.routes import page_routes
 from sentry_connector.web.place import Place
 from sentry_connector.web.policy import Policy
 from sentry_connector.web.problems import Desk
@@ -66,9 +70,16 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
     app.add_middleware(Access, house=whole, place=place, policy=Policy(), desk=desk)
     app.add_middleware(Guard, place=place)
     app.add_middleware(Envelope, desk=desk)  # around all others
-    app.add_exception_handler(ConnectorError, problems.answer_connector_error)
-    app.add_exception_handler(RequestValidationError, problems.answer_invalid_request)
-    app.add_exception_handler(HTTPException, problems.answer_http_error)
+    app.add_exception_handler(ConnectorError, refusals.answer_connector_error)
+    app.add_exception_handler(RequestValidationError, refusals.answer_invalid_request)
+    app.add_exception_handler(HTTPException, refusals.answer_http_error)
+    app.state.pages = pages = Pages(Assets(), whole.now)
+    oidc = oidc_of(whole.settings, place)
+    doors = Doors(
+        passwords=oidc is None or not whole.settings.oidc_only,
+        provider=None if oidc is None else oidc.provider.issuer,
+        code=claim is not None,
+    )
     streams = RowStreams()
     for routes in (
         report_routes(),
@@ -83,7 +94,8 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         service_routes(house),
         people_routes(house),
         sign_in_routes(whole, place, Door(Passwords(), Throttle()), claim),
-        oidc_routes(whole, place, oidc_of(whole.settings, place)),
+        oidc_routes(whole, place, oidc),
+        *page_routes(house, pages, doors),
     ):
         app.include_router(routes)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from fastapi.responses import Response
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sentry_connector.errors import ConnectorError, UsageError, of_the_system
 from sentry_connector.web.problems import Desk, problem
+from sentry_connector.web.refusals import refusal
 
 HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
@@ -42,8 +44,8 @@ class Envelope:
         inner = {**scope, "method": "GET"} if letter.is_head else scope
         try:
             if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-                refusal = UsageError("An address may hold no NUL.")
-                await problem(refusal, HTTPStatus.BAD_REQUEST)(inner, receive, letter.send)
+                wrong = UsageError("An address may hold no NUL.")
+                await refusal(inner, wrong, HTTPStatus.BAD_REQUEST)(inner, receive, letter.send)
             else:
                 await self.app(inner, receive, letter.send)
         except ClientDisconnect:
@@ -55,7 +57,15 @@ class Envelope:
             told = self._desk.told(known or ConnectorError(type(error).__name__), because=error)
             # What was begun cannot be taken back: it is left without an end, so that the server cuts the connection.
             if not letter.begun:
-                await problem(told)(inner, receive, letter.send)
+                await self._told(inner, told)(inner, receive, letter.send)
+
+    def _told(self, scope: Scope, told: ConnectorError) -> Response:
+        """The answer that tells of a failure, in the plainest way where even its page fails."""
+        try:
+            return refusal(scope, told)
+        except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
+            self._desk.told(ConnectorError(type(error).__name__), because=error)
+            return problem(told)
 
 
 class _Letter:

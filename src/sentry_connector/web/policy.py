@@ -54,6 +54,12 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("POST", f"{_API}/first-admin"): PUBLIC,  # needs the code of the console
     ("GET", f"{_API}/oidc/start"): PUBLIC,
     ("GET", f"{_API}/oidc/callback"): PUBLIC,
+    ("GET", "/static/{digest}/{path:path}"): PUBLIC,
+    ("GET", "/sign-in"): PUBLIC,
+    ("GET", "/first-admin"): PUBLIC,
+    ("GET", "/accounts"): SIGNED_IN,  # those that the person may use
+    ("GET", "/accounts/new"): EDITOR,
+    ("GET", "/accounts/{name}"): _account(Right.READ, Level.USE),
     ("GET", "/version"): SIGNED_IN,
     ("GET", "/readyz"): READ_ADMIN,
     ("GET", "/metrics"): READ_ADMIN,

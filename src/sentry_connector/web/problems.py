@@ -12,10 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from fastapi import Request
 from fastapi.responses import Response
-from starlette.exceptions import HTTPException
-from starlette.routing import compile_path
 
 from sentry_connector.errors import (
     ConnectionFailed,
@@ -149,45 +146,3 @@ def document(error: ConnectorError, status: HTTPStatus) -> dict[str, Any]:
 def status_of(error: ConnectorError) -> HTTPStatus:
     """The status that says what kind of error it is."""
     return next((status for kind, status in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-async def answer_connector_error(request: Request, error: Exception) -> Response:
-    """The handler of all errors that are raised on purpose."""
-    if not isinstance(error, ConnectorError):
-        raise error
-    desk: Desk = request.app.state.desk
-    return problem(desk.told(error))
-
-
-async def answer_invalid_request(_request: Request, error: Exception) -> Response:
-    """A request that does not have the form that it must have."""
-    errors: list[dict[str, Any]] = getattr(error, "errors", list)()
-    said = (
-        "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in errors)
-        or "The request has no such form."
-    )
-    return problem(UsageError(said, remedy="/api/v1/openapi.json describes the requests."))
-
-
-async def answer_http_error(request: Request, error: Exception) -> Response:
-    """A path or a method that there is not, or a body that is not taken."""
-    if not isinstance(error, HTTPException):
-        raise error
-    status = HTTPStatus(error.status_code)
-    headers = dict(error.headers or {})
-    if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_methods(request)) or headers.get("Allow", "")
-    remedy = "/api/v1/openapi.json lists what there is." if error.detail == status.phrase else error.detail
-    return problem(UsageError(f"{status.phrase}.", remedy=remedy), status, headers)
-
-
-def _methods(request: Request) -> list[str]:
-    """What can be done with a path, all routes to it together."""
-    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-    found = {
-        name.upper()
-        for template, operations in paths.items()
-        if compile_path(template)[0].match(request.scope["path"])
-        for name in operations
-    }
-    return sorted(found | {"HEAD"} if "GET" in found else found)

@@ -1,0 +1,27 @@
+"""What the pages' navigation offers: data."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Section(NamedTuple):
+    """An entry of the navigation; who may not use its page does not see it.
+
+    Attributes:
+        path: of its page, and the beginning of those below it.
+        label: in English; a word that translators know.
+        icon: its symbol in `icons.svg`.
+    """
+
+    path: str
+    label: str
+    icon: str
+
+
+def _(word: str) -> str:
+    """Marks a word for translators."""
+    return word
+
+
+SECTIONS = (Section("/accounts", _("Accounts"), "key"),)

@@ -1,0 +1,137 @@
+"""Pages as answers: templates, in the language and the theme of whoever asks, under a policy that lets nothing foreign run."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from babel.core import Locale
+from babel.dates import format_datetime, format_timedelta
+from babel.numbers import format_decimal
+from fastapi import Request
+from fastapi.responses import Response
+from starlette.types import Scope
+
+from sentry_connector import __version__
+from sentry_connector.errors import ConnectorError, NotAllowed, SignInNeeded, UnknownName
+from sentry_connector.web.access import allow, visitor_if_known
+from sentry_connector.web.pages.assets import Assets
+from sentry_connector.web.pages.navigation import SECTIONS
+from sentry_connector.web.pages.words import LANGUAGES, language_of, translations
+from sentry_connector.web.policy import Policy
+from sentry_connector.web.problems import document
+
+TEMPLATES = Path(__file__).parent / "templates"
+THEMES = ("light", "dark")
+"""Beside that of the system, which is had where none is chosen."""
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types default"
+)
+"""Nothing inline, nothing from elsewhere, in no frame. Charts draw on a canvas and set no style by text."""
+
+SIGN_IN = "/sign-in"
+FIRST_ADMIN = "/first-admin"
+
+
+class Pages:
+    """Makes pages from templates."""
+
+    def __init__(self, assets: Assets, now: Callable[[], dt.datetime]) -> None:
+        """Take the files beside the templates, and a clock for `5 minutes ago`."""
+        self.assets, self._now, self._policy = assets, now, Policy()
+        self._environment = cache(self._new_environment)
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        *,
+        status: int = HTTPStatus.OK,
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> Response:
+        """A page.
+
+        Args:
+            request: what it answers.
+            template: its file below `templates/`.
+            status, headers: of HTTP.
+            values: what the template shows.
+        """
+        language = language_of(request.cookies.get("language"), request.headers.get("accept-language", ""))
+        theme = request.cookies.get("theme")
+        came = visitor_if_known()
+        common = {
+            "path": request.url.path,
+            "language": language,
+            "languages": LANGUAGES,
+            "theme": theme if theme in THEMES else None,
+            "person": None if came is None else came.person,
+            "sections": [one for one in SECTIONS if self.can("GET", one.path)],
+            "version": __version__,
+        }
+        text = self._environment(language).get_template(template).render({**common, **values})
+        return Response(
+            text,
+            status_code=status,
+            media_type="text/html",
+            headers={"Content-Security-Policy": CONTENT_POLICY, "Vary": "Cookie, Accept-Language", **(headers or {})},
+        )
+
+    def refusal(self, scope: Scope, error: ConnectorError, status: HTTPStatus) -> Response:
+        """An error as a page; who has to sign in is led there, and back afterwards."""
+        request = Request(scope)
+        if isinstance(error, SignInNeeded):
+            return self._to_sign_in(request)
+        return self.page(request, "refusal.html", status=status, problem=document(error, status))
+
+    def can(self, method: str, path: str) -> bool:
+        """Whether whoever asks would be let through with a request: a page offers nothing that would be refused."""
+        came, asked = visitor_if_known(), self._policy.find(method, path)
+        if came is None or asked is None:
+            return False
+        if came.person is None:
+            return True
+        try:
+            allow(came.house, came.person, asked)
+        except (NotAllowed, UnknownName):
+            return False
+        return True
+
+    def _to_sign_in(self, request: Request) -> Response:
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        there = SIGN_IN if here == "/" else f"{SIGN_IN}?next={quote(here, safe='')}"
+        if "hx-request" in request.headers:  # a part of a page: the whole page goes there
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": SIGN_IN})
+        return Response(status_code=HTTPStatus.SEE_OTHER, headers={"Location": there})
+
+    def _new_environment(self, language: str) -> jinja2.Environment:
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            extensions=["jinja2.ext.i18n"],
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        # What is written in the templates for translators is known to the extension by these.
+        environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+        locale = Locale.parse(language)
+        environment.filters |= {
+            "number": lambda value: format_decimal(value, locale=locale),
+            "utc": lambda value: format_datetime(value.astimezone(dt.UTC), "d MMM y, HH:mm", locale=locale) + " UTC",
+            "ago": lambda value: format_timedelta(value - self._now(), add_direction=True, locale=locale),
+        }
+        environment.globals |= {
+            "asset": self.assets.url,
+            "can": self.can,
+        }
+        return environment

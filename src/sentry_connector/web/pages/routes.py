@@ -1,0 +1,26 @@
+"""All pages."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from sentry_connector.runs.house import House
+from sentry_connector.web.pages.accounts import account_pages
+from sentry_connector.web.pages.assets import asset_routes
+from sentry_connector.web.pages.door import Doors, door_pages
+from sentry_connector.web.pages.rendering import Pages
+
+
+def page_routes(house: House, pages: Pages, doors: Doors) -> list[APIRouter]:
+    """The routes of all pages, and of the files that they are made of.
+
+    Args:
+        house: as whoever asks sees it.
+        pages: makes them.
+        doors: the ways in that there are.
+    """
+    return [
+        asset_routes(pages.assets),
+        door_pages(house, pages, doors),
+        account_pages(house, pages),
+    ]

@@ -23,8 +23,9 @@ QUIET = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for each module: Playwright has an event loop run meanwhile, beside which no other test could have its own."""
     program = browser_program()
     assert program is not None, "no Chrome or Chromium: python -m tools.machine"
     with sync_playwright() as playwright:

@@ -46,13 +46,19 @@ function valueOf(control) {
   return control.value;
 }
 
+/** What is told of a refusal, in lines. */
+export function linesOf(problem) {
+  const wait = problem.retry_after === undefined ? "" : document.body.dataset.wait.replace("{n}", Math.ceil(problem.retry_after));
+  return [problem.title, problem.remedy, wait].filter(Boolean);
+}
+
 /** Tell beside a form what was refused, at the field where the API names one. */
 export function tellRefusal(form, problem) {
   clearRefusal(form);
   const control = problem.field && form.elements[problem.field];
   const wrong = control && document.getElementById(`${control.id}-wrong`);
   if (wrong) {
-    wrong.textContent = [problem.title, problem.remedy].filter(Boolean).join(" ");
+    wrong.textContent = linesOf(problem).join(" ");
     wrong.hidden = false;
     control.setAttribute("aria-invalid", "true");
     control.focus();
@@ -60,10 +66,10 @@ export function tellRefusal(form, problem) {
   }
   const box = form.querySelector("[data-refused]");
   if (!box) {
-    toast([problem.title, problem.remedy].filter(Boolean).join(" "), "bad");
+    toast(linesOf(problem).join(" "), "bad");
     return;
   }
-  box.replaceChildren(...[problem.title, problem.remedy].filter(Boolean).map((text) => {
+  box.replaceChildren(...linesOf(problem).map((text) => {
     const line = document.createElement("p");
     line.textContent = text;
     return line;
@@ -144,7 +150,7 @@ document.addEventListener("click", (event) => {
       await sent(button, button.dataset.body ? JSON.parse(button.dataset.body) : undefined, newKey());
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      toast([error.problem.title, error.problem.remedy].filter(Boolean).join(" "), "bad");
+      toast(linesOf(error.problem).join(" "), "bad");
     }
   });
 });

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import typer
 
 from sentry_connector.app import app as connector
-from sentry_connector.cli.config import Files, Prune, called, plan_view, planned, print_plan, step_view
+from sentry_connector.cli.config import Files, Prune, called, planned, print_plan
 from sentry_connector.cli.options import AsJson, Yes, confirm, typer_app
 from sentry_connector.cli.output import note, print_error, print_json
 from sentry_connector.operations import config as operations
-from sentry_connector.operations.config import Outcome, State
-from sentry_connector.operations.config_steps import Action
+from sentry_connector.operations.config import Outcome, State, outcome_view
+from sentry_connector.operations.config_steps import Action, plan_view
 
 app = typer_app()
 
@@ -37,7 +36,7 @@ def apply(files: Files, *, prune: Prune = False, yes: Yes = False, as_json: AsJs
             confirm("Do that?", yes=yes)
         outcomes = asyncio.run(operations.apply(house, plan, os.environ, _say_nothing if as_json else _tell))
     if as_json:
-        print_json({**plan_view(plan), "steps": [_view(one) for one in outcomes]})
+        print_json({**plan_view(plan), "steps": [outcome_view(one) for one in outcomes]})
     else:
         _tell_end(outcomes)
     failed = next((one.error for one in outcomes if one.error is not None), None)
@@ -67,9 +66,3 @@ def _tell_end(outcomes: Sequence[Outcome]) -> None:
         note(f"Not done: {', '.join(left)}.")
     if any(one.state is State.FAILED for one in outcomes):
         note("Apply again once that is mended: what was done stays, and is not done again.")
-
-
-def _view(outcome: Outcome) -> dict[str, Any]:
-    error = None if outcome.error is None else outcome.error.as_dict()
-    secret = {} if outcome.secret is None else {"secret": outcome.secret}
-    return step_view(outcome.step) | {"state": str(outcome.state), "error": error} | secret

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
 
 from sentry_connector.app import App
 from sentry_connector.cli.output import note, print_line
 from sentry_connector.datasets.config import one_line
 from sentry_connector.operations import config as operations
-from sentry_connector.operations.config_steps import Action, Planned, Step
+from sentry_connector.operations.config_steps import Action, Planned, Step, counts_of
 
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE…", help="YAML files, or folders of them; - is standard input.")
@@ -61,31 +60,7 @@ def _fields(step: Step) -> Iterable[tuple[str, str]]:
 
 
 def _sum(plan: Planned) -> str:
-    counts = _counts(plan)
+    counts = counts_of(plan)
     if not plan.steps:
         return f"Nothing to do: {counts['unchanged']} unchanged."
     return ", ".join(f"{counts[word]} to {word}" for word in Action) + f", {counts['unchanged']} unchanged."
-
-
-def _counts(plan: Planned) -> dict[str, int]:
-    found = {str(action): sum(step.action is action for step in plan.steps) for action in Action}
-    return found | {"unchanged": plan.unchanged}
-
-
-def plan_view(plan: Planned) -> dict[str, Any]:
-    """A plan as JSON."""
-    return {**_counts(plan), "steps": [step_view(step) for step in plan.steps], "notes": list(plan.notes)}
-
-
-def step_view(step: Step) -> dict[str, Any]:
-    """A step as JSON."""
-    return {
-        "action": str(step.action),
-        "section": step.section,
-        "name": step.name,
-        "changes": [
-            {"field": one.field, "before": msgspec.to_builtins(one.before), "after": msgspec.to_builtins(one.after)}
-            for one in step.changes
-        ],
-        "notes": list(step.notes),
-    }

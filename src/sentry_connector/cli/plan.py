@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from sentry_connector.app import app as connector
-from sentry_connector.cli.config import Files, Prune, plan_view, planned, print_plan
+from sentry_connector.cli.config import Files, Prune, planned, print_plan
 from sentry_connector.cli.options import AsJson, typer_app
 from sentry_connector.cli.output import print_json
+from sentry_connector.operations.config_steps import plan_view
 
 app = typer_app()
 

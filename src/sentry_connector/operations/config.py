@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -28,7 +28,8 @@ from sentry_connector.errors import ConnectorError, UnknownName, UsageError
 from sentry_connector.notices.channels import WEBHOOK
 from sentry_connector.operations import accounts, datasets, destinations, notices
 from sentry_connector.operations.config_secrets import Secrets
-from sentry_connector.operations.config_steps import Planned, Step
+from sentry_connector.operations.config_steps import Planned, Step, step_view
+from sentry_connector.operations.destinations import refuse_file
 from sentry_connector.operations.planning import planned
 from sentry_connector.runs import check as runs_check
 from sentry_connector.runs.house import House
@@ -102,6 +103,30 @@ def _bytes(path: Path, stdin: BinaryIO) -> bytes:
         raise UnknownName("file", str(path), remedy="Give the path of a YAML file, or - for standard input.") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.", remedy="Let it be read.") from error
+
+
+def read_texts(texts: Mapping[str, str]) -> Read:
+    """The entries of texts that come from elsewhere; what only the server's own machine may say is refused.
+
+    Args:
+        texts: name → YAML; they are one configuration together.
+
+    Raises:
+        ConfigInvalid: something in them is wrong.
+        UsageError: a secret is to be read from a file of the server, or a database is one.
+    """
+    found = read([parse(text.encode(), name) for name, text in texts.items()])
+    with_secrets: list[Placed[Any]] = [*found.accounts, *found.destinations, *found.notices]
+    for placed in with_secrets:
+        fields = msgspec.structs.asdict(placed.entry)
+        if any(isinstance(one, Reference) and one.file is not None for one in fields.values()):
+            raise UsageError(
+                f"{placed.place}: a secret that comes with a request is no file of the server.",
+                remedy="Write `env: NAME`, and send it as NAME in `secrets`.",
+            )
+    for destination in found.destinations:
+        refuse_file(destination.entry.url)
+    return found
 
 
 def plan(house: House, wanted: Read, env: Mapping[str, str], *, prune: bool = False) -> Planned:
@@ -271,6 +296,13 @@ async def _channel(
         secret=secret,
     )
     return None
+
+
+def outcome_view(outcome: Outcome) -> dict[str, Any]:
+    """What became of a step, as JSON."""
+    error = None if outcome.error is None else outcome.error.as_dict()
+    secret = {} if outcome.secret is None else {"secret": outcome.secret}
+    return step_view(outcome.step) | {"state": str(outcome.state), "error": error} | secret
 
 
 def export(house: House) -> tuple[Configuration, list[str]]:

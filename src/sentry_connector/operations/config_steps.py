@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from sentry_connector.datasets.config import AccountEntry, AnyEntry, ChannelEntry, DataSetEntry, DestinationEntry, given
 from sentry_connector.datasets.config import changes as differences
 from sentry_connector.datasets.config_reader import Placed, Read
@@ -122,3 +124,28 @@ def changed(
 def deleted(section: str, name: str, *notes: str) -> Step:
     """Something that is to go."""
     return Step(action=Action.DELETE, section=section, name=name, notes=notes, stored=name)
+
+
+def counts_of(plan: Planned) -> dict[str, int]:
+    """How many entries are to be created, changed and deleted, and how many stay as they are."""
+    found = {str(action): sum(step.action is action for step in plan.steps) for action in Action}
+    return found | {"unchanged": plan.unchanged}
+
+
+def plan_view(plan: Planned) -> dict[str, Any]:
+    """A plan as JSON."""
+    return {**counts_of(plan), "steps": [step_view(step) for step in plan.steps], "notes": list(plan.notes)}
+
+
+def step_view(step: Step) -> dict[str, Any]:
+    """A step as JSON."""
+    return {
+        "action": str(step.action),
+        "section": step.section,
+        "name": step.name,
+        "changes": [
+            {"field": one.field, "before": msgspec.to_builtins(one.before), "after": msgspec.to_builtins(one.after)}
+            for one in step.changes
+        ],
+        "notes": list(step.notes),
+    }

@@ -55,6 +55,19 @@ async def add(house: House, name: str, url: str, password: str | None) -> tuple[
     return destination, version
 
 
+def refuse_file(url: str) -> None:
+    """Refuse a database that is a file, where the wish comes from elsewhere: it would be written wherever the server can write.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if not sql_addresses.takes_password(url):
+        raise UsageError(
+            "A database that is a file of the server is added on the server's own machine.",
+            remedy="sentry-connector destinations add NAME --url URL",
+        )
+
+
 def everything(house: House) -> Sequence[Destination]:
     """All databases, by name."""
     return house.store.destinations.list()

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from sentry_connector.datasets.schedule import EXAMPLES
-from sentry_connector.operations import accounts, schedules, workers
+from sentry_connector.operations import accounts, schedules, vault, workers
 from sentry_connector.operations.doctor import checks_view, doctor
 from sentry_connector.operations.schedules import MOST_SLOTS
 from sentry_connector.runs.house import House
@@ -57,6 +57,15 @@ def service_routes(house: House) -> APIRouter:
     @routes.get("/settings", summary="The settings, secrets masked", responses=openapi.answers("Setting", many=True))
     async def settings() -> Response:
         return json_of(house.settings.described())
+
+    @routes.post(
+        "/vault/rotate",
+        summary="Seal all stored secrets with a new key",
+        responses=openapi.answers("Rotated"),
+    )
+    async def rotate() -> Response:
+        """Where the key comes from the environment, it is changed there."""
+        return json_of(dataclasses.asdict(await vault.rotate(house)))
 
     @routes.get(
         "/workers",

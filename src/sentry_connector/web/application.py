@@ -21,6 +21,7 @@ from sentry_connector.web import openapi, refusals
 from sentry_connector.web.access import Access, HouseOfRequest
 from sentry_connector.web.answers import json_of
 from sentry_connector.web.api_accounts import account_routes
+from sentry_connector.web.api_config import config_routes
 from sentry_connector.web.api_datasets import dataset_routes
 from sentry_connector.web.api_destinations import destination_routes
 from sentry_connector.web.api_notices import notice_routes
@@ -87,6 +88,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         account_routes(house),
         dataset_routes(house),
         destination_routes(house),
+        config_routes(house),
         table_routes(house, streams),
         run_routes(house),
         row_routes(house, streams),

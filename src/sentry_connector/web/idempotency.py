@@ -37,7 +37,7 @@ PATIENCE, POLL = 20.0, 0.1
 REPLAYED = "Idempotent-Replayed"
 """The header of an answer that was given before."""
 
-SECRETS = frozenset({"token", "address", "password", "secret", "code", "old", "new"})
+SECRETS = frozenset({"token", "address", "password", "secret", "code", "old", "new", "secrets"})
 """Fields of which nothing is kept, not even a digest."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

@@ -114,6 +114,15 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("GET", f"{_DATASET}/preview"): _dataset(Right.RUN, Level.EDIT),  # Sentry is asked
     ("POST", f"{_DATASET}/revert"): _dataset(Right.EDIT, Level.EDIT),
     ("POST", f"{_DATASET}/backfill"): _dataset(Right.RUN, Level.EDIT),
+    ("GET", f"{_API}/config"): READ_ADMIN,
+    ("POST", f"{_API}/config/plan"): READ_ADMIN,
+    ("POST", f"{_API}/config/apply"): ADMIN,
+    ("POST", f"{_API}/vault/rotate"): ADMIN,
+    ("POST", f"{_API}/destinations"): ADMIN,
+    ("GET", f"{_API}/destinations/{{name}}"): READ_ADMIN,
+    ("DELETE", f"{_API}/destinations/{{name}}"): ADMIN,
+    ("POST", f"{_API}/destinations/{{name}}/check"): ADMIN,
+    ("POST", f"{_API}/destinations/{{name}}/replace-password"): ADMIN,
     ("GET", f"{_API}/destinations"): SIGNED_IN,  # their names; where they are is the machine's affair
     ("GET", f"{_API}/notices"): SIGNED_IN,  # those about what the person may see
     ("GET", f"{_API}/notices/channels"): READ_ADMIN,

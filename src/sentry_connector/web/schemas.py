@@ -221,6 +221,28 @@ class NewOrigin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     url: Name
 
 
+class NewDestination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A PostgreSQL database: its address is without a password."""
+
+    name: Name
+    url: Name
+    password: Secret | None = None
+
+
+class OtherPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another password of a database; null = it needs none any more."""
+
+    password: Secret | None
+
+
+class NewConfiguration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A configuration: its files by name, as YAML, and the secrets that they refer to with `env`."""
+
+    files: dict[str, Text]
+    secrets: dict[str, Secret] = {}
+    prune: bool = False
+
+
 REQUESTS: tuple[type[msgspec.Struct], ...] = (
     NewRun,
     NewAccount,
@@ -244,6 +266,9 @@ REQUESTS: tuple[type[msgspec.Struct], ...] = (
     NewKey,
     Given,
     NewOrigin,
+    NewDestination,
+    OtherPassword,
+    NewConfiguration,
 )
 
 
@@ -367,6 +392,45 @@ class OfferedDestination(msgspec.Struct, kw_only=True):
     kind: str
 
 
+class Destination(msgspec.Struct, kw_only=True):
+    """A database that tables lie in."""
+
+    id: str
+    name: str
+    kind: str
+    url: str
+    password_since: dt.datetime | None
+    used_by: list[str]
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+class StoredConfiguration(msgspec.Struct, kw_only=True):
+    """What is stored, as YAML and as an object, and what could not be said in it."""
+
+    text: str
+    sections: dict[str, Any]
+    notes: list[str]
+
+
+class ConfigurationPlan(msgspec.Struct, kw_only=True):
+    """How many entries are created, changed, deleted and stay; and each step, with what became of it once it was taken."""
+
+    create: int
+    change: int
+    delete: int
+    unchanged: int
+    steps: list[dict[str, Any]]
+    notes: list[str]
+
+
+class Rotated(msgspec.Struct, kw_only=True):
+    """What a change of the vault's key did: how many secrets were sealed anew, and where the key is."""
+
+    secrets: int
+    place: str
+
+
 class Reverted(msgspec.Struct, kw_only=True):
     """What became of a table that was reverted."""
 
@@ -479,6 +543,10 @@ ANSWERS: tuple[type[msgspec.Struct], ...] = (
     Version,
     Stats,
     OfferedDestination,
+    Destination,
+    StoredConfiguration,
+    ConfigurationPlan,
+    Rotated,
     Reverted,
     Schedule,
     Coming,

@@ -6,14 +6,15 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentry_connector.errors import CursorLoop
-from sentry_connector.extraction.lists import MOST_READINGS, each_of, spread, together
-from sentry_connector.sentry.wire import CursorKind, cursor_kind
+from sentry_connector.extraction.lists import MOST_READINGS, Page, each_of, spread, together
+from sentry_connector.sentry.wire import CursorKind, Request, cursor_kind
 from tests.extraction.moving import SIZE, Item, Moving, at, read
 from tests.virtual_time import run
 
@@ -82,6 +83,23 @@ def test_an_empty_page_with_a_next_one_is_no_end_of_a_list_that_is_read_by_time(
 
 def test_a_list_whose_pages_are_counted_is_read_until_two_readings_agree() -> None:
     assert read(Moving(some(3 * SIZE), "pages"), newest_first=False).requests == 2 * 3
+
+
+def test_a_reading_that_has_a_row_twice_proves_nothing_by_the_next_one_that_lacks_the_same_rows() -> None:
+    """Twice in a row a page is answered with another one's rows: first the list seems to hold some twice, then to be shorter."""
+
+    class Repeating(Moving):
+        async def __call__(self, request: Request) -> Page:
+            start = Request(base_url=request.base_url, path=request.path)
+            instead = {
+                4: start,
+                7: start.with_cursor(f"{SIZE}:2:0"),
+            }  # of the second and the third reading's second page
+            page = await super().__call__(instead.get(len(self.asked), request))
+            return Page(replace(page.answer, request=request), page.decoded)
+
+    found = read(Repeating(some(2 * SIZE + 2), "pages", reads_windows=False), steady=False, newest_first=False)
+    assert found.members == {name for _, name in some(2 * SIZE + 2)}
 
 
 def test_rows_outside_of_the_window_end_the_way_through_a_server_that_does_not_read_it() -> None:

@@ -201,7 +201,7 @@ def _second(instant: dt.datetime) -> dt.datetime:
 async def _agreed(listing: Listing, ask: Ask, first: Page) -> AsyncGenerator[Page]:
     """The list as two readings in a row showed it, or all that was seen where no two agree.
 
-    Readings agree where they have the same rows, each of them once; and where they have equally many and all readings together
+    Readings agree where both have the same rows, each of them once; and where they have equally many and all readings together
     showed just so many different ones: then only their order changed. A row that a reading has twice took another one's place:
     where rows come and go, that place may be one that nobody saw, so there the last reading has each of them once.
     """
@@ -212,8 +212,8 @@ async def _agreed(listing: Listing, ask: Ask, first: Page) -> AsyncGenerator[Pag
         readings.append(await _reading(listing, ask, readings[-1]))
         last = _keys(listing, readings[-1])
         seen.update(last)
-        is_whole = len(set(last)) == len(last)
-        if set(last) == set(before) and is_whole:
+        is_whole, was_whole = _are_once(last), _are_once(before)
+        if set(last) == set(before) and is_whole and was_whole:
             readings = readings[-1:]
             break
         if len(seen) == len(last) == len(before) and (is_whole or listing.steady):
@@ -226,6 +226,10 @@ async def _agreed(listing: Listing, ask: Ask, first: Page) -> AsyncGenerator[Pag
         )
     for page in itertools.chain.from_iterable(readings):
         yield page
+
+
+def _are_once(keys: list[Any]) -> bool:
+    return len(set(keys)) == len(keys)
 
 
 def _keys(listing: Listing, pages: list[Page]) -> list[Any]:

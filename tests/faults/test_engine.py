@@ -16,7 +16,8 @@ from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import accounts, datasets, runs
 from sentry_connector.operations.running import is_served
 from sentry_connector.reports.details import Details
-from sentry_connector.runs.engine import STOP_WITHIN, Engine, tick
+from sentry_connector.runs.due import tick
+from sentry_connector.runs.engine import STOP_WITHIN, Engine
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.lease import held
 from sentry_connector.simulator import TOKENS

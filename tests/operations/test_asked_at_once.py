@@ -13,7 +13,7 @@ import pytest
 
 from sentry_connector.operations import datasets
 from sentry_connector.reports.details import Details
-from sentry_connector.runs.engine import tick
+from sentry_connector.runs.due import tick
 from sentry_connector.store.records import DataSet
 from tests.parts import NOW, StandingApp
 from tests.runs.acme import HOUR, HastyApp, made

@@ -27,7 +27,8 @@ workers.living
 """They only look."""
 
 BY_OTHERS = """
-backfill.go_through config.apply datasets.run running.tell_others running.to_its_end runs.start sharing.share vault.sealing
+backfill.go_through config.apply datasets.run running.do_here running.tell_others running.to_its_end runs.start sharing.share
+vault.sealing
 """
 """What they change is written down where others do it for them, or is no person's affair."""
 

@@ -15,7 +15,7 @@ from sentry_connector.errors import DatesError, DestinationRefused, LossNotAccep
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import backfill, datasets, runs
 from sentry_connector.reports.details import AllAvailable, DateRange, Details, SinceLastRun, SingleDate
-from sentry_connector.runs.engine import tick
+from sentry_connector.runs.due import tick
 from sentry_connector.runs.execute import execute
 from sentry_connector.simulator import Simulation, World, running
 from sentry_connector.store.records import Account, DataSet, Trigger, Verdict

@@ -14,8 +14,7 @@ from sentry_connector.errors import Locked
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets
 from sentry_connector.operations.running import is_served
-from sentry_connector.runs.engine import WORKERS
-from sentry_connector.runs.lease import TTL, held
+from sentry_connector.runs.lease import TTL, WORKERS, held
 from sentry_connector.simulator import running
 from sentry_connector.store.processes import this_process
 from sentry_connector.store.records import Run, RunState, Trigger, Verdict

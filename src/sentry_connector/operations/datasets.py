@@ -1,4 +1,7 @@
-"""DataSets: made, changed, run, looked at, reverted, deleted, restored."""
+"""DataSets: made, changed, run, looked at, reverted, deleted, restored.
+
+Arrow and DuckDB are loaded where rows are asked for: most of these commands need neither.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,24 @@ import contextlib
 import datetime as dt
 import zoneinfo
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
-import pyarrow as pa
 
 from sentry_connector.datasets import schedule as schedules
 from sentry_connector.datasets.definition import Definition, check
 from sentry_connector.datasets.schedule import Schedule
 from sentry_connector.destinations.model import Committed, Table, UpdateMethod, Version
-from sentry_connector.destinations.query import Snapshot, read
 from sentry_connector.errors import ConnectorError, Locked, LossNotAccepted, UnknownName, UsageError
 from sentry_connector.extraction.prepare import window_of
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.operations.audited import audited
 from sentry_connector.operations.pull import OnWindows, pull
 from sentry_connector.operations.running import to_its_end
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastRun, SingleDate, Window
 from sentry_connector.runs import queue
-from sentry_connector.runs.engine import due_slots, tick
+from sentry_connector.runs.due import due_slots, tick
 from sentry_connector.runs.house import House, wholly
 from sentry_connector.runs.lease import held
 from sentry_connector.runs.marks import Marks
@@ -44,6 +45,9 @@ from sentry_connector.store.records import (
     Scheduled,
     Trigger,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 PREVIEW_ROWS = 100
 
@@ -334,6 +338,9 @@ def rows(house: House, name: str, version: int | None = None) -> Iterator[pa.Rec
     Raises:
         UnknownName: there is no such DataSet or version.
     """
+    from sentry_connector.destinations.query import Snapshot, read
+    from sentry_connector.extraction.schema import arrow_schema
+
     dataset = house.store.datasets.find(name)
     stored = table_of(house, dataset).snapshot(version)
     with read(stored or Snapshot(files=(), schema=arrow_schema(catalogue.find(dataset.report)))) as reader:
@@ -472,6 +479,8 @@ async def preview(house: House, name: str, *, progress: Progress, on_windows: On
     Raises:
         ConnectorError: nothing could be read.
     """
+    import pyarrow as pa
+
     dataset = await house.aside(lambda: house.store.datasets.find(name))
     report = catalogue.find(dataset.report)
     details = dataset.details
@@ -491,6 +500,8 @@ def schema(house: House, name: str) -> pa.Schema:
     Raises:
         UnknownName: there is no such DataSet.
     """
+    from sentry_connector.extraction.schema import arrow_schema
+
     dataset = house.store.datasets.find(name)
     return house.table(dataset).schema() or arrow_schema(catalogue.find(dataset.report))
 

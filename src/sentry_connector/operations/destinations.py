@@ -8,7 +8,6 @@ import msgspec
 
 from sentry_connector.datasets.definition import LONGEST_NAME, plain_text
 from sentry_connector.destinations import sql_addresses
-from sentry_connector.destinations.sql_model import qualified
 from sentry_connector.errors import UsageError
 from sentry_connector.operations.audited import audited
 from sentry_connector.operations.vault import sealing
@@ -163,6 +162,8 @@ def tried(house: House, destination: Destination, password: str | None = None) -
     Raises:
         DestinationUnavailable, DestinationRefused, VaultUnusable: what is in the way.
     """
+    from sentry_connector.destinations.sql_model import qualified
+
     database = house.database(destination, password)
     with database.session(writing=True) as session:
         table = qualified(session, TRIED)

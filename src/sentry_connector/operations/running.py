@@ -1,4 +1,7 @@
-"""Runs are brought to their end: by a server that shares the store, where one lives, else here."""
+"""Runs are brought to their end: by a server that shares the store, where one lives, else here.
+
+What a run takes is loaded only where it is done here.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,8 @@ import contextlib
 from sentry_connector.errors import ConnectorError, Locked, UnknownName
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.runs import outbox
-from sentry_connector.runs.engine import WORKERS
-from sentry_connector.runs.execute import execute
 from sentry_connector.runs.house import House
-from sentry_connector.runs.lease import TTL
+from sentry_connector.runs.lease import TTL, WORKERS
 from sentry_connector.store.processes import is_dead
 from sentry_connector.store.records import Run, RunState
 
@@ -45,7 +46,7 @@ async def to_its_end(
         Locked: another process is at work on the DataSet, or patience was not enough.
     """
     if not is_served(house):
-        return await execute(run.id, house, progress=progress, wait_lock=wait_lock)
+        return await do_here(house, run, progress=progress, wait_lock=wait_lock)
     if run.not_before is not None:
         house.store.runs.hurry(run.id)
     give_up = None if patience is None else house.clock.monotonic() + patience
@@ -56,13 +57,20 @@ async def to_its_end(
         if now.state is RunState.DONE or (now.state is RunState.RETRYING and now.not_before is not None):
             return now
         if not is_served(house):  # it died; what it was doing is gone on with here, once its lease has lapsed
-            return await execute(run.id, house, progress=progress, wait_lock=max(wait_lock, A_LEASE))
+            return await do_here(house, run, progress=progress, wait_lock=max(wait_lock, A_LEASE))
         if give_up is not None and house.clock.monotonic() >= give_up:
             raise Locked(f"The server is at work on the run {run.id}.")
         snapshot = house.store.runs.progress(run.id)
         if snapshot is not None:
             progress.show(snapshot)
         await house.clock.sleep(POLL)
+
+
+async def do_here(house: House, run: Run, *, progress: Progress, wait_lock: float = 0.0) -> Run:
+    """Bring a run to its end in this process; as `runs.execute`."""
+    from sentry_connector.runs.execute import execute
+
+    return await execute(run.id, house, progress=progress, wait_lock=wait_lock)
 
 
 async def tell_others(house: House) -> None:

@@ -10,8 +10,7 @@ from sentry_connector.errors import Locked, UnknownName, UsageError
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import datasets
 from sentry_connector.operations.audited import audited
-from sentry_connector.operations.running import A_LEASE, POLL
-from sentry_connector.runs.execute import execute
+from sentry_connector.operations.running import A_LEASE, POLL, do_here
 from sentry_connector.runs.house import House
 from sentry_connector.runs.shared_log import lines_of
 from sentry_connector.store.records import DataSet, Run, RunState, Trigger, Verdict
@@ -119,7 +118,7 @@ async def cancel(house: House, id_or_name: str, *, patience: float = A_LEASE) ->
     give_up = house.clock.monotonic() + patience
     while True:
         with contextlib.suppress(Locked):
-            return await execute(run.id, house, progress=Progress())  # where nobody is at work on it, it ends here
+            return await do_here(house, run, progress=Progress())  # where nobody is at work on it, it ends here
         now = await house.aside(lambda: house.store.runs.get(run.id)) or run
         if now.state is RunState.DONE or house.clock.monotonic() >= give_up:
             return now

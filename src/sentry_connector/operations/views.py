@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import pyarrow as pa
 
 from sentry_connector.datasets import schedule as schedules
 from sentry_connector.destinations.model import Committed, Table, Version
@@ -22,7 +21,6 @@ from sentry_connector.reports.model import Column, Report
 from sentry_connector.runs.health import HISTORY, Keeping, attention, health, missed_slot, unknown_schedule
 from sentry_connector.runs.house import House
 from sentry_connector.runs.slots import obstacle
-from sentry_connector.store.audit import Entry
 from sentry_connector.store.records import (
     DELTA,
     Account,
@@ -35,6 +33,11 @@ from sentry_connector.store.records import (
     Run,
 )
 from sentry_connector.store.rights import ApiKey, Grant, Thing, User
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from sentry_connector.store.audit import Entry
 
 
 def report_view(report: Report) -> dict[str, Any]:

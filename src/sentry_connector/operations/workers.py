@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sentry_connector.errors import UsageError
-from sentry_connector.runs.engine import TTL, WORKERS
+from sentry_connector.runs.engine import TTL
 from sentry_connector.runs.house import House
+from sentry_connector.runs.lease import WORKERS
 from sentry_connector.runs.service import engine_of
 from sentry_connector.store.ids import new_id
 from sentry_connector.store.processes import for_people, is_dead

@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import functools
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from sentry_connector.datasets import schedule as schedules
 from sentry_connector.errors import ConnectorError, Locked, StoreNewer
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.reports import windows
 from sentry_connector.runs import check, news, outbox, queue
+from sentry_connector.runs.due import Unkept, tick
 from sentry_connector.runs.execute import attempt
 from sentry_connector.runs.house import House
-from sentry_connector.runs.lease import Holding, held
+from sentry_connector.runs.lease import WORKERS, Holding, held
 from sentry_connector.runs.log import Log
-from sentry_connector.runs.slots import GRACE, becoming
 from sentry_connector.runs.thinning import thin
 from sentry_connector.store.processes import for_people
-from sentry_connector.store.records import Run, Scheduled, Waiting
+from sentry_connector.store.records import Run, Waiting
 
 TICK = dt.timedelta(minutes=1)
 """Between two looks at the schedules: no slot lies between two full minutes."""
@@ -51,9 +48,6 @@ STOP_WITHIN = 8.0
 
 PATIENCE = {"schedules": 180.0, "queue": 120.0, "notices": 3600.0, "accounts": CHECK + 3600.0, "history": THIN + 3600.0}
 """Loop → seconds without a good turn after which it is not well: whatever it waits for does not take so long."""
-
-WORKERS = "worker/"
-"""Engines hold a lease each whose name begins so: others see that somebody takes up what waits."""
 
 TTL, BEAT = dt.timedelta(seconds=10), 3.0
 """How long an engine counts as living without a heartbeat, and seconds between two; so long a dead one is waited for."""
@@ -304,43 +298,6 @@ def wrong_clock(ahead: dt.timedelta) -> str:
     """What is said of a machine whose clock is wrong."""
     seconds = ahead.total_seconds()
     return f"This machine's clock is {abs(seconds):,.0f} s {'behind' if seconds > 0 else 'ahead of'} the database's."
-
-
-@dataclass(frozen=True, slots=True)
-class Unkept:
-    """A schedule that cannot be kept, and why."""
-
-    dataset_id: str
-    message: str
-
-
-def tick(house: House, now: dt.datetime, dataset_id: str | None = None) -> list[Unkept]:
-    """Account for all slots up to now: of all DataSets, or of one.
-
-    Returns:
-        The schedules that cannot be kept: a newer program wrote them, or a zone is no more.
-    """
-    unkept = []
-    for one in house.store.slots.scheduled(dataset_id):
-        try:
-            due = due_slots(one, now)
-        except ConnectorError as error:
-            unkept.append(Unkept(one.dataset_id, error.message))
-            continue
-        if due:
-            house.store.slots.account(one, due[-1], functools.partial(becoming, one, due, now))
-        elif one.until > now + GRACE:  # the clock was set back: what lies before it counts again
-            house.store.slots.account(one, now)
-    return unkept
-
-
-def due_slots(one: Scheduled, now: dt.datetime) -> list[dt.datetime]:
-    """The slots that have come due since the last look.
-
-    Raises:
-        ScheduleError, DatesError: the rule or the zone is not one that this program knows.
-    """
-    return schedules.between(schedules.parse(one.schedule), windows.zone(one.details.timezone), one.until, now)
 
 
 async def _at_rest(tasks: list[asyncio.Task[None]]) -> None:

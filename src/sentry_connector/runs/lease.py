@@ -24,6 +24,9 @@ BEAT = 15.0
 POLL = 0.5
 """Seconds between two looks at a lease that somebody else holds."""
 
+WORKERS = "worker/"
+"""Engines hold a lease each whose name begins so: others see that somebody takes up what waits."""
+
 Result = TypeVar("Result")
 
 

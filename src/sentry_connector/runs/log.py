@@ -7,17 +7,19 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, cast
 
 import msgspec
-import structlog
 
 from sentry_connector.redact import Redactor
 
 if sys.platform != "win32":
     import fcntl
 
-Log = structlog.typing.FilteringBoundLogger
+if TYPE_CHECKING:
+    import structlog
+
+Log: TypeAlias = "structlog.typing.FilteringBoundLogger"
 
 
 def log_path(folder: Path, run_id: str) -> Path:
@@ -143,6 +145,7 @@ def run_lines(folder: Path, run_id: str) -> Iterator[Lines]:
 
 def bound_log(lines: Lines, redactor: Redactor, run_id: str) -> Log:
     """A logger of a run that writes one JSON object per line."""
+    import structlog  # it loads Rich, which only those need who log
 
     def render(_logger: Any, _method: str, event: structlog.typing.EventDict) -> str:
         return redactor.redact(msgspec.json.encode(event, enc_hook=str).decode())

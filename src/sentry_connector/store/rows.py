@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from sentry_connector.errors import UnknownName, UsageError
@@ -71,7 +71,7 @@ def insert_once(connection: Connection, table: Table, values: Mapping[str, Any])
 
     Safe between processes.
     """
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert = import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert  # the other dialect is never loaded
     key = next(iter(table.primary_key))
     statement = insert(table).values(**values).on_conflict_do_nothing().returning(key)
     if not table.foreign_keys:

@@ -39,7 +39,8 @@ test: setup  ## the tests; of the expensive families a fixed, counted sample
 test-long: setup  ## all tests, with the expensive families whole, and what they took
 	@$(RUN) python -m tools.machine
 	$(RUN) pytest -m "not long" --numprocesses auto
-	$(RUN) pytest -m long --durations=25
+	$(RUN) pytest -m "long and not alone" --numprocesses auto --maxschedchunk 1 --durations=25
+	$(RUN) pytest -m "long and alone" --durations=25
 
 conformance: setup  ## every destination, update method and point at which a process can die: the table of results
 	@$(RUN) python -m tests.conformance

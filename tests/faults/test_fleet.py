@@ -17,6 +17,7 @@ def test_forty_runs_while_workers_and_database_are_killed(tmp_path: Path) -> Non
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(1800)
 def test_a_thousand_runs_while_workers_and_database_are_killed_one_dies_half_way_and_one_is_stopped(
     tmp_path: Path,

@@ -34,6 +34,7 @@ def test_some_seed_finds_the_mistake(name: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(5400)
 def test_every_mistake_is_found_within_a_thousand_seeds(capsys: pytest.CaptureFixture[str]) -> None:
     with Pool(os.cpu_count()) as pool:

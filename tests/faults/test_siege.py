@@ -19,6 +19,7 @@ from tests.faults.siege import besieged, sentry, serve
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(1800)
 def test_two_hundred_datasets_every_minute_for_ten_minutes(tmp_path: Path) -> None:
     outcome = besieged(tmp_path, count=200, minutes=10, every=20)
@@ -28,6 +29,7 @@ def test_two_hundred_datasets_every_minute_for_ten_minutes(tmp_path: Path) -> No
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_a_server_that_stands_still_past_its_lease_commits_nothing_when_it_wakes(tmp_path: Path) -> None:
     """Append would show it: what is committed twice is there twice."""

@@ -93,6 +93,7 @@ def test_a_seed_is_played_the_same_each_time(seed: int, place: Ground) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(5400)
 def test_every_seed_ends_with_the_table_as_it_should_be(capsys: pytest.CaptureFixture[str]) -> None:
     results = played(ALL_IN_MEMORY, delta=False, processes=os.cpu_count() or 1)
@@ -104,6 +105,7 @@ def test_every_seed_ends_with_the_table_as_it_should_be(capsys: pytest.CaptureFi
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(1800)
 def test_every_seed_in_delta_ends_with_the_table_as_it_should_be() -> None:
     assert differences(played(ALL_IN_DELTA, delta=True, processes=os.cpu_count() or 1)) == {}

@@ -15,6 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, cast
+from unittest import mock
 
 import structlog
 
@@ -26,6 +27,7 @@ from sentry_connector.notices.message import Message
 from sentry_connector.operations import datasets, notices, runs
 from sentry_connector.reports import windows
 from sentry_connector.reports.details import Details, SinceLastRun
+from sentry_connector.runs import engine as engines
 from sentry_connector.runs.engine import Engine
 from sentry_connector.runs.log import Log
 from sentry_connector.simulator import World
@@ -42,6 +44,9 @@ from tests.virtual_time import run as in_virtual_time
 SCHEDULES = ("every 1m", "every 5m", "hourly", "daily 12:30,13:07", "cron: */7 * * * *")
 HOURS = 2.0
 """How long a town is looked at."""
+
+LOOK = 5.0
+"""Seconds between an engine's looks at an empty queue: those of every second would be most of what is played."""
 
 EVENTS = "project-events"
 REPORTS: tuple[tuple[str, Details], ...] = (
@@ -320,6 +325,6 @@ def play(seed: int, ground: Ground) -> Town:
     """Play a seed."""
     ground.clear()
     town = Town(seed, ground)
-    with passing_journals():
+    with mock.patch.object(engines, "LOOK", LOOK), passing_journals():
         in_virtual_time(town.lived())
     return town

@@ -76,6 +76,7 @@ def test_a_newer_database_is_refused_and_left_as_it_is(database_url: str) -> Non
 
 KILLED = """
 import os, sys
+import alembic.command  # once, and not in each child
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sentry_connector.store.store import Store
@@ -89,7 +90,7 @@ def die_after_the_last(*_):
     if executed == step:
         os._exit(9)
 
-for step in range(1, 200):
+for step in range(1, 1000, int(sys.argv[2])):
     child = os.fork()
     if not child:
         Store(f"sqlite:///{sys.argv[1]}/{step}/connector.db").close()
@@ -101,19 +102,36 @@ for step in range(1, 200):
 """
 
 
-def test_a_migration_that_is_killed_at_any_statement_is_as_if_it_never_began(tmp_path: Path) -> None:
-    run = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, check=True, text=True)
+def killed_at(folder: Path, every: int) -> int:
+    """At how many statements it was killed, and was as if it never began."""
+    run = subprocess.run(
+        [sys.executable, "-c", KILLED, str(folder), str(every)], capture_output=True, check=True, text=True
+    )
     *killed, finished = run.stdout.split()
     assert set(killed) == {"9"}
     assert finished == "0"
-    assert len(killed) > len(metadata.tables)
-    for step in range(1, len(killed) + 1):
-        url = f"sqlite:///{tmp_path / str(step) / 'connector.db'}"
+    steps = range(1, every * len(killed) + 1, every)
+    for step in steps:
+        url = f"sqlite:///{folder / str(step) / 'connector.db'}"
         with closing(sqlite3.connect(path_of(url))) as connection:
             assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
-    for step in {1, len(killed) // 2, len(killed)}:  # what is empty is begun with anew, wherever it was killed
-        with Store(f"sqlite:///{tmp_path / str(step) / 'connector.db'}") as store:
+    for step in {
+        steps[0],
+        steps[len(steps) // 2],
+        steps[-1],
+    }:  # what is empty is begun with anew, wherever it was killed
+        with Store(f"sqlite:///{folder / str(step) / 'connector.db'}") as store:
             store.accounts.add(account(), "v1.a")
+    return len(killed)
+
+
+def test_a_migration_that_is_killed_at_some_statements_is_as_if_it_never_began(tmp_path: Path) -> None:
+    killed_at(tmp_path, every=9)
+
+
+@pytest.mark.long
+def test_a_migration_that_is_killed_at_any_statement_is_as_if_it_never_began(tmp_path: Path) -> None:
+    assert killed_at(tmp_path, every=1) > len(metadata.tables)
 
 
 def test_a_file_that_is_no_database_is_refused_by_name_and_left_as_it_is(database_url: str) -> None:

@@ -12,14 +12,14 @@ from __future__ import annotations
 import datetime as dt
 
 import msgspec
-from sqlalchemy import ColumnElement, delete, update
+from sqlalchemy import ColumnElement, bindparam, delete, update
 
 from sentry_connector.errors import LeaseLost, Locked
 from sentry_connector.store.database import Database
 from sentry_connector.store.processes import for_people, is_dead
 from sentry_connector.store.records import Lease
 from sentry_connector.store.rows import columns_of, insert_once, read_record, select_records
-from sentry_connector.store.tables import leases
+from sentry_connector.store.tables import UtcTime, leases
 
 _LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -76,7 +76,7 @@ class Leases:
     def release(self, lease: Lease) -> None:
         """Give a lease back; one that somebody else has taken over stays theirs. Its epoch is remembered."""
         with self._database.writing(alone=False) as connection:
-            connection.execute(update(leases).where(*_this(lease)).values(expires_at=_LONG_AGO))
+            connection.execute(_LAST, {**_this(lease), "end": _LONG_AGO})
 
     def leave(self, lease: Lease, now: dt.datetime, after: dt.timedelta) -> None:
         """As `release`, to be taken from so long after now on."""
@@ -115,7 +115,7 @@ class Leases:
         """Let this very holding last until `ttl` from now; says whether it still was the latest."""
         with self._database.writing(alone=False) as connection:
             end = self._database.present(connection, now) + ttl
-            return connection.execute(update(leases).where(*_this(lease)).values(expires_at=end)).rowcount == 1
+            return connection.execute(_LAST, {**_this(lease), "end": end}).rowcount == 1
 
     def _read(self, name: str) -> Lease | None:
         with self._database.reading() as connection:
@@ -130,8 +130,20 @@ class Leases:
         return error(f"{name} is in use by {holder} since {since}.", lease=name, holder=holder, since=since)
 
 
-def _this(lease: Lease) -> tuple[ColumnElement[bool], ...]:
-    return leases.c.name == lease.name, leases.c.holder == lease.holder, leases.c.epoch == lease.epoch
+_LAST = (
+    update(leases)
+    .where(
+        leases.c.name == bindparam("this_name"),
+        leases.c.holder == bindparam("this_holder"),
+        leases.c.epoch == bindparam("this_epoch"),
+    )
+    .values(expires_at=bindparam("end", type_=UtcTime))
+)
+"""Lets a holding last until then. Built once, which takes longer than to do it: heartbeats come all the time."""
+
+
+def _this(lease: Lease) -> dict[str, str | int]:
+    return {"this_name": lease.name, "this_holder": lease.holder, "this_epoch": lease.epoch}
 
 
 def _moved(lease: Lease, by: dt.timedelta) -> Lease:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Update,
+    bindparam,
     case,
     delete,
     exists,
@@ -32,7 +33,7 @@ from sqlalchemy import (
 from sentry_connector.store.database import Database
 from sentry_connector.store.records import Channel, Delivery, Kind, Notice, Outgoing
 from sentry_connector.store.rows import Record, find_named, fold, insert_once, read_record, refuse_taken, select_records
-from sentry_connector.store.tables import LIVE, channels, datasets, deliveries, episodes, notices
+from sentry_connector.store.tables import LIVE, UtcTime, channels, datasets, deliveries, episodes, notices
 
 WAITING = (deliveries.c.sent_at.is_(None), deliveries.c.given_up_at.is_(None))
 """A delivery that is not done."""
@@ -89,21 +90,21 @@ class Notices:
     def due(self, now: dt.datetime) -> list[str]:
         """The ids of the channels that something waits for, and that do not rest."""
         with self._database.reading() as connection:
-            return list(connection.scalars(_due(now, deliveries.c.channel_id).distinct()))
+            return list(connection.scalars(_WAITED_FOR, {"now": now}))
 
     def next(self, channel_id: str, now: dt.datetime) -> Outgoing | None:
         """What a channel is to take first; None where nothing waits for it, or where it rests."""
         of_delivery = (deliveries.c[name] for name in Delivery.__struct_fields__)
         now_muted = func.coalesce(datasets.c.muted, false()).label("now_muted")
         query = (
-            _due(now, *of_delivery, notices, channels.c.failures, now_muted, _begun().label("begun"))
+            _due(*of_delivery, notices, channels.c.failures, now_muted, _begun().label("begun"))
             .join(notices, notices.c.id == deliveries.c.notice_id)
             .outerjoin(datasets, datasets.c.id == notices.c.dataset_id)
             .where(deliveries.c.channel_id == channel_id)
             .order_by(notices.c.at, notices.c.recovered, notices.c.id)
         )
         with self._database.reading() as connection:
-            row = connection.execute(query.limit(1)).mappings().first()
+            row = connection.execute(query.limit(1), {"now": now}).mappings().first()
         if row is None:
             return None
         more = {"failures": row["failures"], "muted": row["now_muted"], "begun": row["begun"]}
@@ -256,11 +257,15 @@ def _concerned(connection: Connection, notice: Notice) -> Sequence[str]:
     return connection.scalars(select(datasets.c.id).where(*of_account)).all()
 
 
-def _due(now: dt.datetime, *columns: Any) -> Select[Any]:
-    """What waits for channels that do not rest."""
-    awake = or_(channels.c.rests_until.is_(None), channels.c.rests_until <= now)
+def _due(*columns: Any) -> Select[Any]:
+    """What waits for channels that do not rest at `now`, which is to be given."""
+    awake = or_(channels.c.rests_until.is_(None), channels.c.rests_until <= bindparam("now", type_=UtcTime))
     of_channel = deliveries.join(channels, channels.c.id == deliveries.c.channel_id)
     return select(*columns).select_from(of_channel).where(*WAITING, awake)
+
+
+_WAITED_FOR = _due(deliveries.c.channel_id).distinct()
+"""Built once: an engine asks it every few seconds."""
 
 
 def _begins(subject_id: Any, kind: Any, since: Any, table: FromClause = notices) -> tuple[ColumnElement[bool], ...]:

@@ -204,13 +204,17 @@ def _cancelled(at: dt.datetime | None) -> dict[str, Any]:
     return {"state": RunState.DONE, "verdict": Verdict.CANCELLED, "finished_at": at, "not_before": None}
 
 
+_SAVE = update(runs).where(runs.c.id == bindparam("this_id"))
+_NEWEST_FIRST = select_records(runs, Run).order_by(runs.c.queued_at.desc(), runs.c.id.desc())
+"""Built once: a run has so many fields that building takes longer than doing."""
+
+
 def _save(connection: Connection, run: Run) -> None:
-    connection.execute(update(runs).where(runs.c.id == run.id).values(**msgspec.structs.asdict(run)))
+    connection.execute(_SAVE, {**msgspec.structs.asdict(run), "this_id": run.id})
 
 
 def _select(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:
-    newest_first = (runs.c.queued_at.desc(), runs.c.id.desc())
-    query = select_records(runs, Run).where(*conditions).order_by(*newest_first).limit(limit)
+    query = _NEWEST_FIRST.where(*conditions).limit(limit)
     return [read_record(Run, row) for row in connection.execute(query).mappings()]
 
 

@@ -17,7 +17,7 @@ FLOORS = (
     {"sentry"},
     {"extraction"},
     {"formats", "destinations"},
-    {"store"},
+    {"store", "queries"},
     {"datasets", "notices", "people"},
     {"runs"},
     {"operations"},

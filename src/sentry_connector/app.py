@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from sentry_connector.destinations.sql_model import Database as SqlDatabase
     from sentry_connector.notices.channels import Address
     from sentry_connector.notices.message import Message
+    from sentry_connector.queries.pool import Queries
     from sentry_connector.store.database import Database
     from sentry_connector.store.records import Account, DataSet, Destination
     from sentry_connector.store.store import Store
@@ -111,6 +112,8 @@ class App(House):
         """Leave what is shared to other processes, and close the store, where it was opened."""
         if "tracer" in self.__dict__:
             self.tracer.close()
+        if "queries" in self.__dict__:
+            self.queries.close()
         if "budgets" in self.__dict__:
             self.budgets.close()
         if self._turns is not None:
@@ -212,6 +215,15 @@ class App(House):
         with self._opening:  # several threads may be the first
             self._turns = self._turns or Database(self.settings.database_url, wait=WAIT_FOR_LOCK)
         return Line(Leases(self._turns), name, this_process())
+
+    @cached_property
+    def queries(self) -> Queries:
+        """The processes that run SQL; none is started before there is a statement."""
+        from sentry_connector.queries.pool import Limits, Queries
+
+        settings = self.settings
+        limits = Limits(seconds=settings.query_seconds, memory_mib=settings.query_mib)
+        return Queries(limits, self.clock.monotonic)
 
     @property
     def logs(self) -> Path:

@@ -54,7 +54,8 @@ ConnectorError
 ├── NotDelivered               notice.not_delivered  30   retry; a channel did not take a notice
 │   └── NoticeRefused          notice.refused        30   a channel refuses a notice for what it is
 ├── OutOfResources             system.exhausted       1   retry; the process may open no more files, or have no more memory
-└── Cancelled                  run.cancelled         60
+├── QueriesBusy                query.busy            50   retry; too many statements are run at the same time
+└── Cancelled                  run.cancelled         60   somebody has stopped it
 ```
 
 `name` is stable and is what programs compare; `exit_code` is the command line's; `remedy` says what to do; `retryable` says
@@ -517,8 +518,17 @@ def of_the_system(error: BaseException) -> ConnectorError | None:
 _NO_MORE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
+class QueriesBusy(ConnectorError):
+    """As many statements are run as may be at one time, and none of them has ended while this one waited."""
+
+    name = "query.busy"
+    exit_code = 50
+    retryable = True
+    default_remedy = "Try again in a moment."
+
+
 class Cancelled(ConnectorError):
-    """Somebody asked for the run to stop; the table is as it was."""
+    """Somebody asked for the run, or the statement, to stop; tables are as they were."""
 
     name = "run.cancelled"
     exit_code = 60

@@ -46,6 +46,8 @@ class Settings:
     history_days: int = 90
     run_minutes: int = 30
     run_mib: int = 2048
+    query_seconds: int = 60
+    query_mib: int = 1024
     oidc_issuer: str | None = None
     oidc_client_id: str | None = None
     oidc_client_secret: str | None = field(default=None, repr=False)
@@ -343,6 +345,20 @@ SETTINGS: tuple[Setting, ...] = (
         about="The largest run that is planned, in MiB of Sentry's answers; what is larger becomes a chain of runs.",
         default="2048",
         parse=_whole(1, 1_000_000),
+    ),
+    Setting(
+        name="query_seconds",
+        variable="SENTRY_CONNECTOR_QUERY_SECONDS",
+        about="How long, in seconds, the rows of one SQL statement are waited for.",
+        default="60",
+        parse=_whole(1, 86_400),
+    ),
+    Setting(
+        name="query_mib",
+        variable="SENTRY_CONNECTOR_QUERY_MIB",
+        about="The memory, in MiB, that the engine holds for one SQL statement.",
+        default="1024",
+        parse=_whole(64, 1_000_000),
     ),
     Setting(
         name="oidc_issuer",

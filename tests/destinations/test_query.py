@@ -250,3 +250,33 @@ def test_a_failure_of_whoever_reads_the_rows_is_not_the_statements(tables: dict[
 @given(name=st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1, max_size=20))
 def test_every_name_can_be_a_views_name(name: str) -> None:
     assert run(f"SELECT count(*) AS n FROM {quoted(name)}", {name: Snapshot(files=(), schema=SCHEMA)}) == [{"n": 0}]
+
+
+@pytest.mark.parametrize(
+    ("sql", "line", "column"),
+    [
+        ("SELECT 1,\n  2 FORM x y", 2, 10),
+        ("SELECT *\nFROM\n  nothing", 3, 3),
+        ("SELECT 'é日本', nothing", 1, 15),
+        (f"SELECT {', '.join(f'{one} AS c{one}' for one in range(90))}, nothing", 1, 978),
+        ("SELECT\n\n\n\n\n\n\n\n\n  nothing", 10, 3),
+        ("SELECT 1,\n  CAST('x' AS INTEGER)", 2, 3),
+    ],
+)
+def test_a_refusal_knows_its_place(sql: str, line: int, column: int) -> None:
+    with pytest.raises(SqlError) as refused:
+        run(sql, {})
+    assert refused.value.data == {"line": line, "column": column}
+
+
+SORTED = "SELECT * FROM range(5000000) t(i) ORDER BY random()"
+
+
+def test_too_little_memory_is_told_without_the_engines_advice() -> None:
+    with (
+        pytest.raises(SqlError) as refused,
+        query(SORTED, {}, memory_limit="50MB") as reader,
+    ):
+        reader.read_all()
+    assert "temp_directory" not in refused.value.message
+    assert refused.value.remedy == "Select less, or raise SENTRY_CONNECTOR_QUERY_MIB."

@@ -180,7 +180,7 @@ async def test_a_statement_reads_only_the_databases_of_the_datasets_that_it_name
     both = look(app, "SELECT (SELECT count(*) FROM near) AS a, (SELECT count(*) FROM far) AS b")
     assert both == [{"a": len(rows_of(app, near)), "b": len(rows_of(app, far))}]
     assert {one["name"] for one in look(app, "SHOW TABLES")} == {"near", "far"}
-    with pytest.raises(UsageError, match="lies in a database"):
+    with pytest.raises(UsageError, match="read only where the statement names it"):
         look(app, "SELECT count(*) FROM query_table('f' || 'ar')")
 
 

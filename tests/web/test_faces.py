@@ -159,6 +159,7 @@ async def test_both_answer_the_same_about_everything(
     options = ("--project", "acme/shop", "--account", "Main", "--schedule", "daily 06:30")
     shell.ok("datasets", "create", "--name", "Shop", "--report", "project-events", *options)
     run = await ran(http, "Shop")
+    shell.ok("queries", "save", "Shop / all", "SELECT count(*) AS n FROM shop", "--shared")
     for command, path in {
         ("reports", "list"): "reports",
         ("reports", "show", "projects"): "reports/projects",
@@ -181,6 +182,8 @@ async def test_both_answer_the_same_about_everything(
         ("runs", "list", "shop", "--verdict", "complete"): "runs?dataset=shop&verdict=COMPLETE",
         ("runs", "show", run["id"]): f"runs/{run['id']}",
         ("runs", "logs", run["id"]): f"runs/{run['id']}/log",
+        ("queries", "list"): "queries",
+        ("queries", "show", "shop / all"): "queries/shop / all",
         ("notices", "list"): "notices/channels",
         ("notices", "show", "Both"): "notices/channels/both",
         ("notices", "sent"): "notices",

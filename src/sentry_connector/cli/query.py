@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sentry_connector.app import App
 from sentry_connector.app import app as connector
 from sentry_connector.cli.files import TABLE, FileOptions, print_json_of, print_table_of
 from sentry_connector.cli.options import AsJson, typer_app, with_options
@@ -27,9 +28,15 @@ def query(
 
     connector.datasets and connector.runs tell what DataSets there are, and what became of each run.
     """
+    with connector() as house:
+        print_rows_of(house, sql, files, as_json=as_json)
+
+
+def print_rows_of(house: App, sql: str, files: FileOptions, *, as_json: bool) -> None:
+    """Run a statement, and bring its rows to where the options say; a terminal gets a table."""
     for_people = files.output == STANDARD_OUTPUT and files.format_name in (None, TABLE)
     target = None if for_people else files.checked()
-    with connector() as house, run_query(house, sql) as reader:
+    with run_query(house, sql) as reader:
         if target is not None:
             written = target.write(reader.schema, reader)
             summary = {"rows": written.rows, "format": target.format_name, "output": target.output}

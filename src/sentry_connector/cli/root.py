@@ -25,6 +25,7 @@ COMMANDS = {
     "destinations": "Databases that tables lie in, beside Delta tables.",
     "runs": "What was run, and how it ended.",
     "query": "Read-only SQL over the DataSets.",
+    "queries": "Saved SQL.",
     "schedule": "What a schedule means.",
     "plan": "What a configuration file would change.",
     "apply": "Change what is stored into what a configuration file says.",

@@ -30,7 +30,7 @@ class JsonlEncoder:
         """Write a batch of rows."""
         names = self._schema.names
         for chunk in chunks(batch):
-            columns = [_values(column, field) for column, field in zip(chunk.columns, self._schema, strict=True)]
+            columns = [json_values(column, field) for column, field in zip(chunk.columns, self._schema, strict=True)]
             rows = zip(*columns, strict=True)
             self._sink.write(self._encode([dict(zip(names, row, strict=True)) for row in rows]))
             self._rows += chunk.num_rows
@@ -48,7 +48,7 @@ def iso_times(column: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(text, r"\.0+(Z?)$", r"\1")
 
 
-def _values(column: pa.Array, field: pa.Field) -> list[Any]:
+def json_values(column: pa.Array, field: pa.Field) -> list[Any]:
     """A column as values that msgspec encodes as the format promises."""
     if is_json(field) and is_text(field.type):
         return [None if text is None else embedded(text) for text in column.to_pylist()]

@@ -1,40 +1,143 @@
-"""Read-only SQL over the DataSets: each is a view under its slug. `connector.runs` and the like tell about them."""
+"""Read-only SQL over the DataSets: each is a view under its slug. `connector.runs` and the like tell about them.
+
+A statement is run in a process of its own (`queries/`), on the command line as on a server: there is one way to ask.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 
-from sentry_connector.destinations.query import RECORDS, Snapshot, Source, Unread, query
+from sentry_connector.destinations.query import RECORDS, Snapshot, Unread, as_files
+from sentry_connector.errors import UnknownName
 from sentry_connector.extraction.schema import arrow_schema
-from sentry_connector.operations.records import tables_of_records
+from sentry_connector.operations.records import SCHEMAS, tables_of_records
+from sentry_connector.queries.messages import Statement
+from sentry_connector.queries.views import far_files, told
 from sentry_connector.reports import catalogue
 from sentry_connector.runs.house import House
-from sentry_connector.store.records import DELTA, DataSet
+from sentry_connector.store.records import DataSet
+
+MOST_SHOWN = 10_000
+"""Rows that are shown of a result; a file holds all."""
+
+MOST_BYTES_SHOWN = 32 * 2**20
+"""Of these rows."""
+
+
+class Shown(NamedTuple):
+    """The first rows of a result.
+
+    Attributes:
+        rows: with their columns.
+        more: whether there are more.
+        seconds: how long they took.
+    """
+
+    rows: pa.Table
+    more: bool
+    seconds: float
+
+
+class Names(NamedTuple):
+    """What a statement may name.
+
+    Attributes:
+        tables: each with its columns.
+        functions: those that give a value.
+    """
+
+    tables: Mapping[str, Sequence[pa.Field]]
+    functions: Sequence[str]
 
 
 @contextlib.contextmanager
-def run_query(house: House, sql: str) -> Iterator[pa.RecordBatchReader]:
+def run_query(
+    house: House, sql: str, *, limit: int | None = None, ticket: str | None = None
+) -> Iterator[pa.RecordBatchReader]:
     """The rows of one SELECT, streamed.
 
+    Args:
+        house: the parts.
+        sql: the statement.
+        limit: so many rows at most.
+        ticket: by what `cancel` finds it while it is run.
+
     Raises:
-        SqlError: the engine refuses it.
-        DestinationUnavailable, DestinationRefused: a DataSet that it names lies in a database, which does not give its rows.
+        SqlError: the engine refuses it, or it takes longer or more memory than the settings allow.
+        Cancelled: it was stopped.
+        QueriesBusy: too many others are run at the moment.
+        DestinationUnavailable, DestinationRefused: a DataSet that it names lies where its rows cannot be read.
     """
-    tables = {dataset.slug: _source(house, dataset, sql.casefold()) for dataset in house.store.datasets.list()}
-    records = tables_of_records(house) if RECORDS in sql.casefold() else {}
-    with query(sql, tables, records=records) as reader:
-        yield reader
+    folded = sql.casefold()
+    with contextlib.ExitStack() as stack:
+        tables = {one.slug: _table(house, one, folded, stack) for one in house.store.datasets.list()}
+        records = {name: _stream(rows) for name, rows in tables_of_records(house).items()} if RECORDS in folded else {}
+        views = {name: told(table) for name, table in tables.items()}
+        far = {path: there for table in tables.values() for path, there in far_files(table).items()}
+        statement = Statement(sql=sql, views=views, records=records, limit=limit)
+        yield stack.enter_context(house.queries.rows(statement, far, ticket=ticket))
 
 
-def _source(house: House, dataset: DataSet, statement: str) -> Source | Unread:
+def first_rows(house: House, sql: str, *, limit: int = MOST_SHOWN, ticket: str | None = None) -> Shown:
+    """The first rows of one SELECT, to look at; as `run_query`."""
+    began, found, taken, more = house.clock.monotonic(), [], 0, False
+    with run_query(house, sql, limit=limit + 1, ticket=ticket) as reader:
+        for batch in reader:
+            found.append(batch)
+            taken += batch.nbytes
+            if more := taken > MOST_BYTES_SHOWN:
+                break
+    rows = pa.Table.from_batches(found, reader.schema)
+    return Shown(rows.slice(0, limit), more or len(rows) > limit, house.clock.monotonic() - began)
+
+
+def names(house: House) -> Names:
+    """What a statement may name."""
+    tables = {one.slug: [*_planned(one)] for one in house.store.datasets.list()}
+    tables |= {f"{RECORDS}.{name}": [*schema] for name, schema in SCHEMAS.items()}
+    with run_query(house, _FUNCTIONS) as reader:
+        functions = [str(name) for name in reader.read_all().column(0).to_pylist()]
+    return Names(tables, functions)
+
+
+_FUNCTIONS = """SELECT DISTINCT function_name FROM duckdb_functions()
+WHERE function_type IN ('scalar', 'aggregate') AND function_name ~ '^[a-z][a-z0-9_]*$' AND NOT starts_with(function_name, '__')
+ORDER BY 1"""
+
+
+def cancel(house: House, ticket: str) -> None:
+    """Stop the statement that was begun with that ticket.
+
+    Raises:
+        UnknownName: none is run with it.
+    """
+    if not house.queries.cancel(ticket):
+        raise UnknownName("statement", ticket, remedy="It has ended.")
+
+
+def _planned(dataset: DataSet) -> pa.Schema:
+    """The columns that a DataSet's table has, or will have."""
+    return arrow_schema(catalogue.find(dataset.report))
+
+
+def _table(house: House, dataset: DataSet, folded: str, stack: contextlib.ExitStack) -> Snapshot | Unread:
     """The newest version of a DataSet's table; without rows, but with its columns, where nothing was committed.
 
-    Rows in a database come to this machine for the statement: only of those DataSets whose slug stands in it.
+    What the statement does not name is not looked for: that takes time, and rows in a database would come to this machine.
     """
-    if dataset.destination != DELTA and dataset.slug not in statement:
-        return Unread(schema=arrow_schema(catalogue.find(dataset.report)))
+    planned = _planned(dataset)
+    if dataset.slug not in folded:
+        return Unread(schema=planned)
     found = house.table(dataset).snapshot()
-    return found or Snapshot(files=(), schema=arrow_schema(catalogue.find(dataset.report)))
+    return Snapshot(files=(), schema=planned) if found is None else stack.enter_context(as_files(found))
+
+
+def _stream(rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    return bytes(sink.getvalue())

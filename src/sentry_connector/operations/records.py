@@ -71,6 +71,10 @@ NOTICES = pa.schema(
 """Lists are JSON text, as in every table of ours."""
 
 
+SCHEMAS = {"datasets": DATASETS, "runs": RUNS, "slots": SLOTS, "notices": NOTICES}
+"""Table → its columns."""
+
+
 def tables_of_records(house: House) -> Mapping[str, pa.Table]:
     """The records as they are now; deleted DataSets are no more, and neither are their runs and slots."""
     datasets = {dataset.id: dataset for dataset in house.store.datasets.list()}
@@ -82,12 +86,12 @@ def tables_of_records(house: House) -> Mapping[str, pa.Table]:
     passed = itertools.chain.from_iterable(house.store.slots.passed(id_, limit=None) for id_ in datasets)
     accounts = {id_: house.store.accounts.get(id_) for id_ in {one.account_id for one in datasets.values()} if id_}
     rows = {
-        "datasets": (DATASETS, [_dataset(house, one, accounts, runs[one.id]) for one in datasets.values()]),
-        "runs": (RUNS, [_run(run, datasets[id_]) for id_, of_one in runs.items() for run in of_one]),
-        "slots": (SLOTS, [msgspec.structs.asdict(one) | {"dataset": slugs[one.dataset_id]} for one in passed]),
-        "notices": (NOTICES, [_notice(*one, slugs) for one in house.store.notices.recent(limit=None)]),
+        "datasets": [_dataset(house, one, accounts, runs[one.id]) for one in datasets.values()],
+        "runs": [_run(run, datasets[id_]) for id_, of_one in runs.items() for run in of_one],
+        "slots": [msgspec.structs.asdict(one) | {"dataset": slugs[one.dataset_id]} for one in passed],
+        "notices": [_notice(*one, slugs) for one in house.store.notices.recent(limit=None)],
     }
-    return {name: pa.Table.from_pylist(found, schema) for name, (schema, found) in rows.items()}
+    return {name: pa.Table.from_pylist(found, SCHEMAS[name]) for name, found in rows.items()}
 
 
 def _dataset(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sentry_connector.destinations.sql_model import Database
     from sentry_connector.notices.channels import Address
     from sentry_connector.notices.message import Message
+    from sentry_connector.queries.pool import Queries
     from sentry_connector.sentry.address import Reach
     from sentry_connector.sentry.budget import Observer
     from sentry_connector.sentry.client import Connection, SentryClient
@@ -95,6 +96,10 @@ class Passing(House):
 
     def database(self, destination: Destination, password: str | None = None) -> Database:
         return self.inner.database(destination, password)
+
+    @property
+    def queries(self) -> Queries:
+        return self.inner.queries
 
     @property
     def logs(self) -> Path:

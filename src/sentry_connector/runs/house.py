@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # only named here, and some of them load large libraries
     from sentry_connector.destinations.sql_model import Database
     from sentry_connector.notices.channels import Address
     from sentry_connector.notices.message import Message
+    from sentry_connector.queries.pool import Queries
     from sentry_connector.sentry.address import Reach
     from sentry_connector.sentry.budget import Observer
     from sentry_connector.sentry.client import Connection, SentryClient
@@ -108,6 +109,10 @@ class House(Protocol):
             destination: which.
             password: stands for the stored one where it is tried before it is stored; empty = none.
         """
+
+    @property
+    def queries(self) -> Queries:
+        """Runs SQL that somebody has written, in processes of its own."""
 
     @property
     def logs(self) -> Path:

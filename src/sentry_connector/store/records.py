@@ -458,6 +458,27 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     muted: bool = False
 
 
+class SavedQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """SQL with a name.
+
+    Attributes:
+        id: made once, sortable by time.
+        name: unique, compared without case.
+        sql: the statement.
+        shared: all who may use the server see it.
+        owner_id: whose it is; None = that of the machine's user, or of somebody who is no more.
+        created_at, updated_at: UTC.
+    """
+
+    id: str
+    name: str
+    sql: str
+    shared: bool = False
+    owner_id: str | None = None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """Where notices are sent. The address itself is sealed, lies in a column of its own and is never part of this record.
 

@@ -10,12 +10,15 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from sentry_connector.errors import NotAllowed
 from sentry_connector.store.accounts import Accounts
 from sentry_connector.store.database import Database
 from sentry_connector.store.datasets import DataSets
 from sentry_connector.store.grants import Grants
 from sentry_connector.store.notices import Notices
+from sentry_connector.store.queries import SavedQueries
 from sentry_connector.store.records import (
     Account,
     Channel,
@@ -24,6 +27,7 @@ from sentry_connector.store.records import (
     Notice,
     Passed,
     Run,
+    SavedQuery,
     Scheduled,
 )
 from sentry_connector.store.rights import Grant, Level, Person, Right, Role, Thing, is_at_least
@@ -96,6 +100,7 @@ class SeenStore(Store):
         self.datasets = SeenDataSets(database, self.eye)
         self.runs = SeenRuns(database, self.eye)
         self.notices = SeenNotices(database, self.eye)
+        self.queries = SeenQueries(database, self.eye)
         self.grants = SeenGrants(database, self.eye)
 
     def close(self) -> None:
@@ -257,6 +262,31 @@ class SeenGrants(Grants):
     def take(self, user_id: str, thing: Thing, object_id: str) -> None:
         self._eye.need(thing, object_id, Level.SHARE)
         super().take(user_id, thing, object_id)
+
+
+class SeenQueries(SavedQueries):
+    """The saved queries that are a person's own, or shared. An admin sees and changes all."""
+
+    def __init__(self, database: Database, eye: Eye) -> None:
+        super().__init__(database)
+        self._eye = eye
+
+    def list(self) -> Sequence[SavedQuery]:
+        return [one for one in super().list() if one.shared or self.may_change(one)]
+
+    def may_change(self, query: SavedQuery) -> bool:
+        person = self._eye.person()
+        return query.owner_id == person.user.id or person.is_at_least(Role.ADMIN)
+
+    def save(self, query: SavedQuery) -> SavedQuery:
+        self._eye.need_right(Right.EDIT)
+        if query.shared:
+            self._eye.need_role(Role.EDITOR, "Viewers save queries for themselves alone.")
+        return super().save(msgspec.structs.replace(query, owner_id=self._eye.person().user.id))
+
+    def delete(self, query: SavedQuery) -> None:
+        self._eye.need_right(Right.EDIT)
+        super().delete(query)
 
 
 class SeenNotices(Notices):

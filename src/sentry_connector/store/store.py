@@ -21,6 +21,7 @@ from sentry_connector.store.migrate import check, migrate
 from sentry_connector.store.notices import Notices
 from sentry_connector.store.origins import Origins
 from sentry_connector.store.people import People
+from sentry_connector.store.queries import SavedQueries
 from sentry_connector.store.request_keys import RequestKeys
 from sentry_connector.store.rights import Person
 from sentry_connector.store.runs import Runs
@@ -59,6 +60,7 @@ class Store:
         self.runs = Runs(self._database)
         self.slots = Slots(self._database)
         self.notices = Notices(self._database)
+        self.queries = SavedQueries(self._database)
         self.request_keys = RequestKeys(self._database)
         self.sealed = Sealed(self._database)
         self.thinning = Thinning(self._database)

@@ -374,6 +374,19 @@ grants = Table(
 
 Index("grants_by_object", grants.c.thing, grants.c.object_id)
 
+saved_queries = Table(
+    "saved_queries",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_fold", Text, nullable=False, unique=True),
+    Column("sql", Text, nullable=False),
+    Column("shared", Boolean, nullable=False),
+    Column("owner_id", String(64), ForeignKey("users.id", ondelete="SET NULL")),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)
+
 origins = Table(  # servers in a private network that an admin has allowed
     "origins",
     metadata,

@@ -1,4 +1,4 @@
-"""`/api/v1/query`, `/exports` and `/pull`: rows, in any format, streamed."""
+"""`/api/v1/exports` and `/pull`: rows, in any format, streamed."""
 
 from __future__ import annotations
 
@@ -24,28 +24,13 @@ from sentry_connector.web import openapi
 from sentry_connector.web.answers import json_of
 from sentry_connector.web.bodies import body
 from sentry_connector.web.idempotency import KeyedRoute
-from sentry_connector.web.schemas import NewExport, Pull, Query
+from sentry_connector.web.schemas import NewExport, Pull
 from sentry_connector.web.streaming import Form, RowStreams
 
 
 def row_routes(house: House, streams: RowStreams) -> APIRouter:
     """The routes about rows of several DataSets."""
     routes = APIRouter(prefix="/api/v1", tags=["rows"], route_class=KeyedRoute)
-
-    @routes.post(
-        "/query",
-        summary="Run one read-only SELECT over the DataSets",
-        response_class=StreamingResponse,
-        responses=openapi.rows(),
-        openapi_extra=openapi.takes(Query),
-    )
-    async def query(asked: Annotated[Query, Depends(body(Query))]) -> Response:
-        """Each DataSet is a view under its slug; `connector.datasets`, `.runs`, `.slots` and `.notices` tell about them.
-
-        An answer that breaks off has no end: HTTP tells that it is not whole.
-        """
-        form = Form(format_name=asked.format, profile=asked.profile)
-        return await streams.answer(lambda: run_query(house, asked.sql), form)
 
     @routes.post(
         "/exports",

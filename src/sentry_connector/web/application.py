@@ -26,6 +26,7 @@ from sentry_connector.web.api_datasets import dataset_routes
 from sentry_connector.web.api_destinations import destination_routes
 from sentry_connector.web.api_notices import notice_routes
 from sentry_connector.web.api_people import people_routes
+from sentry_connector.web.api_query import query_routes
 from sentry_connector.web.api_reports import choice_routes, report_routes
 from sentry_connector.web.api_rows import row_routes
 from sentry_connector.web.api_runs import run_routes
@@ -91,6 +92,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         config_routes(house),
         table_routes(house, streams),
         run_routes(house),
+        query_routes(house, streams),
         row_routes(house, streams),
         notice_routes(house),
         service_routes(house),

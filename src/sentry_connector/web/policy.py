@@ -88,7 +88,14 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("GET", f"{_API}/workers"): READ_ADMIN,  # it tells of machines
     ("GET", f"{_API}/doctor"): READ_ADMIN,  # it tells of the server's own machine
     ("POST", f"{_API}/query"): SIGNED_IN,  # over the DataSets that the person may read
-    ("POST", f"{_API}/exports"): SIGNED_IN,  # so too
+    ("POST", f"{_API}/query/first-rows"): SIGNED_IN,
+    ("POST", f"{_API}/query/{{ticket}}/cancel"): SIGNED_IN,  # one's own
+    ("GET", f"{_API}/query/names"): SIGNED_IN,
+    ("GET", f"{_API}/queries"): SIGNED_IN,  # one's own, and those that are shared
+    ("GET", f"{_API}/queries/{{name:path}}"): SIGNED_IN,
+    ("PUT", f"{_API}/queries/{{name:path}}"): Rule(Right.EDIT),  # one's own; the store asks editors to share
+    ("DELETE", f"{_API}/queries/{{name:path}}"): Rule(Right.EDIT),  # one's own
+    ("POST", f"{_API}/exports"): SIGNED_IN,  # over the DataSets that the person may read
     ("POST", f"{_API}/pull"): Rule(Right.RUN, Role.EDITOR),  # with an account that they may use
     ("GET", f"{_API}/accounts"): SIGNED_IN,  # those that the person may use
     ("POST", f"{_API}/accounts"): EDITOR,

@@ -15,6 +15,7 @@ import msgspec
 from fastapi.responses import Response
 
 from sentry_connector.errors import (
+    Cancelled,
     ConnectionFailed,
     ConnectorError,
     CredentialError,
@@ -27,6 +28,7 @@ from sentry_connector.errors import (
     NotAllowed,
     NotDelivered,
     OutOfResources,
+    QueriesBusy,
     RateLimited,
     RequestRefused,
     RunIncomplete,
@@ -50,7 +52,9 @@ STATUSES: tuple[tuple[type[ConnectorError], HTTPStatus], ...] = (
     (CredentialError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (KeyViolated, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Locked, HTTPStatus.CONFLICT),
+    (Cancelled, HTTPStatus.CONFLICT),
     (TableChanged, HTTPStatus.CONFLICT),
+    (QueriesBusy, HTTPStatus.SERVICE_UNAVAILABLE),
     (RateLimited, HTTPStatus.SERVICE_UNAVAILABLE),
     (ConnectionFailed, HTTPStatus.BAD_GATEWAY),
     (RequestRefused, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -70,7 +74,7 @@ STATUSES: tuple[tuple[type[ConnectorError], HTTPStatus], ...] = (
 OF_THE_INSIDE = (StoreUnusable, DestinationError, OutOfResources)
 """Errors whose words may name files, SQL or hosts of the server: whoever asked is told their kind, the log the rest."""
 
-FACTS = frozenset({"rows", "menu", "kind", "given", "retry_after", "steps"})
+FACTS = frozenset({"rows", "menu", "kind", "given", "retry_after", "steps", "line", "column"})
 """What an error knows beside its words, and programs may use."""
 
 

@@ -10,6 +10,7 @@ import msgspec
 from sentry_connector.datasets.definition import Definition
 from sentry_connector.formats.model import Profile
 from sentry_connector.operations.people import KEY_DAYS, LONGEST_KEY_DAYS
+from sentry_connector.operations.query import MOST_SHOWN
 from sentry_connector.reports.details import Details
 from sentry_connector.store.audit import Entry
 from sentry_connector.store.records import Kind
@@ -102,12 +103,32 @@ class Back(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     to_version: VersionNumber
 
 
+Ticket = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern="^[A-Za-z0-9_-]+$")]
+"""By what a statement can be stopped, while it is run: one's own, made anew for each."""
+
+
 class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One SELECT over the DataSets' slugs."""
 
     sql: Text
     format: Format = "jsonl"
     profile: Profile = Profile.DATA
+    ticket: Ticket | None = None
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One SELECT over the DataSets' slugs, of whose rows the first are wanted."""
+
+    sql: Text
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_SHOWN)] = MOST_SHOWN
+    ticket: Ticket | None = None
+
+
+class QueryToSave(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A statement, for oneself or shared with all who may use the server."""
+
+    sql: Text
+    shared: bool = False
 
 
 class NewExport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -253,6 +274,8 @@ REQUESTS: tuple[type[msgspec.Struct], ...] = (
     Days,
     Back,
     Query,
+    Look,
+    QueryToSave,
     NewExport,
     Pull,
     NewChannel,
@@ -531,6 +554,49 @@ class Plan(msgspec.Struct, kw_only=True):
     requests_for_plan: int
 
 
+class ResultColumn(msgspec.Struct, kw_only=True):
+    """A column of a result or a table, and its type."""
+
+    name: str
+    type: str
+
+
+class FirstRows(msgspec.Struct, kw_only=True):
+    """The first rows of a result, each with a value for every column; and whether there are more."""
+
+    columns: list[ResultColumn]
+    rows: list[list[Any]]
+    more: bool
+    seconds: float
+
+
+class NamedTable(msgspec.Struct, kw_only=True):
+    """A table, and its columns."""
+
+    name: str
+    columns: list[ResultColumn]
+
+
+class Names(msgspec.Struct, kw_only=True):
+    """What a statement may name."""
+
+    tables: list[NamedTable]
+    functions: list[str]
+
+
+class SavedQuery(msgspec.Struct, kw_only=True):
+    """A statement with a name; `may_change`: whether whoever asks may."""
+
+    id: str
+    name: str
+    sql: str
+    shared: bool
+    owner: str | None
+    may_change: bool
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
 ANSWERS: tuple[type[msgspec.Struct], ...] = (
     ApiKey,
     NewlyMadeApiKey,
@@ -554,4 +620,7 @@ ANSWERS: tuple[type[msgspec.Struct], ...] = (
     Worker,
     Diagnosis,
     Plan,
+    FirstRows,
+    Names,
+    SavedQuery,
 )

@@ -101,12 +101,15 @@ async def serve(
         await asyncio.wait([web, work, begun], return_when=asyncio.FIRST_COMPLETED)
         if engine.begun.is_set():
             ready(place.url or _url(host, listener, secure=place.certificate is not None))
+            if not for_monitors:
+                await house.aside(house.queries.warm)
             await asyncio.wait([web, work], return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping()
         begun.cancel()
         stop.set()
         server.should_exit = server.force_exit = True
+        house.queries.close()
         await asyncio.wait([web, work])
     web.result()
     work.result()

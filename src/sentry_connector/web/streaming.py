@@ -89,7 +89,7 @@ class RowStreams:
             ConnectorError: they cannot be read.
         """
         chunks = _chunks(reading, form)
-        first = await self._aside(partial(next, chunks, b""))
+        first = await self.aside(partial(next, chunks, b""))
         return StreamingResponse(
             self._stream(first, chunks, after), media_type=MEDIA_TYPES[form.format_name], headers=form.headers
         )
@@ -99,15 +99,16 @@ class RowStreams:
     ) -> AsyncIterator[bytes]:
         try:
             yield first
-            while (chunk := await self._aside(partial(next, chunks, None))) is not None:
+            while (chunk := await self.aside(partial(next, chunks, None))) is not None:
                 yield chunk
         finally:
             with anyio.CancelScope(shield=True):
-                await self._aside(chunks.close)  # type: ignore[attr-defined]  # a generator's
+                await self.aside(chunks.close)  # type: ignore[attr-defined]  # a generator's
                 if after is not None:
                     await after()
 
-    async def _aside(self, work: Callable[[], Value]) -> Value:
+    async def aside(self, work: Callable[[], Value]) -> Value:
+        """Do what reads rows, once it is its turn."""
         return await anyio.to_thread.run_sync(work, limiter=self._room)
 
 

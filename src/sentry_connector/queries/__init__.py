@@ -1,0 +1,1 @@
+"""SQL that somebody has written, run in a process of its own."""

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from bench import contests, decoding, engine, pulls, starts, tables
+from bench import console, contests, decoding, engine, pulls, starts, tables
 from bench.measure import Result
 from bench.promises import Judged, judged
 from bench.workloads import CONNECTIONS, WORKLOADS
@@ -25,6 +25,7 @@ SMALL: Mapping[str, Callable[[], Iterator[Result]]] = {
     "decode": decoding.results,
     "pull": pulls.results,
     "table": tables.results,
+    "console": console.results,
     "engine": engine.results,
 }
 GROUPS = (*SMALL, *contests.CONTESTS)

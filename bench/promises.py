@@ -66,6 +66,12 @@ SCOPES = len(WORKLOADS["W4"].projects) * len(WORKLOADS["W4"].reads)
 PROMISES: Sequence[Promise] = (
     Promise("start: CPU ms of --version", lambda of: of["start: --version"].cpu_seconds * 1000, 120),
     Promise("start: s from start to first request", lambda of: of["start: pull of one page"].until_first or 0.0, 0.7),
+    Promise("console: s, 95th percentile", lambda of: of["console: 1,000,000 rows, 95th percentile"].seconds, 0.2),
+    Promise(
+        "console: s until a statement has stopped",
+        lambda of: of["console: an endless statement stops, the slowest"].seconds,
+        0.5,
+    ),
     Promise("W1: wall, in dlt's", lambda of: of["W1: ours"].seconds / of["W1: dlt"].seconds, 1 / 10),
     Promise("W1: CPU, in dlt's", lambda of: of["W1: ours"].cpu_seconds / of["W1: dlt"].cpu_seconds, 1 / 5),
     Promise("W1x: in bounds, once started", started("W1x: ours"), 1.3),

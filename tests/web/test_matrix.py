@@ -49,6 +49,7 @@ TABLE = {
     "GET /accounts": "yyy yyyyy yyynn",
     "GET /accounts/new": "nnn yyyyy ynnny",
     "GET /accounts/{name}": SEEN,
+    "GET /query": "yyy yyyyy yyynn",
     "GET /version": "yyy yyyyy yyynn",
     "GET /readyz": ADMINS_READ,
     "GET /metrics": ADMINS_READ,

@@ -48,10 +48,12 @@ class Names(NamedTuple):
     Attributes:
         tables: each with its columns.
         functions: those that give a value.
+        keywords: words of SQL, in small letters.
     """
 
     tables: Mapping[str, Sequence[pa.Field]]
     functions: Sequence[str]
+    keywords: Sequence[str]
 
 
 @contextlib.contextmanager
@@ -99,14 +101,18 @@ def names(house: House) -> Names:
     """What a statement may name."""
     tables = {one.slug: [*_planned(one)] for one in house.store.datasets.list()}
     tables |= {f"{RECORDS}.{name}": [*schema] for name, schema in SCHEMAS.items()}
-    with run_query(house, _FUNCTIONS) as reader:
-        functions = [str(name) for name in reader.read_all().column(0).to_pylist()]
-    return Names(tables, functions)
+    with run_query(house, _WORDS) as reader:
+        words = reader.read_all().to_pylist()
+    functions, keywords = ([one["word"] for one in words if one["kind"] == kind] for kind in ("function", "keyword"))
+    return Names(tables, functions, keywords)
 
 
-_FUNCTIONS = """SELECT DISTINCT function_name FROM duckdb_functions()
+_WORDS = """SELECT DISTINCT function_name AS word, 'function' AS kind FROM duckdb_functions()
 WHERE function_type IN ('scalar', 'aggregate') AND function_name ~ '^[a-z][a-z0-9_]*$' AND NOT starts_with(function_name, '__')
-ORDER BY 1"""
+UNION SELECT keyword_name, 'keyword' FROM duckdb_keywords()
+WHERE keyword_category IN ('reserved', 'type_function')
+OR keyword_name IN ('between', 'by', 'exists', 'filter', 'over', 'partition')
+ORDER BY word"""
 
 
 def cancel(house: House, ticket: str) -> None:

@@ -43,7 +43,7 @@ def shown_view(shown: Shown) -> dict[str, Any]:
 def names_view(names: Names) -> dict[str, Any]:
     """What a statement may name."""
     tables = [{"name": name, "columns": _columns(columns)} for name, columns in names.tables.items()]
-    return {"tables": tables, "functions": names.functions}
+    return {"tables": tables, "functions": names.functions, "keywords": names.keywords}
 
 
 def saved_view(house: House, query: SavedQuery) -> dict[str, Any]:

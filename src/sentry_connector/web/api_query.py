@@ -71,7 +71,7 @@ def _add_statements(routes: APIRouter, house: House, streams: RowStreams) -> Non
 
     @routes.get("/query/names", summary="What a statement may name", responses=openapi.answers("Names"))
     def list_names() -> Response:
-        """The DataSets and the connector's own records with their columns, and functions."""
+        """The DataSets and the connector's own records with their columns, functions, and words of SQL."""
         return json_of(names_view(names(house)))
 
 

@@ -60,6 +60,7 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("GET", "/accounts"): SIGNED_IN,  # those that the person may use
     ("GET", "/accounts/new"): EDITOR,
     ("GET", "/accounts/{name}"): _account(Right.READ, Level.USE),
+    ("GET", "/query"): SIGNED_IN,
     ("GET", "/version"): SIGNED_IN,
     ("GET", "/readyz"): READ_ADMIN,
     ("GET", "/metrics"): READ_ADMIN,

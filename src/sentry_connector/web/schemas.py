@@ -582,6 +582,7 @@ class Names(msgspec.Struct, kw_only=True):
 
     tables: list[NamedTable]
     functions: list[str]
+    keywords: list[str]
 
 
 class SavedQuery(msgspec.Struct, kw_only=True):

@@ -24,4 +24,7 @@ def _(word: str) -> str:
     return word
 
 
-SECTIONS = (Section("/accounts", _("Accounts"), "key"),)
+SECTIONS = (
+    Section("/accounts", _("Accounts"), "key"),
+    Section("/query", _("Query"), "code"),
+)

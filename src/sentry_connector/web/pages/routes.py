@@ -8,6 +8,7 @@ from sentry_connector.runs.house import House
 from sentry_connector.web.pages.accounts import account_pages
 from sentry_connector.web.pages.assets import asset_routes
 from sentry_connector.web.pages.door import Doors, door_pages
+from sentry_connector.web.pages.query import query_pages
 from sentry_connector.web.pages.rendering import Pages
 
 
@@ -23,4 +24,5 @@ def page_routes(house: House, pages: Pages, doors: Doors) -> list[APIRouter]:
         asset_routes(pages.assets),
         door_pages(house, pages, doors),
         account_pages(house, pages),
+        query_pages(house, pages),
     ]

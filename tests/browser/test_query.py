@@ -222,7 +222,7 @@ def test_the_page_is_for_everyone(page: Page, filled: Shell) -> None:
         page.get_by_role("button", name="Chart").click()
         expect(page.locator("#drawing canvas")).to_be_visible()
         for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # one of its words
+            page.emulate_media(color_scheme=theme)
             assert violations(page) == []
         assert too_wide(page) <= 0
     assert json.loads(filled.ok("queries", "delete", "x" * 255, "--yes", "--json").stdout)["name"] == "x" * 255

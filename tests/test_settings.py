@@ -63,6 +63,7 @@ def test_every_variable_is_read() -> None:
         "SENTRY_CONNECTOR_OIDC_CLIENT_ID": "connector",
         "SENTRY_CONNECTOR_OIDC_CLIENT_SECRET": "s",
         "SENTRY_CONNECTOR_OIDC_ONLY": "1",
+        "SENTRY_CONNECTOR_REQUIRE_SECOND_FACTOR": "1",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector:4318/traces",
         "NO_COLOR": "0",
@@ -97,6 +98,7 @@ def test_every_variable_is_read() -> None:
         oidc_client_id="connector",
         oidc_client_secret="s",
         oidc_only=True,
+        require_second_factor=True,
         no_color=True,
     )
 

@@ -39,6 +39,7 @@ ConnectorError
 │   └── KeyViolated            key.violated          33
 ├── AccessError
 │   ├── SignInNeeded           access.sign_in        10   nobody is signed in, or not any more
+│   │   └── CodeNeeded         access.code_needed    10   the password is right, and a second factor is asked for too
 │   ├── NotAllowed             access.denied         11   the person, or the key, may not do this
 │   └── TooManyTries           access.too_many_tries 22   retry; too many wrong passwords
 ├── RunIncomplete              run.incomplete        40
@@ -396,6 +397,13 @@ class SignInNeeded(AccessError):
     name = "access.sign_in"
     exit_code = 10
     default_remedy = "Sign in again, or send an API key: `Authorization: Bearer sck_…`."
+
+
+class CodeNeeded(SignInNeeded):
+    """The password is right, and the code of the second factor is asked for too."""
+
+    name = "access.code_needed"
+    default_remedy = "Give the code that the authenticator shows, or one of the recovery codes, as well."
 
 
 class NotAllowed(AccessError):

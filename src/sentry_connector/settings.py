@@ -52,6 +52,7 @@ class Settings:
     oidc_client_id: str | None = None
     oidc_client_secret: str | None = field(default=None, repr=False)
     oidc_only: bool = False
+    require_second_factor: bool = False
     otlp_endpoint: str | None = None
     otlp_traces_endpoint: str | None = None
     no_color: bool = False
@@ -384,6 +385,13 @@ SETTINGS: tuple[Setting, ...] = (
         variable="SENTRY_CONNECTOR_OIDC_ONLY",
         about="With any value, nobody signs in with a password any more.",
         default="people sign in either way",
+        parse=bool,
+    ),
+    Setting(
+        name="require_second_factor",
+        variable="SENTRY_CONNECTOR_REQUIRE_SECOND_FACTOR",
+        about="With any value, who signs in with a password sets up a second factor before anything else.",
+        default="each person decides",
         parse=bool,
     ),
     Setting(

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import ssl
+import time
 from pathlib import Path
 from subprocess import PIPE
 
@@ -13,6 +14,7 @@ import aiohttp
 import pytest
 import trustme
 
+from sentry_connector.people.totp import code_of
 from sentry_connector.simulator import Simulation
 from sentry_connector.store.records import Run, RunState, Trigger
 from sentry_connector.store.store import Store
@@ -72,6 +74,25 @@ def test_two_fresh_installs_share_no_secret(shell: Shell, sentry: Simulation, tm
             sealed = store.accounts.sealed_token(store.accounts.find("Main").id)
             found.append([(tmp_path / name / "vault.key").read_bytes(), key, hook, known[1], sealed, known[0].id])
     assert all(one != other for one, other in zip(*found, strict=True))
+
+
+def test_a_second_factor_is_set_up_and_reset(peopled: Shell) -> None:
+    assert peopled("users", "confirm-factor", "Bob", stdin="123456").exit_code == 2
+    offered = peopled.json("users", "new-factor", "Bob")
+    assert offered["seed"] in offered["uri"]
+    wrong = peopled("users", "confirm-factor", "Bob", stdin="no code")
+    assert (wrong.exit_code, "That is not the code" in wrong.stderr) == (2, True)
+    codes = peopled.ok("users", "confirm-factor", "Bob", stdin=code_of(offered["seed"], time.time())).stdout.split()
+    assert len(codes) == 8
+    assert peopled.json("users", "show", "Bob")["factor_since"] is not None
+    assert peopled.json("users", "sessions", "Bob") == []
+    peopled.ok("users", "sign-out", "Bob")
+    assert peopled.json("users", "reset-factor", "Bob")["factor_since"] is None
+    told = peopled.json("audit", "list")
+    assert [(one["action"], one["object"]) for one in told[:4]] == [
+        ("users reset-factor", "Bob"), ("users sign-out", "Bob"), ("users confirm-factor", "Bob"), ("users new-factor", "Bob"),
+    ]  # fmt: skip
+    assert offered["seed"] not in json.dumps(told)
 
 
 def test_what_is_changed_on_the_command_line_is_written_down(peopled: Shell) -> None:
@@ -148,7 +169,7 @@ async def test_a_server_for_others_speaks_tls_under_its_own_name(peopled: Shell,
             session = f"__Host-session={cookie.value}"
             assert await status("GET", "/api/v1/me", Cookie=session) == 200
             assert await status("POST", "/api/v1/logout", Cookie=session, Origin="https://evil.example") == 403
-            assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+            assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
 
 def _port(pid: int) -> int:

@@ -17,11 +17,10 @@ datasets.account datasets.check_edit datasets.days_now datasets.everything datas
 datasets.refuse_loss datasets.refuse_strange_place datasets.rows datasets.schema datasets.table_of datasets.versions
 datasets.with_destination destinations.everything destinations.find destinations.offered destinations.password_of
 destinations.tried destinations.used_by
-doctor.doctor notices.everything notices.find notices.told origins.everything
-people.everybody people.exist people.find people.find_key people.keys
-planning.planned queries.everything queries.find
-query.cancel query.first_rows query.names query.run_query query_views.saved_view
-records.tables_of_records running.is_served
+doctor.doctor factors.codes_left notices.everything notices.find notices.told origins.everything people.everybody
+people.exist people.find people.find_key people.keys people.sessions planning.planned queries.everything queries.find
+query.cancel query.first_rows query.names query.run_query query_views.saved_view records.tables_of_records
+running.is_served
 runs.find runs.find_by_id runs.follow runs.history runs.log search.search sharing.find sharing.shares sign_in.person_of
 views.channel_view views.dataset_view views.health_of views.keeping_of views.next_slot views.notice_view views.rests
 workers.living
@@ -29,13 +28,14 @@ workers.living
 """They only look."""
 
 BY_OTHERS = """
-backfill.go_through config.apply datasets.run running.do_here running.tell_others running.to_its_end runs.start sharing.share
-vault.sealing
+backfill.go_through config.apply datasets.run factors.show running.do_here running.tell_others running.to_its_end
+runs.start sharing.share vault.sealing
 """
 """What they change is written down where others do it for them, or is no person's affair."""
 
 BY_THEMSELVES = """
-audited.write sign_in.begin_session sign_in.come_in sign_in.first_admin sign_in.refused sign_in.sign_in sign_in.sign_out
+audited.write sign_in.begin_session sign_in.come_in sign_in.first_admin
+sign_in.prove sign_in.refused sign_in.sign_in sign_in.sign_out
 """
 """They write to the log themselves, under the name of whoever comes."""
 

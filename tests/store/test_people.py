@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 import pytest
 
-from sentry_connector.errors import UsageError
+from sentry_connector.errors import EditedMeanwhile, UsageError
 from sentry_connector.store.people import IDLE, LONGEST, MARKED
 from sentry_connector.store.rights import ApiKey, Grant, Level, Right, Role, Thing, User
 from sentry_connector.store.store import Store
@@ -158,3 +159,19 @@ def test_all_sessions_and_keys_end_at_once(store: Store) -> None:
     assert store.people.revoke_all() == 2
     assert store.people.of_session("digest", NOW) is None
     assert store.people.of_key("digest", NOW) is None
+
+
+def test_a_step_of_time_and_a_recovery_code_are_used_once(store: Store) -> None:
+    store.people.add(user(), "hash")
+    store.factors.offer("user-Ada", "v1.seed")
+    with pytest.raises(EditedMeanwhile):
+        store.factors.take_up("user-Ada", "v1.other", 7, ["a"], NOW, but=None)
+    store.factors.take_up("user-Ada", "v1.seed", 7, ["a", "b"], NOW, but=None)
+    assert store.people.find("Ada").factor_since == NOW
+    with ThreadPoolExecutor(8) as at_once:
+        assert sum(at_once.map(lambda _: store.factors.use_step("user-Ada", 8), range(8))) == 1
+        assert sum(at_once.map(lambda _: store.factors.use_code("user-Ada", "a"), range(8))) == 1
+    assert not store.factors.use_step("user-Ada", 7)
+    assert not store.factors.use_code("user-Bob", "b"), "another person's"
+    store.people.delete("user-Ada")
+    assert store.factors.codes_left("user-Ada") == 0

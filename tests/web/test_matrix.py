@@ -56,6 +56,13 @@ TABLE = {
     "GET /api/v1/openapi.json": "yyy yyyyy yyynn",
     "POST /api/v1/logout": "yyy yyyyy yyynn",
     "GET /api/v1/me": "yyy yyyyy yyynn",
+    "GET /api/v1/me/sessions": "yyy yyyyy yyynn",
+    "DELETE /api/v1/me/sessions": "yyy yyyyy ynnnn",
+    "DELETE /api/v1/me/sessions/{session}": "yyy yyyyy ynnnn",
+    "GET /api/v1/me/factor": "yyy yyyyy yyynn",
+    "POST /api/v1/me/factor": "yyy yyyyy ynnnn",
+    "POST /api/v1/me/factor/confirm": "yyy yyyyy ynnnn",
+    "POST /api/v1/me/factor/remove": "yyy yyyyy ynnnn",
     "POST /api/v1/me/password": "yyy yyyyy ynnnn",
     "GET /api/v1/users": ADMINS_READ,
     "POST /api/v1/users": ADMINS,
@@ -63,6 +70,8 @@ TABLE = {
     "PATCH /api/v1/users/{name}": ADMINS,
     "DELETE /api/v1/users/{name}": ADMINS,
     "POST /api/v1/users/{name}/password": ADMINS,
+    "POST /api/v1/users/{name}/sign-out": ADMINS,
+    "DELETE /api/v1/users/{name}/factor": ADMINS,
     "GET /api/v1/api-keys": "yyy yyyyy yyynn",
     "POST /api/v1/api-keys": "yyy yyyyy ynnny",
     "DELETE /api/v1/api-keys/{key}": "yyy yyyyy ynnny",
@@ -188,7 +197,7 @@ async def visitors(town: Town) -> dict[str, Visitor]:
 
 async def signed_in(town: Town, name: str) -> Visitor:
     """Without the password's cost."""
-    secret = begin_session(town.house, town.house.store.people.find(name), "127.0.0.1")
+    secret = begin_session(town.house, town.house.store.people.find(name), "127.0.0.1", by="password")
     return Visitor(town.app, {"cookie": f"session={secret}"})
 
 

@@ -52,7 +52,7 @@ async def test_over_tls_no_other_host_can_set_the_cookie(tmp_path: Path) -> None
     assert cookie.startswith("__Host-session=")
     assert {"Secure", "Path=/"} <= set(cookie.split("; "))
     assert "Domain" not in cookie
-    assert answer.all("strict-transport-security") == ["max-age=31536000"]
+    assert answer.all("strict-transport-security") == ["max-age=31536000; includeSubDomains"]
     town.close()
 
 

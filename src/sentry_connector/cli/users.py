@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated
 
@@ -10,18 +11,20 @@ import typer
 from sentry_connector.app import App
 from sentry_connector.app import app as connector
 from sentry_connector.cli.options import AsJson, Yes, confirm, one_of, read_secret, typer_app
-from sentry_connector.cli.output import note, print_json
+from sentry_connector.cli.output import note, print_json, print_line
 from sentry_connector.cli.tables import print_fields, print_table
 from sentry_connector.errors import UsageError
+from sentry_connector.operations import factors
 from sentry_connector.operations import people as operations
-from sentry_connector.operations.views import user_view
+from sentry_connector.operations.views import session_view, user_view
 from sentry_connector.store.rights import Role, User
 
 app = typer_app()
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The person.")]
 RoleName = Annotated[str, typer.Option("--role", metavar="ROLE", help=f"One of: {', '.join(Role)}.")]
-COLUMNS = ("name", "role", "active", "issuer", "signed_in_at")
+COLUMNS = ("name", "role", "active", "issuer", "factor_since", "signed_in_at")
+SESSION_COLUMNS = ("id", "address", "created_at", "used_at")
 
 
 @app.callback()
@@ -117,6 +120,56 @@ def delete(name: Name, *, yes: Yes = False, as_json: AsJson = False) -> None:
         print_json(user_view(user))
     else:
         note("Deleted.")
+
+
+@app.command()
+def sessions(name: Name, *, as_json: AsJson = False) -> None:
+    """List where a person is signed in."""
+    with connector() as house:
+        views = [session_view(one) for one in operations.sessions(house, operations.find(house, name))]
+    if as_json:
+        print_json(views)
+        return
+    rows = [[view[column] for column in SESSION_COLUMNS] for view in views]
+    print_table([column.replace("_", " ") for column in SESSION_COLUMNS], rows, empty="Signed in nowhere.")
+
+
+@app.command("sign-out")
+def sign_out(name: Name, *, as_json: AsJson = False) -> None:
+    """End a person's sessions; their API keys stay."""
+    _change(lambda house: operations.sign_out(house, name), as_json=as_json)
+
+
+@app.command("new-factor")
+def new_factor(name: Name, *, as_json: AsJson = False) -> None:
+    """Make a second factor for a person, for their authenticator; asked for once `users confirm-factor` was shown a code."""
+    with connector() as house:
+        offered = asyncio.run(factors.offer(house, name))
+    shown = {"seed": offered.seed, "uri": offered.uri}
+    if as_json:
+        print_json(shown)
+    else:
+        print_fields(shown)
+        note(f"Give the seed to an authenticator, then its code to: sentry-connector users confirm-factor {name}")
+
+
+@app.command("confirm-factor")
+def confirm_factor(name: Name, *, as_json: AsJson = False) -> None:
+    """Ask a person for the second factor from now on, once its code was shown; their sessions end. Prints recovery codes."""
+    with connector() as house:
+        codes = factors.confirm(house, name, read_secret("Code"))
+    if as_json:
+        print_json({"recovery_codes": codes})
+        return
+    for code in codes:
+        print_line(code)
+    note("Each stands for the second factor once, where the phone is lost. They are not shown again.")
+
+
+@app.command("reset-factor")
+def reset_factor(name: Name, *, as_json: AsJson = False) -> None:
+    """Ask a person for the password alone, as where phone and recovery codes are lost; their sessions and API keys end."""
+    _change(lambda house: factors.forget(house, name), as_json=as_json)
 
 
 @app.command("sign-out-all")

@@ -13,7 +13,8 @@ from sentry_connector.people.passwords import Passwords, check_password, need_li
 from sentry_connector.people.secrets import digest_of, hint_of, new_key
 from sentry_connector.runs.house import House
 from sentry_connector.store.ids import new_id
-from sentry_connector.store.rights import ApiKey, Right, Role, User
+from sentry_connector.store.people import session_id
+from sentry_connector.store.rights import ApiKey, Right, Role, Session, User
 
 KEY_DAYS, LONGEST_KEY_DAYS = 90, 366
 
@@ -161,6 +162,36 @@ def delete(house: House, name: str) -> User:
     """
     user = find(house, name)
     house.store.people.delete(user.id)
+    return user
+
+
+def sessions(house: House, user: User) -> Sequence[Session]:
+    """Where a person is signed in, the newest first."""
+    return house.store.people.sessions(user.id, house.now())
+
+
+def is_session(session: Session, secret: str | None) -> bool:
+    """Whether a session is the one of that secret."""
+    return secret is not None and session.id == session_id(digest_of(secret))
+
+
+@audited("users sign-out")
+def sign_out(house: House, name: str, *, session: str | None = None, but: str | None = None) -> User:
+    """End sessions of a person; their API keys stay.
+
+    Args:
+        house: the parts.
+        name: whose.
+        session: the id of the one to end; None = all.
+        but: the secret of one that goes on.
+
+    Raises:
+        UnknownName: there is no such person, or no such session of theirs.
+    """
+    user = find(house, name)
+    ended = house.store.people.end_sessions(user.id, id=session, but=None if but is None else digest_of(but))
+    if session is not None and not ended:
+        raise UnknownName("session", session, remedy="`GET /api/v1/me/sessions` lists one's own.")
     return user
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sentry_connector.errors import NotAllowed, SignInNeeded, TooManyTries
-from sentry_connector.operations import people
+from sentry_connector.operations import factors, people
 from sentry_connector.operations.audited import write
 from sentry_connector.operations.seen import Passing
 from sentry_connector.people.claim import Claim
@@ -17,6 +17,7 @@ from sentry_connector.store.rights import ALL_RIGHTS, Person, User
 from sentry_connector.store.rows import fold
 
 SESSION = "session"
+PASSWORD = "password"  # noqa: S105  # by what somebody signed in
 
 WRONG = "The name or the password is wrong."
 """For every reason, so that nobody learns which names there are."""
@@ -28,14 +29,18 @@ class Door(NamedTuple):
     Attributes:
         passwords: tries them.
         throttle: holds guessing up.
+        codes: holds up the guessing of second factors.
     """
 
     passwords: Passwords
     throttle: Throttle
+    codes: Throttle
 
 
-def sign_in(house: House, door: Door, name: str, password: str, address: str) -> tuple[User, str]:
-    """Begin a session with a name and a password.
+def sign_in(
+    house: House, door: Door, name: str, password: str, address: str, code: str | None = None
+) -> tuple[User, str]:
+    """Begin a session with a name and a password, and with the second factor of whoever has one.
 
     Args:
         house: the parts.
@@ -43,14 +48,39 @@ def sign_in(house: House, door: Door, name: str, password: str, address: str) ->
         name: whose.
         password: theirs.
         address: the network address that it comes from.
+        code: of the second factor.
 
     Returns:
         Who it is, and the session's secret.
 
     Raises:
+        As `prove`.
+    """
+    user, by = prove(house, door, name, password, address, code)
+    return user, begin_session(house, user, address, by=by)
+
+
+def prove(
+    house: House, door: Door, name: str, password: str, address: str, code: str | None = None
+) -> tuple[User, str]:
+    """See that somebody is who they say they are; nothing is begun by it.
+
+    Args:
+        house: the parts.
+        door: of the server.
+        name: whose.
+        password: theirs.
+        address: the network address that it comes from.
+        code: of the second factor.
+
+    Returns:
+        Who it is, and by what they have shown it.
+
+    Raises:
         NotAllowed: people sign in at the identity provider only.
         TooManyTries: too many were wrong; this one was not looked at.
-        SignInNeeded: the name or the password is wrong, or the person was deactivated.
+        SignInNeeded: the name, the password or the code is wrong, or the person was deactivated.
+        CodeNeeded: there was no code, and the person has a second factor.
     """
     if house.settings.oidc_issuer is not None and house.settings.oidc_only:
         raise NotAllowed(
@@ -70,14 +100,23 @@ def sign_in(house: House, door: Door, name: str, password: str, address: str) ->
     user = found[0]
     if door.passwords.is_outdated(kept):
         house.store.people.rehash(user.id, door.passwords.hash(password))
-    return user, begin_session(house, user, address)
+    return user, PASSWORD if user.factor_since is None else _with_code(house, door, user, code, address)
 
 
-def begin_session(house: House, user: User, address: str) -> str:
-    """Begin a session of somebody who has shown who they are; its secret, always a new one."""
+def _with_code(house: House, door: Door, user: User, code: str | None, address: str) -> str:
+    """The second factor of somebody whose password was right; by what they have shown who they are."""
+    try:
+        return f"{PASSWORD} and {factors.show(house, door.codes, user, code)}"
+    except (SignInNeeded, TooManyTries) as error:
+        _tell(house, user.name, outcome="refused", address=address, why=error.message)
+        raise
+
+
+def begin_session(house: House, user: User, address: str, *, by: str) -> str:
+    """Begin a session of somebody who has shown, by whatever it was, who they are; its secret, always a new one."""
     secret = new_session()
-    house.store.people.sign_in(user.id, digest_of(secret), house.now())
-    _tell(house, user.name, outcome="done", address=address)
+    house.store.people.sign_in(user.id, digest_of(secret), house.now(), address)
+    _tell(house, user.name, outcome="done", address=address, by=by)
     return secret
 
 
@@ -92,7 +131,7 @@ def come_in(house: House, issuer: str, subject: str, address: str) -> str:
         why = "nobody here is that subject" if user is None else "the person was deactivated"
         _tell(house, user.name if user else "nobody", outcome="refused", address=address, subject=subject, why=why)
         raise SignInNeeded("The identity provider knows you, and nobody has added you here.", remedy="Ask an admin.")
-    return begin_session(house, user, address)
+    return begin_session(house, user, address, by="identity provider")
 
 
 def first_admin(house: House, claim: Claim, code: str, name: str, password: str, address: str) -> tuple[User, str]:
@@ -104,7 +143,7 @@ def first_admin(house: House, claim: Claim, code: str, name: str, password: str,
     """
     claim.take(code, house.clock.monotonic())
     user = people.add_first(_As(house, name.strip(), "console code"), name, password)
-    return user, begin_session(house, user, address)
+    return user, begin_session(house, user, address, by="console code")
 
 
 def refused(house: House, why: str, address: str) -> None:

@@ -32,7 +32,7 @@ from sentry_connector.store.records import (
     Passed,
     Run,
 )
-from sentry_connector.store.rights import ApiKey, Grant, Thing, User
+from sentry_connector.store.rights import ApiKey, Grant, Session, Thing, User
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -262,6 +262,12 @@ def user_view(user: User) -> dict[str, Any]:
     """A person; nothing of a password is part of anything."""
     view: dict[str, Any] = msgspec.to_builtins(user, builtin_types=(dt.datetime,))
     return view
+
+
+def session_view(session: Session, *, current: bool = False) -> dict[str, Any]:
+    """Where somebody is signed in; the secret is never part of it."""
+    view: dict[str, Any] = msgspec.to_builtins(session, builtin_types=(dt.datetime,))
+    return view | {"current": current}
 
 
 def key_view(key: ApiKey, owner: User) -> dict[str, Any]:

@@ -1,10 +1,11 @@
-"""Secrets that are made, shown once and kept as digests: sessions, API keys, the code for the first admin.
+"""Secrets that are made, shown once and kept as digests: sessions, API keys, recovery codes, the code for the first admin.
 
 They hold 256 bits of chance, so that a plain digest is enough: nobody guesses one, and nobody finds one from its digest.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 
@@ -27,6 +28,17 @@ def new_key() -> str:
 def new_code() -> str:
     """A code that a person carries from the console to a browser: 80 bits, good for a quarter of an hour."""
     return "-".join(secrets.token_hex(2) for _ in range(5))
+
+
+def new_recovery_code() -> str:
+    """What stands for the second factor once, where a phone is lost: 120 bits, in letters and digits that are told apart."""
+    letters = base64.b32encode(secrets.token_bytes(15)).decode().lower()
+    return "-".join(letters[at : at + 4] for at in range(0, len(letters), 4))
+
+
+def plain_code(typed: str) -> str:
+    """A recovery code as it is kept, however it was typed."""
+    return "".join(typed.split()).replace("-", "").lower()
 
 
 def hint_of(key: str) -> str:

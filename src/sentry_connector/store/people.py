@@ -8,16 +8,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, insert, select, update
 
 from sentry_connector.errors import Locked, UnknownName, UsageError
 from sentry_connector.store.database import Database
-from sentry_connector.store.rights import ApiKey, Role, User
+from sentry_connector.store.rights import ApiKey, Role, Session, User
 from sentry_connector.store.rows import columns_of, find_named, fold, read_record, refuse_taken, select_records
 from sentry_connector.store.tables import api_keys, sessions, users
 
 IDLE, LONGEST = dt.timedelta(minutes=30), dt.timedelta(hours=12)
 """A session is over when nothing was asked for so long, and in any case after so long."""
+
+SESSION_ID = 16
+"""Characters of a digest."""
 
 MARKED = dt.timedelta(minutes=1)
 """How exactly it is kept when a session or a key was last used: not each request is a change."""
@@ -119,17 +122,54 @@ class People:
             if gone is Role.ADMIN and _anybody(connection):
                 _refuse_without_admin(connection)
 
-    def sign_in(self, user_id: str, digest: str, now: dt.datetime) -> None:
+    def sign_in(self, user_id: str, digest: str, now: dt.datetime, address: str | None = None) -> None:
         """Begin a session; those that are over are forgotten here."""
         with self._database.writing() as connection:
             connection.execute(delete(sessions).where(sessions.c.created_at <= now - LONGEST))
-            connection.execute(insert(sessions).values(digest=digest, user_id=user_id, created_at=now, used_at=now))
+            begun = {"digest": digest, "user_id": user_id, "created_at": now, "used_at": now, "address": address}
+            connection.execute(insert(sessions).values(**begun))
             connection.execute(update(users).where(users.c.id == user_id).values(signed_in_at=now))
 
     def sign_out(self, digest: str) -> None:
         """End a session."""
         with self._database.writing() as connection:
             connection.execute(delete(sessions).where(sessions.c.digest == digest))
+
+    def sessions(self, user_id: str, now: dt.datetime) -> Sequence[Session]:
+        """Where a person is signed in, the newest first; what is over is left out."""
+        query = (
+            select(sessions).where(sessions.c.user_id == user_id, *_fresh(now)).order_by(sessions.c.created_at.desc())
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [
+            Session(
+                id=session_id(row["digest"]),
+                address=row["address"],
+                created_at=row["created_at"],
+                used_at=row["used_at"],
+            )
+            for row in rows
+        ]
+
+    def end_sessions(self, user_id: str, *, id: str | None = None, but: str | None = None) -> int:  # noqa: A002  # the field's name
+        """End sessions of a person; their API keys stay.
+
+        Args:
+            user_id: whose.
+            id: the one to end; None = all.
+            but: the digest of one that goes on.
+
+        Returns:
+            How many there were.
+        """
+        which = [sessions.c.user_id == user_id]
+        if id is not None:
+            which.append(func.substr(sessions.c.digest, 1, SESSION_ID) == id)
+        if but is not None:
+            which.append(sessions.c.digest != but)
+        with self._database.writing() as connection:
+            return connection.execute(delete(sessions).where(*which)).rowcount
 
     def of_session(self, digest: str, now: dt.datetime, *, used: bool = True) -> User | None:
         """Whose session that is; None where it is over.
@@ -139,7 +179,7 @@ class People:
             now: the present.
             used: whether somebody asks for something by it, so that it goes on.
         """
-        fresh = (sessions.c.digest == digest, sessions.c.created_at > now - LONGEST, sessions.c.used_at > now - IDLE)
+        fresh = (sessions.c.digest == digest, *_fresh(now))
         whose = users.join(sessions, sessions.c.user_id == users.c.id)
         query = select(*columns_of(users, User), sessions.c.used_at).select_from(whose).where(*fresh, users.c.active)
         with self._database.reading() as connection:
@@ -214,6 +254,15 @@ def _refuse_without_admin(connection: Connection) -> None:
     admins = select(func.count()).select_from(users).where(users.c.role == Role.ADMIN, users.c.active)
     if not connection.scalar(admins):
         raise UsageError("That is the last admin.", remedy="Make somebody else an admin first.")
+
+
+def session_id(digest: str) -> str:
+    """What tells a session from others: the beginning of its digest, by which nobody comes in."""
+    return digest[:SESSION_ID]
+
+
+def _fresh(now: dt.datetime) -> tuple[ColumnElement[bool], ...]:
+    return sessions.c.created_at > now - LONGEST, sessions.c.used_at > now - IDLE
 
 
 def _end(connection: Connection, user_id: str) -> None:

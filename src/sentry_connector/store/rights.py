@@ -55,6 +55,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         issuer, subject: who they are to an identity provider; None where they have a password.
         created_at, updated_at: when.
         signed_in_at: when they last did.
+        factor_since: since when a second factor is asked of them beside the password; None = it is not.
     """
 
     id: str
@@ -66,6 +67,23 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     created_at: dt.datetime
     updated_at: dt.datetime
     signed_in_at: dt.datetime | None = None
+    factor_since: dt.datetime | None = None
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a person is signed in. The secret is never kept, and its digest is not here.
+
+    Attributes:
+        id: what tells it from their others; nobody comes in by it.
+        address: the network address that it was begun from; None where that was not kept.
+        created_at: when it was begun.
+        used_at: when something was last asked for, to the minute.
+    """
+
+    id: str
+    address: str | None
+    created_at: dt.datetime
+    used_at: dt.datetime
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,14 +1,14 @@
-"""Everything that the vault's key seals: tokens, the addresses of channels, passwords, and what shows which key it is."""
+"""Everything that the vault's key seals: tokens, addresses of channels, passwords, seeds, and what shows which key it is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import Connection, exists, or_, select, update
 
 from sentry_connector.store.database import Database
 from sentry_connector.store.facts import KEY
-from sentry_connector.store.tables import accounts, channels, destinations, facts
+from sentry_connector.store.tables import accounts, channels, destinations, factors, facts
 
 
 class Sealed:
@@ -24,6 +24,7 @@ class Sealed:
             exists().select_from(channels),
             exists().where(destinations.c.sealed_password.is_not(None)),
             exists().where(facts.c.name == KEY),
+            exists().select_from(factors),
         )
         with self._database.reading() as connection:
             return not connection.scalar(select(or_(*any_of)))
@@ -53,7 +54,19 @@ class Sealed:
                 connection.execute(
                     update(destinations).where(destinations.c.id == id_).values(sealed_password=password)
                 )
-        return len(tokens) + len(addresses) + len(passwords)
+            seeds = _change_seeds(connection, change)
+        return len(tokens) + len(addresses) + len(passwords) + seeds
+
+
+def _change_seeds(connection: Connection, change: Callable[[str, str, str | None], str]) -> int:
+    """Those of second factors, in use and not yet; how many there are."""
+    count = 0
+    for column in (factors.c.sealed, factors.c.pending):
+        for id_, sealed in connection.execute(select(factors.c.user_id, column).where(column.is_not(None))).all():
+            values = {column: change(sealed, id_, None)}
+            connection.execute(update(factors).where(factors.c.user_id == id_).values(values))
+            count += 1
+    return count
 
 
 def destination_owner(id_: str, url: str) -> str:

@@ -13,6 +13,7 @@ from sentry_connector.store.audit import Audit
 from sentry_connector.store.database import Database
 from sentry_connector.store.datasets import DataSets
 from sentry_connector.store.destinations import Destinations
+from sentry_connector.store.factors import Factors
 from sentry_connector.store.facts import Facts
 from sentry_connector.store.grants import Grants
 from sentry_connector.store.leases import Leases
@@ -68,6 +69,7 @@ class Store:
         self.facts = Facts(self._database)
         self.log_lines = LogLines(self._database)
         self.people = People(self._database)
+        self.factors = Factors(self._database)
         self.grants = Grants(self._database)
         self.origins = Origins(self._database)
         self.audit = Audit(self._database)

@@ -335,6 +335,7 @@ users = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Column("signed_in_at", UtcTime),
+    Column("factor_since", UtcTime),
 )
 
 Index("users_by_subject", users.c.issuer, users.c.subject, unique=True)
@@ -346,6 +347,23 @@ sessions = Table(
     Column("user_id", String(64), ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("used_at", UtcTime, nullable=False),
+    Column("address", Text),
+)
+
+factors = Table(
+    "factors",
+    metadata,
+    Column("user_id", String(64), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("sealed", Text),  # the seed in use
+    Column("pending", Text),  # one that nobody has shown a code of yet
+    Column("used_step", BigInteger, nullable=False),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("user_id", String(64), ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
 )
 
 api_keys = Table(

@@ -15,7 +15,7 @@ from sentry_connector.errors import ConnectorError, NotAllowed, SignInNeeded, Us
 from sentry_connector.operations import people, runs
 from sentry_connector.operations.audited import write
 from sentry_connector.operations.seen import Passing, Seen
-from sentry_connector.operations.sign_in import person_of
+from sentry_connector.operations.sign_in import SESSION, person_of
 from sentry_connector.runs.house import Actor, House
 from sentry_connector.store.rights import Person, Thing, is_at_least
 from sentry_connector.web.place import Place
@@ -24,6 +24,7 @@ from sentry_connector.web.problems import Desk
 from sentry_connector.web.refusals import refusal
 
 SCHEME = "bearer "
+SET_ONE_UP = "Set one up by POST /api/v1/me/factor, or have an admin do it: `sentry-connector users new-factor NAME`."
 UNKNOWN_ADDRESS = "unknown"
 
 
@@ -148,10 +149,12 @@ def allow(house: House, person: Person, asked: Asked) -> None:
     """Check that a person may do what a request asks for.
 
     Raises:
-        NotAllowed: they may not, or their API key is not for it.
+        NotAllowed: they may not, have yet to set up a second factor, or their API key is not for it.
         UnknownName: what the path names is not there, or not there for them.
     """
     rule = asked.rule
+    if _lacks_factor(house, person) and not rule.before_factor:
+        raise NotAllowed("Everybody needs a second factor here, and you have none yet.", remedy=SET_ONE_UP)
     if rule.right is not None and not person.may(rule.right):
         raise NotAllowed(f"This API key lacks the scope {rule.right.value!r}.")
     if not person.is_at_least(rule.role):
@@ -161,6 +164,12 @@ def allow(house: House, person: Person, asked: Asked) -> None:
     id_ = _id_of(house, rule.thing, asked.values[rule.by], by_run=rule.by == "run_id")
     if not is_at_least(person.level(house.store.grants.level(person.user.id, rule.thing, id_)), rule.level):
         raise NotAllowed(f"That needs the level {rule.level.value!r} of the {rule.thing.value}.")
+
+
+def _lacks_factor(house: House, person: Person) -> bool:
+    """Whether somebody signed in with a password alone where that is not enough; programs have keys, and need none."""
+    by_password = person.via == SESSION and person.user.issuer is None
+    return house.settings.require_second_factor and by_password and person.user.factor_since is None
 
 
 def _id_of(house: House, thing: Thing, name: str, *, by_run: bool) -> str:

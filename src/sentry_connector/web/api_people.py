@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from sentry_connector.errors import UnknownName, UsageError
-from sentry_connector.operations import audit, origins, people, sharing
+from sentry_connector.operations import audit, factors, origins, people, sharing
 from sentry_connector.operations.views import entry_view, key_view, share_view, user_view
 from sentry_connector.runs.house import House
 from sentry_connector.store.rights import Right, Thing, User
@@ -117,6 +117,30 @@ def _add_user(routes: APIRouter, house: House) -> None:
     def set_password(name: str, asked: Annotated[NewPassword, Depends(body(NewPassword))]) -> Response:
         """Their sessions and API keys end."""
         people.set_password(house, name, asked.password)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @routes.post(
+        "/users/{name}/sign-out",
+        summary="End a person's sessions",
+        status_code=HTTPStatus.NO_CONTENT,
+        tags=["users"],
+        responses=UNKNOWN,
+    )
+    def sign_out_user(name: str) -> Response:
+        """Their API keys stay."""
+        people.sign_out(house, name)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @routes.delete(
+        "/users/{name}/factor",
+        summary="Ask a person for the password alone",
+        status_code=HTTPStatus.NO_CONTENT,
+        tags=["users"],
+        responses=UNKNOWN,
+    )
+    def reset_factor(name: str) -> Response:
+        """As where the phone and the recovery codes are lost. Their sessions and API keys end."""
+        factors.forget(house, name)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     @routes.delete(

@@ -97,7 +97,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         notice_routes(house),
         service_routes(house),
         people_routes(house),
-        sign_in_routes(whole, place, Door(Passwords(), Throttle()), claim),
+        sign_in_routes(whole, place, Door(Passwords(), Throttle(), Throttle()), claim),
         oidc_routes(whole, place, oidc),
         *page_routes(house, pages, doors),
     ):

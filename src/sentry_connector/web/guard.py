@@ -78,7 +78,7 @@ class Guard:
 
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["Strict-Transport-Security"] = f"max-age={_YEAR}"
+                MutableHeaders(scope=message)["Strict-Transport-Security"] = f"max-age={_YEAR}; includeSubDomains"
             await send(message)
 
         return send_secured

@@ -18,6 +18,7 @@ class Rule(NamedTuple):
         thing: what the path names, where that is something that can be shared.
         level: the least level of it.
         by: the path's parameter that names it: `name`, or `run_id` for the DataSet of a run.
+        before_factor: whether somebody may who has yet to set up the second factor that is required.
     """
 
     right: Right | None
@@ -25,10 +26,13 @@ class Rule(NamedTuple):
     thing: Thing | None = None
     level: Level = Level.USE
     by: str = "name"
+    before_factor: bool = False
 
 
 PUBLIC = Rule(None)
 SIGNED_IN = Rule(Right.READ)
+ONESELF = Rule(Right.READ, before_factor=True)
+OWN_FACTOR = Rule(Right.ADMIN, before_factor=True)  # a session; as for one's own password
 EDITOR = Rule(Right.EDIT, Role.EDITOR)
 MAKER = Rule(Right.READ, Role.EDITOR)
 READ_ADMIN = Rule(Right.READ, Role.ADMIN)
@@ -65,8 +69,15 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("GET", "/readyz"): READ_ADMIN,
     ("GET", "/metrics"): READ_ADMIN,
     ("GET", f"{_API}/openapi.json"): SIGNED_IN,
-    ("POST", f"{_API}/logout"): SIGNED_IN,
-    ("GET", f"{_API}/me"): SIGNED_IN,
+    ("POST", f"{_API}/logout"): ONESELF,
+    ("GET", f"{_API}/me"): ONESELF,
+    ("GET", f"{_API}/me/sessions"): SIGNED_IN,
+    ("DELETE", f"{_API}/me/sessions"): Rule(Right.ADMIN),
+    ("DELETE", f"{_API}/me/sessions/{{session}}"): Rule(Right.ADMIN),
+    ("GET", f"{_API}/me/factor"): ONESELF,
+    ("POST", f"{_API}/me/factor"): OWN_FACTOR,
+    ("POST", f"{_API}/me/factor/confirm"): OWN_FACTOR,
+    ("POST", f"{_API}/me/factor/remove"): OWN_FACTOR,
     ("POST", f"{_API}/me/password"): Rule(Right.ADMIN),  # a session; no key but one for all may take the person over
     ("GET", f"{_API}/users"): READ_ADMIN,
     ("POST", f"{_API}/users"): ADMIN,
@@ -74,6 +85,8 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("PATCH", f"{_API}/users/{{name}}"): ADMIN,
     ("DELETE", f"{_API}/users/{{name}}"): ADMIN,
     ("POST", f"{_API}/users/{{name}}/password"): ADMIN,
+    ("POST", f"{_API}/users/{{name}}/sign-out"): ADMIN,
+    ("DELETE", f"{_API}/users/{{name}}/factor"): ADMIN,
     ("GET", f"{_API}/api-keys"): SIGNED_IN,  # one's own
     ("POST", f"{_API}/api-keys"): Rule(Right.EDIT),  # one's own, with no more scopes than the key that asks
     ("DELETE", f"{_API}/api-keys/{{key}}"): Rule(Right.EDIT),  # one's own

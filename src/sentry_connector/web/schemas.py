@@ -177,11 +177,15 @@ class ChannelChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 
 
+Code = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
 class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A name and a password."""
+    """A name and a password; with the code of the second factor, or a recovery code, of whoever has one."""
 
     name: Name
     password: Password
+    code: Code | None = None
 
 
 class FirstAdmin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -193,10 +197,24 @@ class FirstAdmin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class OwnPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One's own password, the old one and the new one."""
+    """One's own password, the old one and the new one; with the code of the second factor of whoever has one."""
 
     old: Password
     new: Password
+    code: Code | None = None
+
+
+class ShownAgain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One's own password, and the code of the second factor that one has: whoever has the session alone may not go on."""
+
+    password: Password
+    code: Code | None = None
+
+
+class FactorCode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The code that the authenticator shows."""
+
+    code: Code
 
 
 class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -283,6 +301,8 @@ REQUESTS: tuple[type[msgspec.Struct], ...] = (
     Login,
     FirstAdmin,
     OwnPassword,
+    ShownAgain,
+    FactorCode,
     NewPassword,
     NewUser,
     UserChanges,
@@ -347,6 +367,37 @@ class Me(msgspec.Struct, kw_only=True):
     user: User | None
     scopes: list[Right]
     via: str
+
+
+class OwnSession(msgspec.Struct, kw_only=True):
+    """Where somebody is signed in; `current` is the session that asks."""
+
+    id: str
+    address: str | None
+    created_at: dt.datetime
+    used_at: dt.datetime
+    current: bool
+
+
+class Factor(msgspec.Struct, kw_only=True):
+    """One's own second factor: since when it is asked for, the recovery codes that are left, and whether everybody needs one."""
+
+    since: dt.datetime | None
+    recovery_codes_left: int
+    required: bool
+
+
+class OfferedFactor(msgspec.Struct, kw_only=True):
+    """A second factor that is asked for once a code of it was shown; answered this once."""
+
+    seed: str
+    uri: str
+
+
+class RecoveryCodes(msgspec.Struct, kw_only=True):
+    """Codes that each stand for the second factor once; answered this once."""
+
+    recovery_codes: list[str]
 
 
 class ReportColumn(msgspec.Struct, kw_only=True):
@@ -604,6 +655,10 @@ ANSWERS: tuple[type[msgspec.Struct], ...] = (
     Share,
     AuditEntry,
     Me,
+    OwnSession,
+    Factor,
+    OfferedFactor,
+    RecoveryCodes,
     ProblemDocument,
     Report,
     TableColumn,

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from sentry_connector.errors import NotAllowed, SignInNeeded, UsageError
 from sentry_connector.operations import people
-from sentry_connector.operations.sign_in import Door, first_admin, sign_in, sign_out
+from sentry_connector.operations.sign_in import Door, first_admin, prove, sign_in, sign_out
 from sentry_connector.operations.views import user_view
 from sentry_connector.people.claim import Claim
 from sentry_connector.runs.house import House
@@ -21,6 +21,7 @@ from sentry_connector.web import openapi
 from sentry_connector.web.access import visitor
 from sentry_connector.web.answers import json_of
 from sentry_connector.web.bodies import body
+from sentry_connector.web.oneself import add_factor, add_sessions
 from sentry_connector.web.place import LOOPBACK, Place
 from sentry_connector.web.schemas import FirstAdmin, Login, OwnPassword
 
@@ -45,10 +46,15 @@ def sign_in_routes(house: House, place: Place, door: Door, claim: Claim | None) 
         openapi_extra=openapi.takes(Login),
     )
     async def login(asked: Annotated[Login, Depends(body(Login))]) -> Response:
-        """The session is a cookie: for 12 hours, or until nothing was asked for half an hour."""
+        """The session is a cookie: for 12 hours, or until nothing was asked for half an hour.
+
+        Who has a second factor and sends no code is refused as `access.code_needed`.
+        """
         came = visitor()
         async with limit:
-            user, secret = await house.aside(lambda: sign_in(house, door, asked.name, asked.password, came.address))
+            user, secret = await house.aside(
+                lambda: sign_in(house, door, asked.name, asked.password, came.address, asked.code)
+            )
         if came.session is not None:  # the one of before is not gone on with
             await house.aside(lambda: sign_out(house, came.session or ""))
         return signed_in(Person(user=user, rights=ALL_RIGHTS, via="session"), secret)
@@ -73,6 +79,8 @@ def sign_in_routes(house: House, place: Place, door: Door, claim: Claim | None) 
         return signed_in(Person(user=user, rights=ALL_RIGHTS, via="session"), secret)
 
     _add_oneself(routes, house, place, door, limit)
+    add_sessions(routes)
+    add_factor(routes, door, limit)
     return routes
 
 
@@ -84,6 +92,7 @@ def _add_oneself(routes: APIRouter, house: House, place: Place, door: Door, limi
             sign_out(house, secret)
         answer = Response(status_code=HTTPStatus.NO_CONTENT)
         answer.delete_cookie(place.cookie, path="/", secure=place.secure, httponly=True, samesite="lax")
+        answer.headers["Clear-Site-Data"] = '"cache", "storage"'  # theme and language, which are cookies, stay
         return answer
 
     @routes.get("/me", summary="Who asks", responses=openapi.answers("Me"))
@@ -106,8 +115,7 @@ def _add_oneself(routes: APIRouter, house: House, place: Place, door: Door, limi
         if asked.old == asked.new:
             raise UsageError("The new password is the old one.")
         async with limit:
-            _, secret = await house.aside(lambda: sign_in(house, door, name, asked.old, came.address))
-            await house.aside(lambda: sign_out(house, secret))
+            await house.aside(lambda: prove(house, door, name, asked.old, came.address, asked.code))
             await house.aside(lambda: people.set_password(came.house, name, asked.new))
         return Response(status_code=HTTPStatus.NO_CONTENT)
 

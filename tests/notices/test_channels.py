@@ -141,6 +141,15 @@ async def test_what_a_webhook_does_not_take_is_not_delivered_and_no_redirect_is_
     assert len(hook.requests) == 1
 
 
+async def test_what_another_service_answers_leads_nowhere_else(hook: Hook) -> None:
+    hook.status = 307
+    url = hook.url.replace("http://", "json://") + "?redirect=yes"
+    address, _, _ = channels.address_of(url)
+    with pytest.raises(NotDelivered):
+        await channels.send(address, notice(), 0.0, asyncio.to_thread)
+    assert len(hook.requests) == 1
+
+
 @pytest.mark.parametrize("status", [400, 413, 422])
 async def test_what_a_webhook_refuses_for_what_it_is_is_told_apart(hook: Hook, status: int) -> None:
     hook.status = status

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import pytest
 from aiohttp.resolver import ThreadedResolver
 
-from sentry_connector.errors import ConnectorError, NotDelivered
+from sentry_connector.errors import ConnectorError, NotDelivered, UsageError
+from sentry_connector.notices import channels
 from sentry_connector.notices.message import Message
 from sentry_connector.notices.webhook import post
 from sentry_connector.people.oidc import Oidc, Provider
@@ -132,6 +133,41 @@ async def test_webhooks_and_identity_providers_are_held_to_the_same(names: None)
             with pytest.raises(ConnectorError):
                 await Oidc(provider).leave(0.0, frozenset())
         assert came == []
+
+
+async def test_other_services_are_held_to_the_same(names: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apprise connects by itself: what its addresses name as servers is looked at before."""
+    look_up = socket.getaddrinfo
+
+    def say(host: Any, *args: Any, **options: Any) -> Any:
+        return look_up(NAMES.get(host, host), *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", say)
+    message = Message(id="1", title="t", text="t", is_good=False, facts={})
+
+    async def is_taken_to(url: str, reach: frozenset[tuple[str, int]]) -> bool:
+        """Whether the address was one of a service, and nothing came of it."""
+        try:
+            address, _, _ = channels.address_of(url)
+        except UsageError:
+            return False
+        assert address.secret is None, "it is none of our own webhooks"
+        with pytest.raises(NotDelivered):
+            await channels.send(address, message, 0.0, asyncio.to_thread, reach=reach)
+        return True
+
+    forms = (
+        "json://{host}:{port}/x",
+        "gotify://{host}:{port}/abcdefghijklmno",
+        "mailto://93.184.216.34:{port}?smtp={host}&from=a@e.example&to=b@e.example",
+    )
+    urls = [form.replace("{host}", host) for form, host in itertools.product(forms, (*LITERALS, *NAMES))]
+    async with listening() as (port, came):
+        tried = [await is_taken_to(url.replace("{port}", str(port)), frozenset()) for url in urls]
+        assert sum(tried) >= 100
+        assert came == []
+        await is_taken_to(f"json://inside.example:{port}/x", frozenset({("inside.example", port)}))
+        assert came, "where an admin allows it"
 
 
 async def test_a_name_is_looked_up_once_and_the_connection_is_made_to_what_was_checked(names: None) -> None:

@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import re
 import secrets
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from sentry_connector.errors import NotDelivered, UsageError
 from sentry_connector.notices.message import Message
 from sentry_connector.notices.webhook import SECRET_PREFIX, post
 from sentry_connector.redact import redact_patterns
-from sentry_connector.sentry.address import Reach
+from sentry_connector.sentry.address import ALLOW, Reach, may_reach
 
 if TYPE_CHECKING:
     import apprise
@@ -90,7 +91,7 @@ async def send(
         message: what.
         at: the present, Unix seconds.
         aside: does blocking work while others go on.
-        reach: what of private networks a webhook may be in; None = all.
+        reach: what of private networks the service may be in; None = all.
 
     Raises:
         NoticeRefused: the service does not want this one.
@@ -99,20 +100,44 @@ async def send(
     if address.secret is not None:
         await post(address.url, address.secret, message, at, reach)
     else:
-        await aside(lambda: _send_by_apprise(address.url, message))
+        await aside(lambda: _send_by_apprise(address.url, message, reach))
 
 
-def _send_by_apprise(url: str, message: Message) -> None:
+def _send_by_apprise(url: str, message: Message, reach: Reach | None) -> None:
     import apprise  # noqa: PLC0415  # an extra, and slow to import
 
     service = _service(url)
     if service is None:
         raise NotDelivered("Apprise does not know the channel's service (any more).")
+    service.redirects = False  # whatever the address says: it leads nowhere else
+    _refuse_addresses(service, reach)
     mood = apprise.NotifyType.SUCCESS if message.is_good else apprise.NotifyType.WARNING
     with apprise.LogCapture(level=logging.WARNING) as told:  # type: ignore[no-untyped-call]
         taken = service.notify(title=message.title, body=message.text, notify_type=mood)
         if not taken:
             raise NotDelivered(f"{service.service_name} did not take it: {_last_line(told.getvalue(), url)}")
+
+
+def _refuse_addresses(service: apprise.NotifyBase, reach: Reach | None) -> None:
+    """Refuse a service whose own server is where requests may not be led to; those of fixed services are public.
+
+    Apprise looks the name up again: whoever has it answer otherwise then is not held up by this. Only admins add channels.
+
+    Raises:
+        NotDelivered: it is.
+    """
+    port = service.port or (443 if service.secure else 80)
+    for host in filter(None, (service.host, getattr(service, "smtp_host", None))):
+        if not all(may_reach(one, host, port, reach) for one in _looked_up(host)):
+            raise NotDelivered("The channel has an address that requests must not be led to.", remedy=ALLOW)
+
+
+def _looked_up(host: str) -> set[str]:
+    """The addresses of a name; none where it has none, as the first word of a service that has no server of one's own."""
+    try:
+        return {str(one[4][0]) for one in socket.getaddrinfo(host.strip("[]"), None)}
+    except (OSError, UnicodeError):
+        return set()
 
 
 def _service(url: str) -> apprise.NotifyBase | None:

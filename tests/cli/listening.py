@@ -1,4 +1,4 @@
-"""A web server of this machine that takes what is posted to it."""
+"""What listens on this machine: a web server that takes what is posted to it, and where a process does."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 Answer = Callable[[str, Message, bytes], int]
 """Path, headers and body → status."""
+
+LISTENS = "0A"
+"""As the kernel says it."""
 
 
 @contextmanager
@@ -34,3 +38,11 @@ def listening(answer: Answer) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def port_of(pid: int) -> int:
+    """The one port that a process listens on."""
+    open_files = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    (port,) = {row[1].rpartition(":")[2] for row in rows if f"socket:[{row[9]}]" in open_files and row[3] == LISTENS}
+    return int(port, 16)

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import codecs
-import gzip
 import json
 import re
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-import pyarrow.parquet as pq
-from pyarrow import feather
-from python_calamine import CalamineWorkbook
-
 from sentry_connector.cli.root import COMMANDS
 from sentry_connector.simulator import TOKEN, Simulation
+from tests.canary import Canaries, forms
 from tests.cli.shell import Shell
 from tests.cli.test_serve import serving
 
 CANARY = TOKEN
-HALF = CANARY[len(CANARY) // 2 :]
-"""What a form of the token holds in any case, where only a part of it was cut off."""
 
 CALLS: tuple[tuple[str, ...], ...] = (
     ("accounts", "list"),
@@ -117,56 +108,14 @@ ELSEWHERE = {"serve", "worker", "simulate", "demo", "backup"}
 """Commands that work until they are stopped, or are called below; the demo makes a token of its own."""
 
 
-def forms(text: str) -> Mapping[str, bytes]:
-    """The text as it may stand in bytes."""
-    plain = text.encode()
-    return {
-        "plain": plain,
-        "base64": base64.b64encode(plain)[:-4],
-        "base64, a byte later": base64.b64encode(b"-" + plain)[4:-4],
-        "base64, two bytes later": base64.b64encode(b"--" + plain)[4:-4],
-        "base64 for addresses": base64.urlsafe_b64encode(plain)[:-4],
-        "base32": base64.b32encode(plain)[:-8],
-        "hexadecimal": plain.hex().encode(),
-        "HEXADECIMAL": plain.hex().upper().encode(),
-        "percent": "".join(f"%{byte:02X}" for byte in plain).encode(),
-        "UTF-16, little end first": text.encode("utf-16-le"),
-        "UTF-16, big end first": text.encode("utf-16-be"),
-        "backwards": plain[::-1],
-        "thirteen letters on": codecs.encode(text, "rot13").encode(),
-    }
-
-
-FORMS = {f"{name} ({part})": form for part in (CANARY, HALF) for name, form in forms(part).items()}
-
-
-def found_in(content: bytes) -> list[str]:
-    return [name for name, form in FORMS.items() if form in content]
-
-
-def contents(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, and what they hold where they are packed."""
-    raw = path.read_bytes()
-    yield raw
-    if path.suffix == ".parquet":
-        yield repr(pq.read_table(path, partitioning=None).to_pydict()).encode()
-    if path.suffix == ".arrow":
-        yield repr(feather.read_table(path).to_pydict()).encode()
-    if path.suffix == ".xlsx":
-        book = CalamineWorkbook.from_path(path)
-        yield repr([book.get_sheet_by_name(name).to_python() for name in book.sheet_names]).encode()
-    for unpack in (gzip.decompress, zlib.decompress):
-        try:
-            yield unpack(raw)
-        except (OSError, zlib.error, EOFError):
-            continue
+CANARIES = Canaries([CANARY])
 
 
 def test_every_form_is_seen() -> None:
     """Otherwise the search below would find nothing, whatever there is."""
     assert len(forms(CANARY)) >= 12
-    for name, form in FORMS.items():
-        assert name in found_in(b"before " + form + b" after")
+    for name, form in CANARIES.forms.items():
+        assert name in CANARIES.found_in(b"before " + form + b" after")
 
 
 def test_every_command_is_called() -> None:
@@ -196,10 +145,10 @@ def test_a_token_stands_in_no_output_and_no_file(shell: Shell, sentry: Simulatio
     for number, args in enumerate(CALLS):  # one for people, the next for programs
         result = canary(*args, *(("--json",) if number % 2 else ()), stdin=CANARY)
         told.append((args, result.stdout.encode() + result.stderr.encode()))
-    assert [(args, found) for args, content in told if (found := found_in(content))] == []
+    assert [(args, found) for args, content in told if (found := CANARIES.found_in(content))] == []
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {".db", ".key", ".jsonl", ".parquet", ".json", ".csv", ".arrow", ".xlsx"} <= {path.suffix for path in files}
-    assert [(path.name, found) for path in files for one in contents(path) if (found := found_in(one))] == []
+    assert CANARIES.found_in_files(tmp_path) == []
 
 
 def _paths(openapi: dict[str, Any], run: str) -> Iterator[tuple[str, str]]:

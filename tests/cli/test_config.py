@@ -13,7 +13,7 @@ import yaml
 import sentry_connector as sc
 from sentry_connector.simulator import EXPIRED_TOKEN, Simulation
 from tests.cli.shell import Shell
-from tests.cli.test_canary import CANARY, contents, found_in
+from tests.cli.test_canary import CANARIES, CANARY
 from tests.cli.test_serve import serving
 
 SHOP = """\
@@ -218,6 +218,5 @@ def test_a_token_is_repeated_nowhere_and_referred_to_everywhere(
     told += [canary("apply", "-", "--yes", *as_json, stdin=account.replace("127.0.0.1", "localhost"))]
     told += [canary("export-config", *as_json), canary("plan", "-", "--prune", *as_json, stdin="accounts: []")]
     assert {one.exit_code for one in told[-5:]} == {0}
-    assert [one.output for one in told if found_in(one.output.encode())] == []
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert [path.name for path in files for one in contents(path) if found_in(one)] == []
+    assert [one.output for one in told if CANARIES.found_in(one.output.encode())] == []
+    assert CANARIES.found_in_files(tmp_path) == []

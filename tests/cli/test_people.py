@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sqlite3
 import ssl
 import time
+from contextlib import closing
+from http.cookies import SimpleCookie
 from pathlib import Path
 from subprocess import PIPE
+from urllib.request import Request, urlopen
 
 import aiohttp
 import pytest
@@ -18,6 +22,7 @@ from sentry_connector.people.totp import code_of
 from sentry_connector.simulator import Simulation
 from sentry_connector.store.records import Run, RunState, Trigger
 from sentry_connector.store.store import Store
+from tests.cli.listening import port_of
 from tests.cli.shell import Shell
 from tests.cli.test_serve import serving
 from tests.store.examples import NOW
@@ -59,21 +64,47 @@ def test_passwords_may_hold_anything(shell: Shell) -> None:
     shell.ok("users", "add", "Ada", "--role", "admin", stdin="ünïcode und Leerzeichen, 🦆 & more")
 
 
+BY_CHANCE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w$+/=.,-]{16,}")
+"""What looks as if it were: a digest, a key, a sealed secret; not a word, an address or a sentence."""
+
+
+def made_by(shell: Shell, token: str) -> tuple[set[str], set[str]]:
+    """What a fresh installation makes for itself and shows once; and all that it then keeps, value by value."""
+    with shell.process("serve", "--port", "0", "--people", stdout=PIPE, stderr=PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url = process.stdout.readline().decode().strip()
+        shown = {process.stderr.readline().decode().split()[-1]}
+        shell.ok("users", "add", "Ada", "--role", "admin", stdin=PASSWORD)
+        shown.add(shell.json("api-keys", "add", "key", "--user", "Ada")["key"])
+        shell.ok("accounts", "add", "Main", stdin=token)
+        shown.add(shell.json("notices", "add", "hook", stdin="https://hook.example/path")["secret"])
+        body = json.dumps({"name": "Ada", "password": PASSWORD}).encode()
+        request = Request(f"{url}/api/v1/login", body, {"Content-Type": "application/json"})  # noqa: S310
+        with urlopen(request) as answer:  # noqa: S310
+            shown.add(SimpleCookie(answer.headers["Set-Cookie"])["session"].value)
+        process.kill()
+    seed = shell.json("users", "new-factor", "Ada")["seed"]
+    codes = shell.json("users", "confirm-factor", "Ada", stdin=code_of(seed, time.time()))["recovery_codes"]
+    kept = {(shell.home / "vault.key").read_text().strip()}
+    with closing(sqlite3.connect(shell.home / "connector.db")) as database:
+        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            rows = database.execute(f"SELECT * FROM {table}").fetchall()
+            kept |= {str(value) for row in rows for value in row if value is not None}
+    return {*shown, seed, *codes}, kept
+
+
 def test_two_fresh_installs_share_no_secret(shell: Shell, sentry: Simulation, tmp_path: Path) -> None:
-    """Whatever an installation makes for itself, another one has something else."""
-    found = []
-    for name in ("one", "other"):
-        there = shell.with_env(SENTRY_CONNECTOR_HOME=str(tmp_path / name))
-        there.ok("users", "add", "Ada", "--role", "admin", stdin=PASSWORD)
-        key = there.json("api-keys", "add", "key", "--user", "Ada")["key"]
-        there.ok("accounts", "add", "Main", stdin=sentry.token)
-        hook = there.json("notices", "add", "hook", stdin="https://hook.example/path")["secret"]
-        with Store(f"sqlite:///{tmp_path / name / 'connector.db'}") as store:
-            known = store.people.password("Ada")
-            assert known is not None
-            sealed = store.accounts.sealed_token(store.accounts.find("Main").id)
-            found.append([(tmp_path / name / "vault.key").read_bytes(), key, hook, known[1], sealed, known[0].id])
-    assert all(one != other for one, other in zip(*found, strict=True))
+    """Whatever an installation makes for itself, another one has something else: looked at in all that each keeps."""
+    installs = [shell.with_env(SENTRY_CONNECTOR_HOME=str(tmp_path / name)) for name in ("one", "other")]
+    (shown, kept), (others_shown, others_kept) = (made_by(one, sentry.token) for one in installs)
+    assert len(shown) == len(others_shown) == 4 + 1 + 8
+    assert shown & others_shown == set()
+    assert {value for value in kept & others_kept if BY_CHANCE.fullmatch(value)} == set()
+    assert len([value for value in kept if BY_CHANCE.fullmatch(value)]) >= 20
+    sealed = [value for value in kept if value.startswith("v1.")]
+    assert len(sealed) >= 3, "a token, an address, a seed"
+    assert any(value.startswith("$argon2id$") for value in kept)
 
 
 def test_a_second_factor_is_set_up_and_reset(peopled: Shell) -> None:
@@ -150,7 +181,7 @@ async def test_a_server_for_others_speaks_tls_under_its_own_name(peopled: Shell,
     files = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
     with serving(peopled, *options, *files) as server:
         assert server.url == "https://connector.example"
-        url = f"https://localhost:{_port(server.process.pid)}"
+        url = f"https://localhost:{port_of(server.process.pid)}"
         async with aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(ssl=trust)) as http:
 
             async def status(method: str, path: str, **headers: str) -> int:
@@ -170,18 +201,6 @@ async def test_a_server_for_others_speaks_tls_under_its_own_name(peopled: Shell,
             assert await status("GET", "/api/v1/me", Cookie=session) == 200
             assert await status("POST", "/api/v1/logout", Cookie=session, Origin="https://evil.example") == 403
             assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
-
-
-def _port(pid: int) -> int:
-    """The one port that a process listens on."""
-    open_files = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    (port,) = {row[1].rpartition(":")[2] for row in rows if f"socket:[{row[9]}]" in open_files and row[3] == LISTENS}
-    return int(port, 16)
-
-
-LISTENS = "0A"
-"""As the kernel says it."""
 
 
 async def test_a_stream_ends_with_the_session_that_it_was_asked_for_by(peopled: Shell) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import logging
 import random
 import traceback
@@ -222,6 +223,40 @@ async def test_a_redirect_is_never_followed_wherever_it_leads(*, code: int, same
             await ask(script)
     assert isinstance(caught.value, TokenNotForHost) is not same_host
     assert (len(script.seen), len(other.seen)) == (1, 0)
+
+
+CODES = (301, 302, 303, 307, 308)
+TARGETS = (
+    "http://127.0.0.1:{port}/api/0/things/",
+    "http://localhost:{port}/api/0/things/",
+    "//127.0.0.1:{port}/api/0/things/",
+    "https://127.0.0.1:{port}/api/0/things/",
+    "http://sentry.io@127.0.0.1:{port}/api/0/things/",
+    "http:\\\\127.0.0.1:{port}/api/0/things/",
+)
+NAMED_BY = ("Location", "Link", "Refresh")
+
+
+async def test_no_token_leaves_by_any_redirect() -> None:
+    """Codes × targets × the headers that name them: the other server is not asked at all."""
+    other = Script(page())
+    told: list[tuple[int, str, str]] = []
+    async with serving(other) as other_port:
+        for code, target, header in itertools.product(CODES, TARGETS, NAMED_BY):
+            url = target.replace("{port}", str(other_port))
+            said = {
+                "Location": {"Location": url},
+                "Link": {"Location": url, "Link": f'<{url}>; rel="next"; results="true"; cursor="0:1:0"'},
+                "Refresh": {"Location": url, "Refresh": f"0; url={url}", "Set-Cookie": "leads=elsewhere"},
+            }
+            script = Script(status(code, "[]", **said[header]))
+            with pytest.raises(ConnectorError) as caught:
+                await read_pages(script)
+            assert TOKEN not in str(caught.value.as_dict())
+            told.append((code, target, header))
+            assert len(script.seen) == 1
+    assert len(told) == 90
+    assert other.seen == []
 
 
 async def test_a_next_page_on_another_host_is_read_from_our_own() -> None:

@@ -46,6 +46,17 @@ EDITED = "nnn -nnyy ynnny"
 RUN_BY = "nnn -nnyy ynnyn"
 SEEN = "-yy -yyyy yyynn"
 TABLE = {
+    "GET /notices": "yyy yyyyy yyynn",
+    "GET /notices/channels": ADMINS_READ,
+    "GET /notices/channels/{name}": ADMINS_READ,
+    "GET /people": ADMINS_READ,
+    "GET /people/{name}": ADMINS_READ,
+    "GET /audit": ADMINS_READ,
+    "GET /audit/proof": ADMINS_READ,
+    "GET /api/v1/audit/proof": ADMINS_READ,
+    "GET /api/v1/audit/export": ADMINS_READ,
+    "GET /health": ADMINS_READ,
+    "GET /me": "yyy yyyyy yyynn",
     "GET /accounts": "yyy yyyyy yyynn",
     "GET /accounts/new": "nnn yyyyy ynnny",
     "GET /accounts/{name}": SEEN,

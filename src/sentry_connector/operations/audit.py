@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sentry_connector.runs.house import House
-from sentry_connector.store.audit import Entry
+from sentry_connector.store.audit import EVERYTHING, Entry, Wanted
 
 
-def recent(house: House, *, before: int | None = None, limit: int = 100) -> Sequence[Entry]:
+def recent(
+    house: House, *, before: int | None = None, limit: int = 100, wanted: Wanted = EVERYTHING
+) -> Sequence[Entry]:
     """Entries, newest first.
 
     Args:
         house: the parts.
         before: the number of an entry: only those that are older.
         limit: how many at most.
+        wanted: which.
     """
-    return house.store.audit.recent(before=before, limit=limit)
+    return house.store.audit.recent(before=before, limit=limit, wanted=wanted)
 
 
 def everything(house: House) -> Iterator[Entry]:

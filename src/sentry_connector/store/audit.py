@@ -10,10 +10,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from sentry_connector.errors import AuditBroken
 from sentry_connector.store.database import Database
@@ -22,6 +22,23 @@ from sentry_connector.store.tables import audit, audit_head
 
 FIRST = "0" * 64
 """What stands in place of the digest before the first entry."""
+
+
+class Wanted(NamedTuple):
+    """Which entries are looked for; empty = any.
+
+    Attributes:
+        actor, action, object: stand in those fields, compared without case.
+        outcome: `done` or `refused`.
+    """
+
+    actor: str = ""
+    action: str = ""
+    object: str = ""
+    outcome: str = ""
+
+
+EVERYTHING = Wanted()
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,9 +105,10 @@ class Audit:
             connection.execute(update(audit_head).values(number=entry.number, digest=entry.digest))
         return entry
 
-    def recent(self, *, before: int | None = None, limit: int = 100) -> Sequence[Entry]:
+    def recent(self, *, before: int | None = None, limit: int = 100, wanted: Wanted = EVERYTHING) -> Sequence[Entry]:
         """Entries, newest first."""
         query = select_records(audit, Entry).order_by(audit.c.number.desc()).limit(limit)
+        query = query.where(*_conditions(wanted))
         with self._database.reading() as connection:
             rows = connection.execute(query if before is None else query.where(audit.c.number < before)).mappings()
             return [read_record(Entry, row) for row in rows]
@@ -144,3 +162,12 @@ def _head(connection: Connection, *, hold: bool = False) -> tuple[int, str]:
     if row is None:
         raise AuditBroken("The audit log's end is missing.")
     return row.number, row.digest
+
+
+def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    parts = {audit.c.actor: wanted.actor, audit.c.action: wanted.action, audit.c.object: wanted.object}
+    for column, text in parts.items():
+        if text:
+            yield column.icontains(text, autoescape=True)
+    if wanted.outcome:
+        yield audit.c.outcome == wanted.outcome

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from enum import Enum
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
@@ -14,6 +15,7 @@ from sentry_connector.errors import UnknownName, UsageError
 from sentry_connector.operations import audit, factors, origins, people, sharing
 from sentry_connector.operations.views import entry_view, key_view, share_view, user_view
 from sentry_connector.runs.house import House
+from sentry_connector.store.audit import Wanted
 from sentry_connector.store.rights import Right, Thing, User
 from sentry_connector.web import openapi
 from sentry_connector.web.access import visitor
@@ -23,6 +25,7 @@ from sentry_connector.web.idempotency import KeyedRoute
 from sentry_connector.web.schemas import Given, NewKey, NewOrigin, NewPassword, NewUser, UserChanges
 
 MOST = 1000
+JSON_LINES = "application/x-ndjson"
 
 UNKNOWN = openapi.refusals(HTTPStatus.NOT_FOUND)
 _TEXTS = openapi.texts()
@@ -33,6 +36,10 @@ class Page(BaseModel, extra="forbid"):
 
     before: int | None = Field(None, ge=1, description="Only entries with a lower number.")
     limit: int = Field(100, ge=1, le=MOST)
+    actor: str = Field("", description="Stands in who it was.")
+    action: str = Field("", description="Stands in what was done, in the words of the command line.")
+    object: str = Field("", description="Stands in the name of what it was done to.")
+    outcome: Literal["", "done", "refused"] = ""
 
 
 def people_routes(house: House) -> APIRouter:
@@ -52,10 +59,34 @@ def people_routes(house: House) -> APIRouter:
     )
     def list_audit(request: Request, page: Annotated[Page, Query()]) -> Response:
         """Where there may be more, the header `Link` names where they are."""
-        found = audit.recent(house, before=page.before, limit=page.limit)
+        wanted = Wanted(page.actor, page.action, page.object, page.outcome)
+        found = audit.recent(house, before=page.before, limit=page.limit, wanted=wanted)
         more = request.url.include_query_params(before=found[-1].number) if len(found) == page.limit else None
         headers = {"Link": f'<{more}>; rel="next"'} if more else None
         return json_of([entry_view(one) for one in found], headers=headers)
+
+    @routes.get(
+        "/audit/proof",
+        summary="Whether no entry was changed or is missing",
+        tags=["audit"],
+        responses=openapi.answers("AuditProof"),
+    )
+    def prove_audit() -> Response:
+        """Kept elsewhere, the digest shows later whether the log still holds these entries."""
+        count, digest = audit.verify(house)
+        return json_of({"entries": count, "digest": digest})
+
+    @routes.get(
+        "/audit/export",
+        summary="All entries, oldest first, as JSON Lines with their digests",
+        tags=["audit"],
+        response_class=Response,
+        responses=openapi.text(JSON_LINES),
+    )
+    def export_audit() -> Response:
+        lines = b"".join(msgspec.json.encode(entry_view(one)) + b"\n" for one in audit.everything(house))
+        headers = {"Content-Disposition": "attachment; filename=audit.jsonl"}
+        return Response(lines, media_type=JSON_LINES, headers=headers)
 
     return routes
 

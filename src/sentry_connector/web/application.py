@@ -99,7 +99,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         people_routes(house),
         sign_in_routes(whole, place, Door(Passwords(), Throttle(), Throttle()), claim),
         oidc_routes(whole, place, oidc),
-        *page_routes(house, pages, doors),
+        *page_routes(house, pages, doors, engine),
     ):
         app.include_router(routes)
 

@@ -498,6 +498,13 @@ class ConfigurationPlan(msgspec.Struct, kw_only=True):
     notes: list[str]
 
 
+class AuditProof(msgspec.Struct, kw_only=True):
+    """How many entries there are, and the digest of the last, which proves all of them."""
+
+    entries: int
+    digest: str
+
+
 class Rotated(msgspec.Struct, kw_only=True):
     """What a change of the vault's key did: how many secrets were sealed anew, and where the key is."""
 
@@ -669,6 +676,7 @@ ANSWERS: tuple[type[msgspec.Struct], ...] = (
     StoredConfiguration,
     ConfigurationPlan,
     Rotated,
+    AuditProof,
     Reverted,
     Schedule,
     Coming,

@@ -25,6 +25,10 @@ def _(word: str) -> str:
 
 
 SECTIONS = (
-    Section("/accounts", _("Accounts"), "key"),
     Section("/query", _("Query"), "code"),
+    Section("/accounts", _("Accounts"), "key"),
+    Section("/notices", _("Notices"), "bell"),
+    Section("/people", _("People"), "people"),
+    Section("/audit", _("Audit log"), "book"),
+    Section("/health", _("Health"), "pulse"),
 )

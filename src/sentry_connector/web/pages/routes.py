@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from sentry_connector.runs.engine import Engine
 from sentry_connector.runs.house import House
 from sentry_connector.web.pages.accounts import account_pages
 from sentry_connector.web.pages.assets import asset_routes
+from sentry_connector.web.pages.audit import audit_pages
 from sentry_connector.web.pages.door import Doors, door_pages
+from sentry_connector.web.pages.health import health_pages
+from sentry_connector.web.pages.notices import notice_pages
+from sentry_connector.web.pages.oneself import own_pages
+from sentry_connector.web.pages.people import people_pages
 from sentry_connector.web.pages.query import query_pages
 from sentry_connector.web.pages.rendering import Pages
 
 
-def page_routes(house: House, pages: Pages, doors: Doors) -> list[APIRouter]:
+def page_routes(house: House, pages: Pages, doors: Doors, engine: Engine) -> list[APIRouter]:
     """The routes of all pages, and of the files that they are made of.
 
     Args:
         house: as whoever asks sees it.
         pages: makes them.
         doors: the ways in that there are.
+        engine: does the runs.
     """
     return [
         asset_routes(pages.assets),
         door_pages(house, pages, doors),
         account_pages(house, pages),
         query_pages(house, pages),
+        notice_pages(house, pages),
+        people_pages(house, pages),
+        audit_pages(house, pages),
+        health_pages(house, pages, engine),
+        own_pages(house, pages),
     ]

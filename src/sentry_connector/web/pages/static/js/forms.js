@@ -5,6 +5,8 @@
 //
 // A {field} in data-action is a control of the form, and then no part of the body.
 // data-then: an address, in which {field} is a field of the answer; or `refresh`: this page is asked for anew, and changed in place.
+// data-shows="#dialog": what is answered this once is shown there, in the elements with data-field="NAME" of the answer; the page is
+// asked for anew when it is closed.
 // A form's controls are the body's fields; a dot in a name goes one level down. data-type says what a value is where it is no
 // text: boolean, number, list (lines or chosen options), json. A field that is empty is left out, unless it has data-keep.
 
@@ -95,13 +97,35 @@ async function sent(element, body, key) {
   const answer = await ask(method, action, { body, key: method === "POST" ? key : undefined });
   element.dispatchEvent(new CustomEvent("answered", { bubbles: true, detail: answer }));
   const next = element.dataset.then;
-  if (next && next !== "refresh") {
+  if (next && next !== "refresh" && next !== "none") {
     location.assign(filled(next, answer));
     return;
   }
   element.closest("dialog")?.close();
+  if (element.dataset.shows) showOnce(document.querySelector(element.dataset.shows), answer);
   if (done) toast(done);
   if (next === "refresh") await refresh();
+}
+
+function showOnce(dialog, answer) {
+  const shown = Array.from(dialog.querySelectorAll("[data-field]"));
+  for (const one of shown) {
+    const value = answer?.[one.dataset.field];
+    one.textContent = Array.isArray(value) ? value.join("\n") : (value ?? "");
+  }
+  if (!shown.some((one) => one.textContent)) {
+    refresh();
+    return;
+  }
+  dialog.addEventListener(
+    "close",
+    () => {
+      for (const one of shown) one.textContent = "";
+      refresh();
+    },
+    { once: true },
+  );
+  dialog.showModal();
 }
 
 async function busy(button, work) {
@@ -140,6 +164,13 @@ document.addEventListener("input", (event) => {
     const wrong = document.getElementById(`${control.id}-wrong`);
     if (wrong) wrong.hidden = true;
   }
+});
+
+document.addEventListener("click", async (event) => {
+  const copies = event.target.closest("[data-copies]");
+  if (!copies) return;
+  await navigator.clipboard.writeText(document.querySelector(copies.dataset.copies).textContent);
+  toast(copies.dataset.done);
 });
 
 document.addEventListener("click", (event) => {

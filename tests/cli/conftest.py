@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sentry_connector.simulator import Simulation, World, start_in_thread
-from tests.cli.shell import Shell
+from tests.cli.shell import Shell, shell_on
 
 
 @pytest.fixture(scope="session")
@@ -23,11 +23,4 @@ def sentry() -> Iterator[Simulation]:
 @pytest.fixture
 def shell(sentry: Simulation, tmp_path: Path) -> Shell:
     """The command line with a token of that Sentry, and a home of its own."""
-    return Shell(
-        {
-            "SENTRY_CONNECTOR_HOME": str(tmp_path / "home"),
-            "SENTRY_URL": sentry.url,
-            "SENTRY_AUTH_TOKEN": sentry.token,
-            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-        }
-    )
+    return shell_on(sentry, tmp_path / "home")

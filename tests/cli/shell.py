@@ -15,7 +15,7 @@ from typing import Any
 from typer.testing import CliRunner, Result
 
 from sentry_connector.cli.root import app
-from sentry_connector.simulator import Fault, Faults, World
+from sentry_connector.simulator import Fault, Faults, Simulation, World
 
 VARIABLES = ("SENTRY_", "OTEL_", "NO_COLOR", "FORCE_COLOR")
 """What the environment of whoever runs the tests must not decide."""
@@ -72,6 +72,18 @@ def _until_closed(screen: int) -> Iterator[bytes]:
     with contextlib.suppress(OSError):
         while data := os.read(screen, 65_536):
             yield data
+
+
+def shell_on(sentry: Simulation, home: Path) -> Shell:
+    """The command line with a token of a simulated Sentry, and a home of its own."""
+    return Shell(
+        {
+            "SENTRY_CONNECTOR_HOME": str(home),
+            "SENTRY_URL": sentry.url,
+            "SENTRY_AUTH_TOKEN": sentry.token,
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        }
+    )
 
 
 class NoSentry(Faults):

@@ -24,7 +24,7 @@ from sentry_connector.simulator import Simulation, World, start_in_thread
 from sentry_connector.store.database import WAIT_FOR_LOCK
 from sentry_connector.store.records import Run, RunState, Trigger, Verdict
 from sentry_connector.store.store import Store
-from tests.cli.shell import Shell
+from tests.cli.shell import Shell, shell_on
 
 JSON = {"Content-Type": "application/json"}
 
@@ -65,6 +65,13 @@ def served(shell: Shell) -> Iterator[Served]:
 async def http(served: Served) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(served.url) as session:
         yield session
+
+
+@pytest.fixture(scope="module")
+def refusing(sentry: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of which nothing is asked that it does."""
+    with serving(shell_on(sentry, tmp_path_factory.mktemp("refusing") / "home")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -280,9 +287,10 @@ async def test_a_run_that_waits_for_its_next_attempt_is_begun_when_somebody_asks
     ],
 )
 async def test_what_is_wrong_is_a_problem_document(
-    http: aiohttp.ClientSession, method: str, path: str, options: dict[str, Any], status: int
+    refusing: Served, method: str, path: str, options: dict[str, Any], status: int
 ) -> None:
-    assert (await told(await http.request(method, path, **options)))["status"] == status
+    async with aiohttp.ClientSession(refusing.url) as http:
+        assert (await told(await http.request(method, path, **options)))["status"] == status
 
 
 async def test_monitors_see_whether_it_lives_is_ready_and_what_it_does(

@@ -30,7 +30,7 @@ AHEAD = Round(
     skew=9366.0,
     strikes=(Strike(Fault.KILLED_AFTER_MANIFEST, "manifest written", 3),),
 )
-IN_MEMORY, IN_DELTA = range(100), range(6)
+IN_MEMORY, IN_DELTA = range(50), range(6)
 ALL_IN_MEMORY, ALL_IN_DELTA = range(10_000), range(300)
 FEWEST = 200
 """How often each class of faults must have fired in all of them."""

@@ -12,7 +12,7 @@ from tests.faults.ground import ground
 from tests.faults.kinds import Fault
 from tests.faults.town import play
 
-SAMPLE, ALL, BATCH = range(4), range(500), 10
+SAMPLE, ALL, BATCH = range(2), range(500), 10
 
 
 def played(seeds: range) -> tuple[dict[int, list[str]], Counter[Fault]]:

@@ -10,7 +10,7 @@ import pytest
 
 from sentry_connector.simulator import Simulation
 from tests.cli.conftest import sentry  # noqa: F401  # a fixture
-from tests.cli.shell import Shell
+from tests.cli.shell import Shell, shell_on
 from tests.cli.test_serve import Served, serving
 from tests.web.town import Town
 
@@ -26,14 +26,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
 @pytest.fixture(scope="session")
 def shell(sentry: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Shell:  # noqa: F811  # the fixture
     """The command line on the server's home."""
-    return Shell(
-        {
-            "SENTRY_CONNECTOR_HOME": str(tmp_path_factory.mktemp("web") / "home"),
-            "SENTRY_URL": sentry.url,
-            "SENTRY_AUTH_TOKEN": sentry.token,
-            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-        }
-    )
+    return shell_on(sentry, tmp_path_factory.mktemp("web") / "home")
 
 
 @pytest.fixture(scope="session")

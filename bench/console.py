@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from statistics import quantiles
 
 from bench.measure import Result, run
@@ -63,7 +64,7 @@ def measure(folder: str) -> tuple[list[float], list[float]]:
 
     table, queries = (
         DeltaDestination(folder).table("events"),
-        Queries(Limits(seconds=60, memory_mib=1024), time.monotonic),
+        Queries(Limits(seconds=60, memory_mib=1024, folders=(Path(folder),)), time.monotonic),
     )
 
     def ask(sql: str, ticket: str | None = None) -> float:

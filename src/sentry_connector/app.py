@@ -222,7 +222,11 @@ class App(House):
         from sentry_connector.queries.pool import Limits, Queries
 
         settings = self.settings
-        limits = Limits(seconds=settings.query_seconds, memory_mib=settings.query_mib)
+        storage = urlsplit(settings.storage)
+        folders = (Path(storage.path),) if storage.scheme in ("", "file") else ()
+        for folder in folders:
+            private_directory(folder)  # a process can be let into what is there when it starts
+        limits = Limits(seconds=settings.query_seconds, memory_mib=settings.query_mib, folders=folders)
         return Queries(limits, self.clock.monotonic)
 
     @property

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.looks import in_all_looks, too_wide, violations
+from tests.browser.looks import THEMES, in_all_looks, too_wide, violations
 from tests.cli.shell import Shell
 from tests.queries.asking import ENDLESS
 
@@ -221,7 +221,7 @@ def test_the_page_is_for_everyone(page: Page, filled: Shell) -> None:
         expect(page.get_by_role("region", name="Rows")).to_be_visible()
         page.get_by_role("button", name="Chart").click()
         expect(page.locator("#drawing canvas")).to_be_visible()
-        for theme in ("light", "dark"):
+        for theme in THEMES:
             page.emulate_media(color_scheme=theme)
             assert violations(page) == []
         assert too_wide(page) <= 0

@@ -79,7 +79,10 @@ NOT_FOR_RECORDS = (*HEAVY[:-1], "numpy", "alembic", "structlog", "fastapi", "sql
 def test_what_looks_at_the_store_alone_loads_nothing_for_rows_runs_or_sentry(tmp_path: Path) -> None:
     Store(f"sqlite:///{tmp_path / 'connector.db'}").close()  # by Alembic
     calls = [
-        *([group, "list"] for group in ("datasets", "runs", "accounts", "notices", "destinations", "users", "audit")),
+        *(
+            [group, "list"]
+            for group in ("datasets", "runs", "accounts", "notices", "destinations", "users", "audit", "queries")
+        ),
         ["export-config"],
     ]
     code = (

@@ -19,11 +19,11 @@ datasets.with_destination destinations.everything destinations.find destinations
 destinations.tried destinations.used_by
 doctor.doctor factors.codes_left notices.everything notices.find notices.told origins.everything people.everybody
 people.exist people.find people.find_key people.keys people.sessions planning.planned queries.everything queries.find
-query.cancel query.first_rows query.names query.run_query query_views.saved_view records.tables_of_records
+query.cancel query.first_rows query.names query.run_query records.tables_of_records
 running.is_served
 runs.find runs.find_by_id runs.follow runs.history runs.log search.search sharing.find sharing.shares sign_in.person_of
 views.channel_view views.dataset_view views.health_of views.keeping_of views.next_slot views.notice_view views.rests
-workers.living
+views.saved_view workers.living
 """
 """They only look."""
 

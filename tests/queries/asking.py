@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sentry_connector.destinations.query import Snapshot
@@ -16,8 +17,8 @@ Tables = Mapping[str, Snapshot]
 ENDLESS = "SELECT count(*) FROM range(10000000000) a, range(10000000000) b WHERE a.range * b.range % 7 = 3"
 
 
-def pool(*, seconds: float = 60, memory_mib: int = 256) -> Queries:
-    return Queries(Limits(seconds=seconds, memory_mib=memory_mib), time.monotonic)
+def pool(*folders: Path, seconds: float = 60, memory_mib: int = 256) -> Queries:
+    return Queries(Limits(seconds=seconds, memory_mib=memory_mib, folders=folders), time.monotonic)
 
 
 def rows(

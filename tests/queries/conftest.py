@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +15,8 @@ from tests.queries.asking import Tables, pool
 
 
 @pytest.fixture(scope="module")
-def queries() -> Iterator[Queries]:
-    made = pool()
+def queries(snapshot: Snapshot) -> Iterator[Queries]:
+    made = pool(Path(snapshot.files[0]).parent)
     yield made
     made.close()
 

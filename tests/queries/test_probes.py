@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from sentry_connector.destinations.query import Snapshot
 from sentry_connector.errors import SqlError
+from sentry_connector.queries import confine
 from sentry_connector.queries.pool import Queries
 from tests.queries.asking import ENDLESS, Tables, pool, rows
 
@@ -118,3 +121,41 @@ def test_the_system_lets_the_process_write_no_file(queries: Queries) -> None:
     (process,) = queries._idle
     limits = Path(f"/proc/{process._process.pid}/limits").read_text()
     assert any(line.split()[3:5] == ["0", "0"] for line in limits.splitlines() if line.startswith("Max file size"))
+
+
+TRIES = """
+import os, socket, subprocess, sys
+from pathlib import Path
+from sentry_connector.queries.process import shut_in
+folder, outside, port = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+shut_in(256, [folder])
+(folder / "table").read_bytes()
+for name, does in {
+    "outside": outside.read_bytes,
+    "listed": lambda: os.listdir(outside.parent),
+    "environ": lambda: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
+    "memory": lambda: Path(f"/proc/{os.getppid()}/mem").open("rb"),
+    "written": lambda: (folder / "table").write_bytes(b"x"),
+    "made": lambda: (folder / "new").touch(),
+    "gone": (folder / "table").unlink,
+    "connected": lambda: socket.create_connection(("127.0.0.1", port)),
+    "started": lambda: subprocess.run(["/bin/true"]),
+}.items():
+    try:
+        does()
+    except PermissionError:
+        continue
+    print(name)
+"""
+
+
+def test_linux_itself_lets_the_process_read_the_tables_alone(tmp_path: Path, listener: socket.socket) -> None:
+    """Whatever becomes of it: this is code that may do anything, in the place of the engine."""
+    folder, outside = tmp_path / "tables", tmp_path / "vault.key"
+    folder.mkdir()
+    for file in (folder / "table", outside):
+        file.write_bytes(b"content")
+    arguments = [str(folder), str(outside), str(listener.getsockname()[1])]
+    done = subprocess.run([sys.executable, "-c", TRIES, *arguments], capture_output=True, text=True, check=True)
+    assert (confine.version() > 0) is (done.stdout.split() == [])
+    assert (folder / "table").read_bytes() == b"content" or not confine.version()

@@ -78,8 +78,9 @@ async def test_what_may_be_named(people: dict[str, Visitor]) -> None:
     assert {"count", "date_trunc", "json_extract_string"} <= set(found["functions"])
 
 
-async def test_a_statement_is_stopped_by_whoever_runs_it(people: dict[str, Visitor]) -> None:
-    running = asyncio.create_task(people["vi"]("POST", LOOK, {"sql": ENDLESS, "ticket": "t-1"}))
+@pytest.mark.parametrize("path", [LOOK, "/api/v1/query", "/api/v1/exports"])
+async def test_a_statement_is_stopped_by_whoever_runs_it(people: dict[str, Visitor], path: str) -> None:
+    running = asyncio.create_task(people["vi"]("POST", path, {"sql": ENDLESS, "ticket": "t-1"}))
 
     async def stopped(name: str) -> Answer:
         return await people[name]("POST", "/api/v1/query/t-1/cancel")

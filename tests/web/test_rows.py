@@ -77,7 +77,12 @@ async def test_a_query_is_one_select(http: aiohttp.ClientSession, filled: dict[s
         assert "Content-Disposition" not in answer.headers
     for sql in ("DROP TABLE x", "SELECT * FROM nowhere", "SELECT 1; SELECT 2", "COPY (SELECT 1) TO 'x'", " "):
         assert (await asked(http, "POST", "query", 422, json={"sql": sql}))["name"] == "usage.sql"
-    for wrong in ({}, {"dataset": "x", "sql": "SELECT 1"}, {"sql": "SELECT 1", "version": 1}):
+    for wrong in (
+        {},
+        {"dataset": "x", "sql": "SELECT 1"},
+        {"sql": "SELECT 1", "version": 1},
+        {"dataset": "x", "ticket": "t"},
+    ):
         await asked(http, "POST", "exports", 422, json=wrong)
 
 

@@ -11,10 +11,9 @@ from sentry_connector.app import app as connector
 from sentry_connector.cli.files import FileOptions
 from sentry_connector.cli.options import AsJson, Yes, confirm, typer_app, with_options
 from sentry_connector.cli.output import note, print_json, print_line
-from sentry_connector.cli.query import print_rows_of
 from sentry_connector.cli.tables import print_table
 from sentry_connector.operations import queries as operations
-from sentry_connector.operations.query_views import saved_view
+from sentry_connector.operations.views import saved_view
 
 app = typer_app()
 
@@ -76,6 +75,8 @@ def show(name: Name, *, as_json: AsJson = False) -> None:
 @with_options(files=FileOptions)
 def run(name: Name, files: FileOptions, *, as_json: AsJson = False) -> None:
     """Run a saved query, as `query` does with its SQL."""
+    from sentry_connector.cli.query import print_rows_of  # noqa: PLC0415  # loads Arrow
+
     with connector() as house:
         print_rows_of(house, operations.find(house, name).sql, files, as_json=as_json)
 

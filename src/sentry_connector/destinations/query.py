@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -90,8 +91,12 @@ Source = Snapshot | Elsewhere
 
 
 @contextmanager
-def as_files(source: Source) -> Iterator[Snapshot]:
+def as_files(source: Source, place: Path | None = None) -> Iterator[Snapshot]:
     """The rows in files. Those of a database are copied to this machine, and are gone at the end of the block.
+
+    Args:
+        source: the table.
+        place: a folder that they are copied to; None = the system's for such files.
 
     Raises:
         DestinationUnavailable, DestinationRefused: the database does not give them.
@@ -99,7 +104,7 @@ def as_files(source: Source) -> Iterator[Snapshot]:
     if isinstance(source, Snapshot):
         yield source
         return
-    with tempfile.TemporaryDirectory(prefix="sentry-connector-") as folder:
+    with tempfile.TemporaryDirectory(prefix="sentry-connector-", dir=place) as folder:
         path = f"{folder}/rows.parquet"
         with source.stream() as batches, pq.ParquetWriter(path, source.schema, compression="lz4") as writer:
             for batch in batches:

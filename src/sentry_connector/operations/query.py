@@ -139,7 +139,11 @@ def _table(house: House, dataset: DataSet, folded: str, stack: contextlib.ExitSt
     if dataset.slug not in folded:
         return Unread(schema=planned)
     found = house.table(dataset).snapshot()
-    return Snapshot(files=(), schema=planned) if found is None else stack.enter_context(as_files(found))
+    return (
+        Snapshot(files=(), schema=planned)
+        if found is None
+        else stack.enter_context(as_files(found, house.queries.place))
+    )
 
 
 def _stream(rows: pa.Table) -> bytes:

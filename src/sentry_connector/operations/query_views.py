@@ -10,8 +10,6 @@ import pyarrow as pa
 from sentry_connector.destinations.sql_text import sql_type
 from sentry_connector.formats.jsonl import json_values
 from sentry_connector.operations.query import Names, Shown
-from sentry_connector.runs.house import House
-from sentry_connector.store.records import SavedQuery
 
 LARGEST_EXACT = 2**53 - 1
 """The largest whole number that every reader of JSON keeps."""
@@ -44,21 +42,6 @@ def names_view(names: Names) -> dict[str, Any]:
     """What a statement may name."""
     tables = [{"name": name, "columns": _columns(columns)} for name, columns in names.tables.items()]
     return {"tables": tables, "functions": names.functions, "keywords": names.keywords}
-
-
-def saved_view(house: House, query: SavedQuery) -> dict[str, Any]:
-    """A saved query; whether whoever asks may change it."""
-    owner = None if query.owner_id is None else house.store.people.get(query.owner_id)
-    return {
-        "id": query.id,
-        "name": query.name,
-        "sql": query.sql,
-        "shared": query.shared,
-        "owner": owner and owner.name,
-        "may_change": house.store.queries.may_change(query),
-        "created_at": query.created_at,
-        "updated_at": query.updated_at,
-    }
 
 
 def _columns(fields: Iterable[pa.Field]) -> list[dict[str, str]]:

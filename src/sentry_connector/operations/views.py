@@ -31,6 +31,7 @@ from sentry_connector.store.records import (
     Notice,
     Passed,
     Run,
+    SavedQuery,
 )
 from sentry_connector.store.rights import ApiKey, Grant, Session, Thing, User
 
@@ -244,6 +245,21 @@ def notice_view(house: House, notice: Notice, sent: Sequence[Delivery]) -> dict[
             {"channel": names.get(one.pop("channel_id")), **{name: one[name] for name in one if name != "notice_id"}}
             for one in facts
         ],
+    }
+
+
+def saved_view(house: House, query: SavedQuery) -> dict[str, Any]:
+    """A saved query; whether whoever asks may change it."""
+    owner = None if query.owner_id is None else house.store.people.get(query.owner_id)
+    return {
+        "id": query.id,
+        "name": query.name,
+        "sql": query.sql,
+        "shared": query.shared,
+        "owner": owner and owner.name,
+        "may_change": house.store.queries.may_change(query),
+        "created_at": query.created_at,
+        "updated_at": query.updated_at,
     }
 
 

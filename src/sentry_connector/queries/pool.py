@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -43,10 +45,12 @@ class Limits:
     Attributes:
         seconds: for how long its rows are waited for, all in all; the time in which nobody takes them does not count.
         memory_mib: what the engine holds at most.
+        folders: below them are the files of all tables.
     """
 
     seconds: float
     memory_mib: int
+    folders: tuple[Path, ...]
 
 
 @dataclass(eq=False, slots=True)
@@ -73,7 +77,11 @@ class _Running:
 
 
 class Queries:
-    """Runs statements. Safe to use from several threads."""
+    """Runs statements. Safe to use from several threads.
+
+    Attributes:
+        place: a folder for files that are made for a statement alone.
+    """
 
     def __init__(self, limits: Limits, monotonic: Callable[[], float]) -> None:
         """Begin with no process: the first one is started when it is needed, or by `warm`.
@@ -82,13 +90,15 @@ class Queries:
             limits: what one statement may take.
             monotonic: seconds.
         """
+        self.place = Path(tempfile.mkdtemp(prefix="sentry-connector-"))
         self._limits, self._monotonic = limits, monotonic
+        self._arguments = (str(limits.memory_mib), str(_threads()), *map(str, (*limits.folders, self.place)))
         self._changed = threading.Condition()
         self._running: dict[str, _Running] = {}
         self._unnamed = 0
         self._idle: list[_Process] = []
         self._is_warm = False
-        weakref.finalize(self, _end, self._idle)  # where nobody closes it
+        self._forget = weakref.finalize(self, _forget, self._idle, self.place)  # also where nobody closes it
 
     def warm(self) -> None:
         """Have a process wait for the next statement from now on, so that none waits for one to start."""
@@ -128,12 +138,12 @@ class Queries:
             return running is not None
 
     def close(self) -> None:
-        """End all processes."""
+        """End all processes, for good."""
         with self._changed:
             self._is_warm = False
             for running in self._running.values():
                 running.stop(Cancelled("The server ends.", remedy="Run it again when wanted."))
-            _end(self._idle)
+            self._forget()
 
     def _enter(self, running: _Running, ticket: str | None) -> str:
         """Wait for a turn."""
@@ -178,7 +188,7 @@ class Queries:
             if found.lives():
                 return found
             found.end()
-        return _Process(self._limits.memory_mib)
+        return _Process(self._arguments)
 
     def _leave(self, key: str, running: _Running) -> None:
         with self._changed:
@@ -193,7 +203,7 @@ class Queries:
 
     def _refill(self) -> None:
         if self._is_warm and not self._idle:
-            self._idle.append(_Process(self._limits.memory_mib))
+            self._idle.append(_Process(self._arguments))
 
     def _read(self, running: _Running, statement: Statement, far: Far) -> pa.RecordBatchReader:
         process = running.process
@@ -246,6 +256,9 @@ class Queries:
             running.left = max(running.left - (self._monotonic() - began), 0.0)
 
 
+_PYTHON = (sys.executable, "-s", "-P", "-m", "sentry_connector.queries.process")
+
+
 @dataclass(slots=True)
 class _Process:
     """One process.
@@ -254,14 +267,13 @@ class _Process:
         is_free: the last statement was told to its end.
     """
 
-    memory_mib: int
+    arguments: tuple[str, ...]
     is_free: bool = True
     _process: subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
-        threads = min(THREADS, os.cpu_count() or 1)
         self._process = subprocess.Popen(  # noqa: S603  # our own module
-            [sys.executable, "-s", "-P", "-m", "sentry_connector.queries.process", str(self.memory_mib), str(threads)],
+            [*_PYTHON, *self.arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -313,6 +325,15 @@ class _Process:
 def _end(processes: list[_Process]) -> None:
     while processes:
         processes.pop().end()
+
+
+def _forget(processes: list[_Process], place: Path) -> None:
+    _end(processes)
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def _threads() -> int:
+    return min(THREADS, os.cpu_count() or 1)
 
 
 def _environment() -> dict[str, str]:

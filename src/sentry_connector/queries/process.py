@@ -1,8 +1,8 @@
 """The process that runs statements. It can open the files of the tables that it is told of, and hardly anything else.
 
-DuckDB's own locks are in `destinations/query.py`. Around them the system forbids it to write any file, gives it no more memory
-than it needs, and ends it first where the machine has too little. Its environment is empty (`pool.py`), so that there is no
-secret to find. It lives no longer than who asks.
+DuckDB's own locks are in `destinations/query.py`. Around them the system lets it read the folders of tables and of libraries
+alone (`confine.py`) and write nothing, gives it no more memory than it needs, and ends it first where the machine has too little.
+Its environment is empty (`pool.py`), so that there is no secret to find. It lives no longer than who asks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,27 +21,40 @@ import pyarrow as pa
 
 from sentry_connector.destinations.query import MORE_MEMORY, query
 from sentry_connector.errors import SqlError
+from sentry_connector.queries.confine import confine
 from sentry_connector.queries.messages import LARGEST, Broken, Kind, Piece, Refusal, Statement, receive, send
 from sentry_connector.queries.views import understood
 
 MOST_BYTES = 16 * 2**20
 """Of the rows of one frame, where a row is no larger."""
 
+LIBRARIES = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", os.devnull)
+"""Where the system's own are, some of which are loaded when they are needed."""
+
+FIGURES = ("/proc/self/cgroup", "/proc/stat", "/proc/meminfo", "/sys/fs/cgroup", "/sys/devices/system/cpu")
+"""From which the engine learns what the machine has. Not all of `/proc`: the environment of whoever asks is there too."""
+
 BESIDE_MEMORY_MIB = 4096
 """Address space of Python, Arrow and the engine themselves, which reserve more than they use."""
 
 
-def main(memory_mib: int, threads: int) -> None:
-    """Run one statement after the other, until who asks is gone."""
+def main(memory_mib: int, threads: int, folders: Iterable[Path]) -> None:
+    """Run one statement after the other, until who asks is gone.
+
+    Args:
+        memory_mib: what the engine holds at most.
+        threads: processors that it uses.
+        folders: below them are the files of all tables.
+    """
     told, asked = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1):
         os.dup2(nowhere, number)  # whatever a library prints is no frame
-    shut_in(memory_mib)
+    shut_in(memory_mib, folders)
     serve(asked, told, f"{memory_mib}MiB", threads)
 
 
-def shut_in(memory_mib: int) -> None:
+def shut_in(memory_mib: int, folders: Iterable[Path]) -> None:
     """Have the system forbid what no statement needs, as far as it is one that can."""
     if sys.platform == "win32":
         return
@@ -53,6 +66,7 @@ def shut_in(memory_mib: int) -> None:
     for limit, value in ((resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_AS, most)):
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(limit, (value, value))
+    confine([*map(Path, (*sys.path, sys.prefix, sys.base_prefix, *LIBRARIES, *FIGURES)), *folders])
 
 
 def serve(asked: BinaryIO, told: BinaryIO, memory_limit: str, threads: int) -> None:
@@ -141,4 +155,4 @@ def _refusal(error: SqlError) -> Refusal:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(int(sys.argv[1]), int(sys.argv[2]), map(Path, sys.argv[3:]))

@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 
 from sentry_connector.operations import queries
 from sentry_connector.operations.query import cancel, first_rows, names, run_query
-from sentry_connector.operations.query_views import names_view, saved_view, shown_view
+from sentry_connector.operations.query_views import names_view, shown_view
+from sentry_connector.operations.views import saved_view
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import SavedQuery
 from sentry_connector.web import openapi

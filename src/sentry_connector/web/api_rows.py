@@ -21,6 +21,7 @@ from sentry_connector.operations.query import run_query
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.runs.house import House
 from sentry_connector.web import openapi
+from sentry_connector.web.access import own_key
 from sentry_connector.web.answers import json_of
 from sentry_connector.web.bodies import body
 from sentry_connector.web.idempotency import KeyedRoute
@@ -28,8 +29,14 @@ from sentry_connector.web.schemas import NewExport, Pull
 from sentry_connector.web.streaming import Form, RowStreams
 
 
-def row_routes(house: House, streams: RowStreams) -> APIRouter:
-    """The routes about rows of several DataSets."""
+def row_routes(house: House, streams: RowStreams, statements: RowStreams) -> APIRouter:
+    """The routes about rows of several DataSets.
+
+    Args:
+        house: as whoever asks sees it.
+        streams: answers with the rows of DataSets and reports.
+        statements: answers with the rows of SQL.
+    """
     routes = APIRouter(prefix="/api/v1", tags=["rows"], route_class=KeyedRoute)
 
     @routes.post(
@@ -44,11 +51,12 @@ def row_routes(house: House, streams: RowStreams) -> APIRouter:
         sql, name = asked.sql, asked.dataset
         if sql is not None and name is None and asked.version is None:
             form = Form(format_name=asked.format, profile=asked.profile, name="query", ascii_name="query")
-            return await streams.answer(lambda: run_query(house, sql), form)
-        if name is None or sql is not None:
+            ticket = None if asked.ticket is None else own_key(asked.ticket)
+            return await statements.answer(lambda: run_query(house, sql, ticket=ticket), form)
+        if name is None or sql is not None or asked.ticket is not None:
             raise UsageError(
                 "An export is of the rows of a DataSet or of a SELECT.",
-                remedy="Give dataset, with or without its version, or sql alone.",
+                remedy="Give dataset, with or without its version, or sql, with or without a ticket.",
             )
         return await rows_of(house, streams, name, asked.version, Form(format_name=asked.format, profile=asked.profile))
 

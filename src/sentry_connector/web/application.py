@@ -44,7 +44,7 @@ from sentry_connector.web.place import Place
 from sentry_connector.web.policy import Policy
 from sentry_connector.web.problems import Desk
 from sentry_connector.web.sign_in import sign_in_routes
-from sentry_connector.web.streaming import RowStreams
+from sentry_connector.web.streaming import STATEMENTS_AT_ONCE, RowStreams
 
 
 def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | None = None) -> FastAPI:
@@ -82,7 +82,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         provider=None if oidc is None else oidc.provider.issuer,
         code=claim is not None,
     )
-    streams = RowStreams()
+    streams, statements = RowStreams(), RowStreams(STATEMENTS_AT_ONCE)
     for routes in (
         report_routes(),
         choice_routes(house),
@@ -92,8 +92,8 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         config_routes(house),
         table_routes(house, streams),
         run_routes(house),
-        query_routes(house, streams),
-        row_routes(house, streams),
+        query_routes(house, statements),
+        row_routes(house, streams, statements),
         notice_routes(house),
         service_routes(house),
         people_routes(house),

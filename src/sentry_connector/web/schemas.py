@@ -132,13 +132,14 @@ class QueryToSave(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class NewExport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file of a DataSet's rows (of a version, or the newest), or of the rows of one SELECT."""
+    """A file of a DataSet's rows (of a version, or the newest), or of the rows of one SELECT, which its ticket stops."""
 
     dataset: Name | None = None
     version: VersionNumber | None = None
     sql: Text | None = None
     format: Format = "jsonl"
     profile: Profile = Profile.DATA
+    ticket: Ticket | None = None
 
 
 class Pull(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

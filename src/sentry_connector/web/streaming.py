@@ -24,6 +24,9 @@ from sentry_connector.operations.export import NEEDS_A_FILE
 AT_ONCE = 4
 """Answers for which rows are being read at one time; the others take turns with them."""
 
+STATEMENTS_AT_ONCE = 16
+"""SQL statements that are run, or wait for their turn: they hold nothing else up."""
+
 CHUNK = 64 * 1024
 """Bytes that are gathered before they are sent."""
 
@@ -72,8 +75,9 @@ class Form:
 class RowStreams:
     """The answers with rows of one application: a few are read for at a time, so that other requests and runs go on."""
 
-    def __init__(self) -> None:
-        self._room = CapacityLimiter(AT_ONCE)
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        """Read for so many answers at one time."""
+        self._room = CapacityLimiter(at_once)
 
     async def answer(
         self, reading: Callable[[], Reading], form: Form, after: Callable[[], Awaitable[None]] | None = None

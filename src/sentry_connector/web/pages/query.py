@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from sentry_connector.destinations.sql_text import quoted
 from sentry_connector.operations import datasets, queries
 from sentry_connector.operations.query import MOST_SHOWN
-from sentry_connector.operations.query_views import saved_view
+from sentry_connector.operations.views import saved_view
 from sentry_connector.reports import catalogue
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import DataSet

@@ -103,7 +103,7 @@ function run() {
     keepInAddress();
     byId("result").hidden = true;
     const body = { sql: area.value, ticket: job.ticket, limit: Number(place.dataset.most) };
-    shown(await ask("POST", "/api/v1/query/first-rows", { body }));
+    shown(await ask("POST", "/api/v1/query/first-rows", { body, signal: job.control.signal }));
   });
 }
 
@@ -133,24 +133,28 @@ async function stop() {
   try {
     await ask("POST", `/api/v1/query/${ticket}/cancel`);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error; // it has ended meanwhile, or is a file
-    control.abort();
+    if (!(error instanceof Refused)) throw error;
+    control.abort(); // it has ended, or has not begun: nobody waits for it any more
   }
+}
+
+function brokenOff(error) {
+  throw error.name === "AbortError" ? error : new Refused({ title: words.broken, remedy: "" });
 }
 
 /** A file of all rows: the browser keeps it until it is whole. */
 function exportAs(kind) {
   const [format, profile] = kind === "csv-spreadsheet" ? ["csv", "spreadsheet"] : [kind, "data"];
-  return work(words.file, async ({ control }) => {
+  return work(words.file, async ({ ticket, control }) => {
     const answer = await fetch("/api/v1/exports", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ sql: area.value, format, profile }),
+      body: JSON.stringify({ sql: area.value, format, profile, ticket }),
       signal: control.signal,
     });
     if (!answer.ok) throw new Refused(await answer.json());
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(await answer.blob());
+    link.href = URL.createObjectURL(await answer.blob().catch(brokenOff));
     link.download = `query.${format}`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
@@ -159,6 +163,10 @@ function exportAs(kind) {
   });
 }
 
+// Whoever leaves the page waits for nothing any more.
+addEventListener("pagehide", () => {
+  if (running) fetch(`/api/v1/query/${running.ticket}/cancel`, { method: "POST", keepalive: true });
+});
 byId("statement").addEventListener("submit", (event) => {
   event.preventDefault();
   run();

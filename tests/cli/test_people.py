@@ -182,6 +182,8 @@ async def test_a_server_for_others_speaks_tls_under_its_own_name(peopled: Shell,
     with serving(peopled, *options, *files) as server:
         assert server.url == "https://connector.example"
         url = f"https://localhost:{port_of(server.process.pid)}"
+        with pytest.raises((ssl.SSLError, ConnectionResetError)):
+            await asyncio.open_connection("localhost", port_of(server.process.pid), ssl=_of_2006(trust))
         async with aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(ssl=trust)) as http:
 
             async def status(method: str, path: str, **headers: str) -> int:
@@ -201,6 +203,16 @@ async def test_a_server_for_others_speaks_tls_under_its_own_name(peopled: Shell,
             assert await status("GET", "/api/v1/me", Cookie=session) == 200
             assert await status("POST", "/api/v1/logout", Cookie=session, Origin="https://evil.example") == 403
             assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+
+
+def _of_2006(context: ssl.SSLContext) -> ssl.SSLContext:
+    """A client that speaks nothing newer than TLS 1.1."""
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.load_verify_locations(cadata="".join(map(ssl.DER_cert_to_PEM_cert, context.get_ca_certs(binary_form=True))))
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    return old
 
 
 async def test_a_stream_ends_with_the_session_that_it_was_asked_for_by(peopled: Shell) -> None:

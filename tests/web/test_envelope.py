@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +21,7 @@ import pytest
 
 from sentry_connector.web.envelope import HEADERS
 from tests.cli.shell import Shell
+from tests.cli.test_serve import Served
 from tests.web.asking import asked, ended, ran
 
 JSON = {"Content-Type": "application/json"}
@@ -116,6 +119,32 @@ async def test_bodies_are_json_of_a_bounded_size(http: aiohttp.ClientSession) ->
         await asked(http, "POST", "datasets", 422, data=data, headers=JSON)
     for path in ("datasets?search=%00", "runs?before=%00", "datasets/%00"):
         await asked(http, "GET", path, 400)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "statuses"),
+    [
+        ("Content-Length: 2\r\nContent-Length: 30", "{}", [400]),
+        ("Transfer-Encoding: identity, chunked", "0\r\n\r\n", [400]),
+        (
+            "Content-Length: 5\r\nTransfer-Encoding: chunked",
+            "2\r\n{}\r\n0\r\n\r\nGET /livez HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n",
+            [422, 200],
+        ),
+    ],
+    ids=["two lengths", "an unknown coding", "a length beside chunks, which counts for nothing"],
+)
+async def test_a_request_whose_length_is_told_twice_is_refused(
+    server: Served, headers: str, body: str, statuses: list[int]
+) -> None:
+    """Otherwise a proxy and the server could take what follows for something else."""
+    host = server.url.removeprefix("http://")
+    reader, writer = await asyncio.open_connection(*host.split(":"))
+    head = f"POST /api/v1/query HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n{headers}\r\n\r\n"
+    writer.write((head + body.replace("{host}", host)).encode())
+    told = (await asyncio.wait_for(reader.read(), 30)).decode()
+    writer.close()
+    assert [int(one) for one in re.findall(r"HTTP/1\.1 (\d{3})", told)] == statuses
 
 
 BROKEN = """

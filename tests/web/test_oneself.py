@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
@@ -228,3 +229,13 @@ async def test_whom_a_provider_signs_in_has_theirs_there(town: Town) -> None:
     people.add_known_elsewhere(town.house, "Cy", Role.EDITOR, "https://id.example", "7")
     with pytest.raises(Exception, match="has a second factor there"):
         await factors.offer(town.house, "Cy")
+
+
+async def test_passwords_are_typed_unseen_and_may_come_from_a_manager(town: Town) -> None:
+    town.person("Ada", Role.VIEWER)
+    page = (await town.nobody("GET", "/sign-in", headers={"accept": "text/html"})).body.decode()
+    (field,) = re.findall(r'<input id="password"[^>]*>', page)
+    assert {'type="password"', 'autocomplete="current-password"'} <= set(field.split())
+    (field,) = re.findall(r'<input id="code"[^>]*>', page)
+    assert 'autocomplete="one-time-code"' in field
+    assert "required" not in field

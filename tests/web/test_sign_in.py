@@ -107,7 +107,8 @@ async def test_what_changes_a_person_ends_their_sessions_and_keys(town: Town, ch
 async def test_signing_out_ends_the_session(town: Town) -> None:
     town.person("Ada", Role.EDITOR)
     ada, other = await town.signed_in("Ada"), await town.signed_in("Ada")
-    assert (await ada("POST", "/api/v1/logout")).status == 204
+    answer = await ada("POST", "/api/v1/logout")
+    assert (answer.status, answer.all("clear-site-data")) == (204, ['"cache", "storage"'])
     assert (await ada("GET", "/api/v1/me")).status == 401
     assert (await other("GET", "/api/v1/me")).status == 200
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.measure import Result
+from bench.tables import LOOKS
 from bench.workloads import WORKLOADS
 
 Figures = Mapping[str, Result]
@@ -72,6 +73,10 @@ PROMISES: Sequence[Promise] = (
         lambda of: of["console: an endless statement stops, the slowest"].seconds,
         0.5,
     ),
+    Promise(
+        "page of 1,000,000 rows: s to the first ones", lambda of: of["page of 1,000,000 rows: first rows"].seconds, 0.3
+    ),
+    Promise("page of 1,000,000 rows: s to sort", lambda of: max(_sorted(of)), 1.0),
     Promise("W1: wall, in dlt's", lambda of: of["W1: ours"].seconds / of["W1: dlt"].seconds, 1 / 10),
     Promise("W1: CPU, in dlt's", lambda of: of["W1: ours"].cpu_seconds / of["W1: dlt"].cpu_seconds, 1 / 5),
     Promise("W1x: in bounds, once started", started("W1x: ours"), 1.3),
@@ -103,6 +108,10 @@ def judged(results: Sequence[Result]) -> Iterator[Judged]:
 
 def _wall(results: Figures, name: str) -> float:
     return results[f"{name}: ours"].seconds / results[f"{name}: serial"].seconds
+
+
+def _sorted(results: Figures) -> Iterator[float]:
+    return (results[f"page of 1,000,000 rows: {name}"].seconds for name in LOOKS)
 
 
 def _refused(result: Result) -> float:

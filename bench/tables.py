@@ -1,8 +1,8 @@
-"""DataSets of events: appends, upserts and a query.
+"""DataSets of events: appends, upserts, a query, and what a page shows of them.
 
 `python -m bench.tables stage FOLDER EPOCH FIRST COUNT STEP` writes the files of a run,
-`… commit FOLDER EPOCH METHOD` commits them, `… query FOLDER` reads the table. Each is a process of its own, so that making
-rows does not count as memory of committing them.
+`… commit FOLDER EPOCH METHOD` commits them, `… query FOLDER` and `… look FOLDER NAME` read the table. Each is a process of its
+own, so that making rows does not count as memory of committing them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,26 @@ CHANGED = 1000
 CHUNK_ROWS = 50_000
 QUERIES = 5
 RUNS = 3
+SHOWN = (
+    "date_created",
+    "title",
+    "type",
+    "platform",
+    "culprit",
+    "message",
+    "user_email",
+    "issue_id",
+    "event_id",
+    "project",
+)
+LOOKS: Mapping[str, tuple[str | None, int]] = {
+    "first rows": (None, 0),
+    "newest first": ("date_created", 0),
+    "sorted by title": ("title", 0),
+    "sorted by event": ("event_id", 0),
+    "the last of them, sorted by event": ("event_id", 999_900),
+}
+"""What is shown: the column that rows are sorted by, and the first row; the last one goes on from a page that was shown."""
 QUERY = "SELECT * FROM events ORDER BY date_created DESC LIMIT 100"
 
 
@@ -37,6 +57,9 @@ def _sequence() -> Iterator[Result]:
         yield from _upserts(folder, 1_000_000, epoch=5)
         done = run("-m", "bench.tables", "query", folder)
         yield Result(name="query: 1,000,000 rows sorted, the first 100", peak_mib=done.peak_mib, **done.said)
+        for name in LOOKS:
+            done = run("-m", "bench.tables", "look", folder, name)
+            yield Result(name=f"page of 1,000,000 rows: {name}", peak_mib=done.peak_mib, **done.said)
 
 
 def _upserts(folder: str, rows: int, *, epoch: int) -> Iterator[Result]:
@@ -93,6 +116,30 @@ def query(folder: str) -> dict[str, float]:
     return {"rows": table.rows(), **done[QUERIES // 2]}
 
 
+def look(folder: str, name: str) -> dict[str, float]:
+    """A page of 100 rows, as the Data tab asks for it; the median of some, each sorted anew unless it goes on."""
+    from sentry_connector.destinations.delta import DeltaDestination  # noqa: PLC0415  # as above
+    from sentry_connector.destinations.looking import Look, Sort  # noqa: PLC0415  # as above
+    from sentry_connector.destinations.paging import Orders, page  # noqa: PLC0415  # as above
+
+    table = DeltaDestination(folder).table("events")
+    column, offset = LOOKS[name]
+    sort = () if column is None else (Sort(column, descending=True),)
+    known = Orders()
+
+    def show(orders: Orders, first: int) -> None:
+        snapshot = table.snapshot()
+        assert snapshot is not None  # noqa: S101  # it was committed
+        page(snapshot, Look(columns=SHOWN, sort=sort, offset=first), ("project_id", "event_id"), orders)
+
+    show(known, 0)
+    done = sorted(
+        (_timed(lambda: show(known if offset else Orders(), offset)) for _ in range(QUERIES)),
+        key=lambda one: one["seconds"],
+    )
+    return {"rows": table.rows(), **done[QUERIES // 2]}
+
+
 def _timed(work: Callable[[], Any]) -> Mapping[str, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     work()
@@ -100,11 +147,14 @@ def _timed(work: Callable[[], Any]) -> Mapping[str, float]:
 
 
 def main(command: str, folder: str, *arguments: str) -> None:
-    """Do one of the three and print its figures."""
+    """Do one of the four and print its figures."""
     if command == "stage":
         stage(folder, *map(int, arguments))
         return
-    figures = query(folder) if command == "query" else commit(folder, int(arguments[0]), arguments[1])
+    if command == "commit":
+        figures = commit(folder, int(arguments[0]), arguments[1])
+    else:
+        figures = look(folder, *arguments) if command == "look" else query(folder)
     sys.stdout.write(json.dumps(figures))
 
 

@@ -137,10 +137,18 @@ TABLE = {
     "GET /api/v1/datasets/{name}/rows": SEEN,
     "GET /api/v1/datasets/{name}/schema": SEEN,
     "GET /api/v1/datasets/{name}/stats": SEEN,
+    **{
+        f"GET /api/v1/datasets/{{name}}/{word}": SEEN
+        for word in (
+            *("rows/page", "stats/columns", "stats/columns/{column}", "charts/{number}"),
+            *("drift", "lineage"),
+        )
+    },
     "GET /api/v1/datasets/{name}/versions": SEEN,
     "GET /api/v1/datasets/{name}/next": SEEN,
     "GET /api/v1/datasets/{name}/preview": RUN_BY,
     "POST /api/v1/datasets/{name}/revert": EDITED,
+    "POST /api/v1/datasets/{name}/delete-update": EDITED,
     "POST /api/v1/datasets/{name}/backfill": RUN_BY,
     "GET /api/v1/notices": "yyy yyyyy yyynn",
     "GET /api/v1/notices/channels": ADMINS_READ,

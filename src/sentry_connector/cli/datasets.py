@@ -23,7 +23,7 @@ from sentry_connector.cli.sharing import add_share
 from sentry_connector.cli.tables import print_fields, print_table
 from sentry_connector.datasets.definition import Definition
 from sentry_connector.errors import DatesError, UsageError
-from sentry_connector.operations import backfill
+from sentry_connector.operations import backfill, updates
 from sentry_connector.operations import datasets as operations
 from sentry_connector.operations.coming import coming, coming_view
 from sentry_connector.operations.running import is_served
@@ -31,6 +31,7 @@ from sentry_connector.operations.schedules import MOST_SLOTS
 from sentry_connector.operations.search import search
 from sentry_connector.operations.views import (
     dataset_view,
+    deleted_view,
     reverted_view,
     run_view,
     schema_view,
@@ -324,7 +325,7 @@ def preview(name: Name, *, as_json: AsJson = False) -> None:
 def schema(name: Name, *, as_json: AsJson = False) -> None:
     """Show the columns of a DataSet's table."""
     with connector() as house:
-        columns = schema_view(operations.schema(house, name))
+        columns = schema_view(operations.find(house, name), operations.schema(house, name))
     if as_json:
         print_json(columns)
         return
@@ -375,6 +376,26 @@ def revert(
         print_json(view)
     else:
         note(f"Version {committed.version} is what version {to_version} was: {view['rows']:,} rows.")
+
+
+@app.command("delete-update")
+def delete_update(
+    name: Name,
+    run: Annotated[
+        str, typer.Option("--run", metavar="RUN", help="The run whose rows are deleted; `runs list` has it.")
+    ],
+    wait_lock: WaitLock = "0s",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Delete the rows that one run appended, and no others; that is itself a new version."""
+    patience = seconds("--wait-lock", wait_lock)
+    with connector() as house:
+        committed = asyncio.run(updates.delete_update(house, name, run, wait_lock=patience))
+    if as_json:
+        print_json(deleted_view(committed))
+    else:
+        note(f"{committed.deleted:,} rows were deleted: version {committed.version}.")
 
 
 @app.command()

@@ -26,10 +26,18 @@ from sentry_connector.destinations.delta_commits import (
 )
 from sentry_connector.destinations.delta_errors import destination_errors
 from sentry_connector.destinations.delta_files import DataFile, files_of
-from sentry_connector.destinations.delta_merge import Change, change_of
-from sentry_connector.destinations.model import NO_WATERMARK, Commit, Committed, UpdateMethod, Version
+from sentry_connector.destinations.delta_merge import Change, change_of, without_run
+from sentry_connector.destinations.model import (
+    DELETE_UPDATE,
+    NO_WATERMARK,
+    Commit,
+    Committed,
+    UpdateMethod,
+    Version,
+    Whereabouts,
+)
 from sentry_connector.destinations.query import Snapshot
-from sentry_connector.destinations.refusals import overtaken, refuse_other_types, wrong_partitions
+from sentry_connector.destinations.refusals import no_update, overtaken, refuse_other_types, wrong_partitions
 from sentry_connector.errors import TableChanged, UnknownName
 
 ATTEMPTS = 5
@@ -75,6 +83,10 @@ class Delta:
     def exists(self) -> bool:
         """Whether anything was ever committed."""
         return self.log.open() is not None
+
+    def whereabouts(self) -> Whereabouts:
+        """Its folder, which holds the log beside the rows."""
+        return Whereabouts(address=self.log.uri)
 
     def location(self) -> tuple[pafs.FileSystem, str]:
         """The file system and the folder in it that staged files' paths are relative to."""
@@ -161,6 +173,30 @@ class Delta:
         note = Note.of(change, files_of(table), operation=REVERT, epoch=epoch, changed=True)
         with self._undisturbed():
             return self.log.write(table, change, note, watermarks=watermarks)
+
+    def delete_run(self, run_id: str, *, epoch: int) -> Committed:
+        """Delete the rows that a run wrote, in one commit; watermarks stay.
+
+        Raises:
+            UnknownName: the table holds no row of that run.
+            TableChanged: another writer came between, or a later epoch is in the table.
+            DiskFull, DestinationRefused: it could not be written.
+        """
+        self.mend()
+        table = self.log.open()
+        done = self._done(table, epoch)
+        if done is not None:
+            return done
+        if table is None:
+            raise no_update(run_id)
+        stored, folder = files_of(table), self.log.folder
+        with destination_errors(folder.root, needed=byte_count(stored)):
+            change = without_run(run_id, stored, folder, epoch=epoch, schema=arrow_schema(table))
+        if not change.remove:
+            raise no_update(run_id)
+        note = Note.of(change, stored, operation=DELETE_UPDATE, epoch=epoch, changed=True)
+        with self._undisturbed():
+            return self.log.write(table, change, note)
 
     def maintain(
         self, *, now: dt.datetime, keep_versions: int = 10, target_bytes: int = delta_maintenance.TARGET_BYTES

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from sentry_connector.destinations.delta_files import DataFile, Folder, bounded_columns
-from sentry_connector.destinations.model import DAY, Commit, Forgotten, UpdateMethod
+from sentry_connector.destinations.model import DAY, RUN_ID, Commit, Forgotten, UpdateMethod
 from sentry_connector.destinations.refusals import doubled_key, null_key, refuse_strays
 from sentry_connector.destinations.sql_text import listed, literal, quoted, sql_type
 
@@ -188,6 +188,11 @@ class Workspace:
             if 0 < gone.get(number, 0) < file.rows
         ]
 
+    def holds(self, file: DataFile, mark: Mapping[str, str]) -> bool:
+        """Whether a row of a file carries all these values."""
+        rows = self._rows(file, _marked_columns([mark]))
+        return bool(self._one(f"SELECT 1 FROM {rows} WHERE {_marked([mark])} LIMIT 1"))
+
     def without(self, file: DataFile, marks: Sequence[Mapping[str, str]]) -> DataFile | None:
         """A file with the rows of another but those that carry all values of one of the marks; None where none is left."""
         kept = f'SELECT "#row" FROM {self._rows(file, _marked_columns(marks))} WHERE NOT ({_marked(marks)})'
@@ -349,6 +354,19 @@ def change_of(commit: Commit, stored: Sequence[DataFile], folder: Folder) -> Cha
         if commit.key:
             space.check_key(commit.key)
         return _METHODS[commit.method](commit, staged, stored, space)
+
+
+def without_run(run_id: str, stored: Sequence[DataFile], folder: Folder, *, epoch: int, schema: pa.Schema) -> Change:
+    """The change that takes the rows of a run out of a table; files without any of them stay.
+
+    Raises:
+        DestinationRefused: a file cannot be read.
+    """
+    mark, bounded = {RUN_ID: run_id}, {name for file in stored for name in file.bounds}
+    with workspace(folder, epoch=epoch, schema=schema, bounded=bounded) as space:
+        touched = [file for file in stored if space.holds(file, mark)]
+        kept = [file for one in touched if (file := space.without(one, [mark]))]
+    return Change(add=kept, remove=touched, deleted=_count(touched) - _count(kept))
 
 
 def _needed(commit: Commit) -> Iterator[str]:

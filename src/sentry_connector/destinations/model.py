@@ -19,6 +19,9 @@ EXTRACTED_AT = "_extracted_at"
 EXTRA = "_extra"
 DAY = "_day"
 
+DELETE_UPDATE = "delete-update"
+"""The operation of a version from which the rows of one run were taken out."""
+
 NO_WATERMARK = -1
 """A watermark in a commit that takes the scope's watermark back."""
 
@@ -176,10 +179,23 @@ class Version:
 
     version: int
     at: dt.datetime
-    operation: str  # the update method, `revert`, `compact`
+    operation: str  # the update method, `revert`, `delete-update`, `compact`
     run_id: str | None
     rows: int | None
     bytes: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Whereabouts:
+    """Where other programs find a table.
+
+    Attributes:
+        address: a folder or an object store's address of a Delta table; that of a database, without anything secret.
+        name: the table's name in the database; None for a Delta table.
+    """
+
+    address: str
+    name: str | None = None
 
 
 class Table(Protocol):
@@ -195,6 +211,9 @@ class Table(Protocol):
 
     def exists(self) -> bool:
         """Whether anything was ever committed."""
+
+    def whereabouts(self) -> Whereabouts:
+        """Where other programs find it."""
 
     def location(self) -> tuple[pafs.FileSystem, str]:
         """The file system and the folder in it that staged files' paths are relative to."""
@@ -232,6 +251,15 @@ class Table(Protocol):
         Raises:
             UnknownName: there is no such version.
             UsageError: the destination keeps no versions.
+        """
+
+    def delete_run(self, run_id: str, *, epoch: int) -> Committed:
+        """Delete the rows that a run wrote, in one commit; watermarks stay.
+
+        Raises:
+            UnknownName: the table holds no row of that run.
+            TableChanged: another writer came between; the table is as it was.
+            DiskFull, DestinationRefused: it could not be written; the table is as it was.
         """
 
     def mend(self) -> None:

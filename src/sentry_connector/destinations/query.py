@@ -10,9 +10,10 @@ from __future__ import annotations
 import itertools
 import re
 import tempfile
+import threading
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from sentry_connector.destinations.model import DAY, Selection
+from sentry_connector.destinations.sql_model import Statement
 from sentry_connector.destinations.sql_text import listed, literal, quoted, sql_type
 from sentry_connector.errors import SqlError, nearest
 
@@ -36,6 +38,9 @@ MORE_MEMORY = "Select less, or raise SENTRY_CONNECTOR_QUERY_MIB."
 
 RECORDS = "connector"
 """The schema of the connector's own records."""
+
+PLACE, PLACE_BITS = "#place", 40
+"""The column that tells where a row lies: the number of its file, shifted by so many bits, and that of the row in it."""
 
 _LOCKS = (
     "SET enable_external_access = false",
@@ -73,11 +78,13 @@ class Elsewhere:
         schema: its columns.
         stream: all rows, a batch at a time, as they are at one instant.
         by_hour: as `looks.by_hour`, answered by the database.
+        answer: as `asking.answer`, by the database.
     """
 
     schema: pa.Schema
     stream: Callable[[], AbstractContextManager[Iterator[pa.RecordBatch]]]
     by_hour: Callable[[Selection, str], dict[int, int]]
+    answer: Callable[[Statement, pa.Schema], pa.Table]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,26 +141,32 @@ def query(
     sql: str,
     tables: Mapping[str, Source | Unread],
     *,
+    parameters: Sequence[object] = (),
     records: Mapping[str, pa.Table] | None = None,
     limit: int | None = None,
     memory_limit: str = MEMORY_LIMIT,
     threads: int | None = None,
     temp_directory: str | None = None,
+    places: bool = False,
+    seconds: float | None = None,
 ) -> Iterator[pa.RecordBatchReader]:
     """Run one SELECT (also DESCRIBE, SHOW, SUMMARIZE, EXPLAIN) over tables and give its rows as they come.
 
     Args:
         sql: the statement.
         tables: the view's name → the table.
+        parameters: the values of `$1`, `$2` …
         records: name within the schema `connector` → rows.
         limit: so many rows at most; the engine need not make the others.
         memory_limit: in DuckDB's words.
         threads: how many work on it; None = as many as there are processors.
         temp_directory: where sorting goes beyond it; None: nowhere.
+        places: files on this machine have one more column, `PLACE`.
+        seconds: after which the statement is stopped; None: never.
 
     Raises:
-        SqlError: it is none of those statements, or the engine refuses it; with the engine's words, the place (`line`,
-            `column`) where it names one and, where a table was not found, the nearest names.
+        SqlError: it is none of those statements, it was stopped, or the engine refuses it; with the engine's words, the place
+            (`line`, `column`) where it names one and, where a table was not found, the nearest names.
         DestinationUnavailable, DestinationRefused: a table's database does not give its rows.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -171,13 +184,15 @@ def query(
         connection = stack.enter_context(duckdb.connect(":memory:", config=config))
         connection.execute("SET TimeZone = 'UTC'")
         for name, table in here.items():
-            _make_view(connection, name, table)
+            _make_view(connection, name, table, places=places)
         _make_records(connection, records or {})
         files = [one for one in here.values() if isinstance(one, Snapshot) and one.filesystem is None]
         _lock(connection, [path for one in files for path in one.files])
         with _sql_errors(connection, sql, tables):
             _refuse_all_but_select(connection, sql)
-            relation = connection.sql(sql)
+            if seconds is not None:
+                stack.enter_context(_stopped_after(seconds, connection))
+            relation = connection.sql(sql, params=list(parameters)) if parameters else connection.sql(sql)
             _refuse_equal_names(relation.columns)
             found = _storable(relation)
             reader = (found if limit is None else found.limit(limit)).to_arrow_reader(BATCH_ROWS)
@@ -224,14 +239,35 @@ def _batches(reader: pa.RecordBatchReader, sql: str) -> Iterator[pa.RecordBatch]
         raise _refused(str(error), sql) from error
 
 
-def _make_view(connection: duckdb.DuckDBPyConnection, name: str, snapshot: Snapshot | Unread) -> None:
+@contextmanager
+def _stopped_after(seconds: float, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Stop what the connection does, if it is not done in time."""
+    stopped = threading.Event()
+
+    def stop() -> None:
+        stopped.set()
+        connection.interrupt()
+
+    timer = threading.Timer(seconds, stop)
+    timer.start()
+    try:
+        yield
+    except SqlError as error:
+        if not stopped.is_set():
+            raise
+        raise SqlError(f"It was stopped after {seconds:g} s.", remedy="Ask for less of the table.") from error
+    finally:
+        timer.cancel()
+
+
+def _make_view(connection: duckdb.DuckDBPyConnection, name: str, snapshot: Snapshot | Unread, *, places: bool) -> None:
     if isinstance(snapshot, Unread):
         connection.execute(f"CREATE VIEW {quoted(name)} AS {_unread(name, snapshot.schema)}")
         return
     if snapshot.files and snapshot.filesystem is not None:
         connection.register(name, _dataset(snapshot))
         return
-    connection.execute(f"CREATE VIEW {quoted(name)} AS {_select(snapshot)}")
+    connection.execute(f"CREATE VIEW {quoted(name)} AS {_select(snapshot, places=places)}")
 
 
 def _make_records(connection: duckdb.DuckDBPyConnection, records: Mapping[str, pa.Table]) -> None:
@@ -255,10 +291,11 @@ def _unread(name: str, schema: pa.Schema) -> str:
     return f"SELECT {columns} WHERE CAST(error({why}) AS VARCHAR) IS NULL"
 
 
-def _select(snapshot: Snapshot) -> str:
+def _select(snapshot: Snapshot, *, places: bool) -> str:
     """A SELECT of all columns; types and columns are the table's, whatever each file holds."""
     if not snapshot.files:
-        nothing = ", ".join(f"CAST(NULL AS {sql_type(one.type)}) AS {quoted(one.name)}" for one in snapshot.schema)
+        schema = snapshot.schema.append(pa.field(PLACE, pa.int64())) if places else snapshot.schema
+        nothing = ", ".join(f"CAST(NULL AS {sql_type(one.type)}) AS {quoted(one.name)}" for one in schema)
         return f"SELECT {nothing} WHERE false"
     stored = ", ".join(
         f"{literal(one.name)}: {{name: {literal(one.name)}, type: {literal(sql_type(one.type))}, default_value: NULL}}"
@@ -268,9 +305,14 @@ def _select(snapshot: Snapshot) -> str:
     columns = ", ".join(
         _DAY_OF_PATH if one.name == DAY and not snapshot.holds_days else quoted(one.name) for one in snapshot.schema
     )
-    return f"SELECT {columns} FROM read_parquet({listed(snapshot.files)}, schema = MAP {{{stored}}}, filename = true)"
+    more, options = (f", {_PLACE_OF_ROW}", ", file_row_number = true") if places else ("", "")
+    return (
+        f"SELECT {columns}{more} FROM read_parquet({listed(snapshot.files)}, schema = MAP {{{stored}}},"
+        f" filename = true{options})"
+    )
 
 
+_PLACE_OF_ROW = f"(CAST(file_index AS BIGINT) << {PLACE_BITS}) | file_row_number AS {quoted(PLACE)}"
 _DAY_OF_PATH = f"CAST(nullif(regexp_extract(filename, '{DAY}=([0-9-]+)/', 1), '') AS DATE) AS {quoted(DAY)}"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from sentry_connector.destinations.model import Days, UpdateMethod
-from sentry_connector.errors import DestinationRefused, KeyViolated, TableChanged
+from sentry_connector.errors import DestinationRefused, KeyViolated, TableChanged, UnknownName
 
 
 def null_key(name: str, rows: int) -> KeyViolated:
@@ -26,6 +26,13 @@ def doubled_key(key: Sequence[str], values: Iterable[Any]) -> KeyViolated:
 def overtaken(epoch: int, there: int) -> TableChanged:
     """A later run was first."""
     return TableChanged(f"Epoch {epoch} was overtaken: the table has epoch {there}.")
+
+
+def no_update(run_id: str) -> UnknownName:
+    """There is nothing to delete."""
+    return UnknownName(
+        "update", run_id, remedy="The table holds no row of that run; `runs list` tells what each of them wrote."
+    )
 
 
 def refuse_other_types(there: pa.Schema, wanted: pa.Schema) -> None:

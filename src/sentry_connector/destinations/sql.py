@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
@@ -16,20 +17,33 @@ from sentry_connector.destinations import staged
 from sentry_connector.destinations.columns import DAY_FIELD, missing_columns, with_day
 from sentry_connector.destinations.delta_errors import destination_errors
 from sentry_connector.destinations.delta_files import Folder, open_folder
-from sentry_connector.destinations.model import DAY, Commit, Committed, Selection, UpdateMethod, Version
+from sentry_connector.destinations.model import (
+    DAY,
+    DELETE_UPDATE,
+    RUN_ID,
+    Commit,
+    Committed,
+    Selection,
+    UpdateMethod,
+    Version,
+    Whereabouts,
+)
 from sentry_connector.destinations.query import Elsewhere
-from sentry_connector.destinations.refusals import overtaken, refuse_other_types, wrong_partitions
+from sentry_connector.destinations.refusals import no_update, overtaken, refuse_other_types, wrong_partitions
 from sentry_connector.destinations.sql_ledger import Entry, Ledger, Note
 from sentry_connector.destinations.sql_methods import Space, change
 from sentry_connector.destinations.sql_model import (
     Database,
     Session,
+    Sql,
+    Statement,
     column_types,
     integers,
     listing,
     qualified,
     records,
     text,
+    written,
 )
 from sentry_connector.destinations.sql_staged import Staged, staged_of
 from sentry_connector.destinations.sql_text import quoted
@@ -85,6 +99,11 @@ class SqlTable:
     def exists(self) -> bool:
         """Whether anything was ever committed."""
         return self._entry() is not None
+
+    def whereabouts(self) -> Whereabouts:
+        """Its database, and what it is called there."""
+        entry = self._entry()
+        return Whereabouts(address=self.destination.database.address, name=self.name if entry is None else entry.table)
 
     def location(self) -> tuple[pafs.FileSystem, str]:
         """The file system and the folder in it that staged files' paths are relative to."""
@@ -145,6 +164,16 @@ class SqlTable:
             f"{self.destination.database.address} keeps no earlier versions of a table.",
             remedy="Restore the database's own backup, or keep the DataSet in Delta tables, which have versions.",
         )
+
+    def delete_run(self, run_id: str, *, epoch: int) -> Committed:
+        """Delete the rows that a run wrote, in one transaction; watermarks stay.
+
+        Raises:
+            UnknownName: the table holds no row of that run.
+            TableChanged: a later epoch is in the table.
+            DestinationRefused, DestinationUnavailable: the database refuses, or cannot be reached.
+        """
+        return self._surely(lambda session: self._without_run(session, run_id, epoch), PAUSES, writing=True)
 
     def mend(self) -> None:
         """See that a run could commit: the database answers, and the table's name is free or ours.
@@ -235,6 +264,7 @@ class SqlTable:
             schema=entry.schema,
             stream=lambda: self._stream(entry),
             by_hour=lambda part, item: self._by_hour(entry, part, item),
+            answer=lambda statement, schema: self._answer(entry, statement, schema),
         )
 
     def count_outside(self, column: str, start: dt.datetime, end: dt.datetime) -> int:
@@ -286,6 +316,14 @@ class SqlTable:
 
         return self._surely(count, PAUSES_OF_READERS)
 
+    def _answer(self, entry: Entry, statement: Statement, schema: pa.Schema) -> pa.Table:
+        def ask(session: Session) -> pa.Table:
+            dialect = session.dialect
+            sql = Sql(dialect=dialect, table=qualified(session, entry.table), value=partial(written, dialect))
+            return pa.Table.from_batches(session.select(statement(sql), schema), schema)
+
+        return self._surely(ask, PAUSES_OF_READERS)
+
     def _surely(self, work: Callable[[Session], Value], pauses: Sequence[float], *, writing: bool = False) -> Value:
         """Do the work in a transaction; where the database is not to be had, again after each of the pauses."""
         for pause in (*pauses, None):
@@ -327,6 +365,36 @@ class SqlTable:
             findings=commit.findings,
         )
         ledger.write(replace(entry, epoch=commit.epoch), note, commit.watermarks)
+        session.commit()
+        return note.committed(repeated=False)
+
+    def _without_run(self, session: Session, run_id: str, epoch: int) -> Committed:
+        ledger = Ledger(session, self.dataset_id)
+        session.lock(self.dataset_id)
+        before = ledger.entry()
+        if before is None:
+            raise no_update(run_id)
+        if before.epoch > epoch:
+            raise overtaken(epoch, before.epoch)
+        done = _done(ledger, before, epoch)
+        if done is not None:
+            return done
+        table = qualified(session, before.table)
+        deleted = session.execute(f"DELETE FROM {table} WHERE {quoted(RUN_ID)} = {text(run_id)}")
+        if not deleted:
+            raise no_update(run_id)
+        note = Note(
+            epoch=epoch,
+            run_id=None,
+            operation=DELETE_UPDATE,
+            at=dt.datetime.fromtimestamp(self.destination.clock(), dt.UTC),
+            written=0,
+            updated=0,
+            deleted=deleted,
+            rows=integers(session, f"SELECT count(*) FROM {table}")[0],
+            findings=None,
+        )
+        ledger.write(replace(before, epoch=epoch), note, {})
         session.commit()
         return note.committed(repeated=False)
 

@@ -47,6 +47,21 @@ def _columns(schema: str, table: str) -> str:
     )
 
 
+def _is_json(column: str) -> str:
+    """Whether DuckDB can look into a JSON text: half of a pair of escapes, which JSON may hold, is none to it."""
+    return f"(NOT contains(lower({column}), '\\ud') OR json_valid({column}))"
+
+
+def _tag(column: str, key: str) -> str:
+    keys, values = (f"json_extract_string({column}, '$[*].{part}')" for part in ("key", "value"))
+    return f"CASE WHEN {_is_json(column)} THEN list_extract({values}, list_position({keys}, {literal(key)})) END"
+
+
+def _keys(table: str, column: str) -> str:
+    readable = f"CASE WHEN {_is_json(column)} THEN {column} END"
+    return f"SELECT unnest(json_keys({readable})) AS key FROM {table} WHERE {column} IS NOT NULL"
+
+
 DIALECT = Dialect(
     name="DuckDB",
     types={kind: _SPELLED.get(sql_type(kind), sql_type(kind)) for kind in _KINDS},
@@ -56,6 +71,11 @@ DIALECT = Dialect(
     day=lambda day: f"DATE {literal(day.isoformat())}",
     hour=lambda time: f"CAST(epoch(date_trunc('hour', {time})) AS BIGINT)",
     columns=_columns,
+    contains=lambda text, part: f"contains(lower({text}), lower({part}))",
+    tag=_tag,
+    keys=_keys,
+    distinct=lambda what: f"approx_count_distinct({what})",
+    estimates=True,
     folds_case=True,
     keeps_comments=True,
 )

@@ -75,10 +75,10 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Note:
-    """What a commit did; counts are rows, `rows` those of the table after it."""
+    """What a commit did; counts are rows, `rows` those of the table after it. It is of a run, or of nobody's run."""
 
     epoch: int
-    run_id: str
+    run_id: str | None
     operation: str
     at: dt.datetime
     written: int

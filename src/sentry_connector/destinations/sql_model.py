@@ -28,6 +28,11 @@ class Dialect:
         day: a day as a literal.
         hour: of an expression for a time: the beginning of its hour in unix seconds.
         columns: given a schema and a table, the statement that answers the names and types of its columns.
+        contains: given two texts, whether the first holds the second, upper and lower case alike.
+        tag: given a column with Sentry's tags (JSON text) and a key, the value of that tag.
+        keys: given a table and a column with JSON objects, a SELECT with a row (`key`) for each key of each of them.
+        distinct: how many different values an expression has.
+        estimates: `distinct` is an estimate.
         longest_name: bytes of the longest identifier; None where any length does.
         folds_case: names that differ in case alone are one.
         keeps_comments: columns can carry a description.
@@ -41,9 +46,36 @@ class Dialect:
     day: Callable[[dt.date], str]
     hour: Callable[[str], str]
     columns: Callable[[str, str], str]
+    contains: Callable[[str, str], str]
+    tag: Callable[[str, str], str]
+    keys: Callable[[str, str], str]
+    distinct: Callable[[str], str] = lambda what: f"count(DISTINCT {what})"
+    estimates: bool = False
     longest_name: int | None = None
     folds_case: bool = False
     keeps_comments: bool = False
+
+
+Value = str | int | float | bool | dt.datetime | dt.date
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sql:
+    """How a statement about one table is written for whoever answers it.
+
+    Attributes:
+        dialect: their SQL.
+        table: stands for the rows.
+        value: stands for a value, whatever it holds.
+    """
+
+    dialect: Dialect
+    table: str
+    value: Callable[[Value], str]
+
+
+Statement = Callable[[Sql], str]
+"""One SELECT over one table, as each database wants it."""
 
 
 class Session(Protocol):
@@ -103,6 +135,17 @@ class Database(Protocol):
 def text(value: str | None) -> str:
     """A text as a literal of any of the databases: one that holds NUL ends there in some of them."""
     return "NULL" if value is None else literal(value.replace("\0", "\ufffd"))
+
+
+def written(dialect: Dialect, value: Value) -> str:
+    """A value as a literal."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dt.datetime):
+        return dialect.instant(value)
+    if isinstance(value, dt.date):
+        return dialect.day(value)
+    return text(value) if isinstance(value, str) else repr(value)
 
 
 def qualified(session: Session, name: str) -> str:

@@ -65,6 +65,24 @@ def _columns(schema: str, table: str) -> str:
     )
 
 
+_PAIRS, _UNREADABLE = r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}", r"\\u(0000|d[89a-f])"
+
+
+def _is_json(column: str) -> str:
+    """Whether PostgreSQL can look into a JSON text: it takes no escaped NUL, and no half of a pair of escapes."""
+    return f"regexp_replace({column}, {literal(_PAIRS)}, '', 'gi') !~* {literal(_UNREADABLE)}"
+
+
+def _tag(column: str, key: str) -> str:
+    values = f"SELECT one ->> 'value' FROM json_array_elements({column}::json) AS one WHERE one ->> 'key' = {text(key)}"
+    return f"CASE WHEN {_is_json(column)} THEN ({values} LIMIT 1) END"
+
+
+def _keys(table: str, column: str) -> str:
+    readable = f"CASE WHEN {_is_json(column)} THEN {column}::json END"
+    return f"SELECT json_object_keys({readable}) AS key FROM {table} WHERE {column} IS NOT NULL"
+
+
 DIALECT = Dialect(
     name="PostgreSQL",
     types={
@@ -81,6 +99,9 @@ DIALECT = Dialect(
     day=_day,
     hour=lambda time: f"CAST(floor(extract(epoch FROM {time}) / 3600) * 3600 AS bigint)",
     columns=_columns,
+    contains=lambda text, part: f"strpos(lower({text}), lower({part})) > 0",
+    tag=_tag,
+    keys=_keys,
     longest_name=63,
     keeps_comments=True,
 )

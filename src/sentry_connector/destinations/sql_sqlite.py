@@ -36,6 +36,21 @@ def _columns(_schema: str, table: str) -> str:
     return f"SELECT name, type FROM pragma_table_info({text(table)}, 'main')"
 
 
+def _readable(column: str) -> str:
+    """A JSON text that Python can read the parts of; SQLite does not tell a pair of escapes from half of one."""
+    return f"CASE WHEN instr(lower({column}), '\\ud') = 0 THEN {column} END"
+
+
+def _tag(column: str, key: str) -> str:
+    found, value = (f"json_extract(value, '$.{part}')" for part in ("key", "value"))
+    one = f"SELECT CAST({value} AS TEXT) FROM json_each({_readable(column)}) WHERE {found} = {text(key)} LIMIT 1"
+    return f"({one})"
+
+
+def _keys(table: str, column: str) -> str:
+    return f"SELECT one.key FROM {table}, json_each({_readable(column)}) AS one WHERE {column} IS NOT NULL"
+
+
 DIALECT = Dialect(
     name="SQLite",
     types={
@@ -52,6 +67,9 @@ DIALECT = Dialect(
     day=lambda day: literal(day.isoformat()),
     hour=lambda time: f"CAST(strftime('%s', substr({time}, 1, 19)) AS INTEGER) / 3600 * 3600",
     columns=_columns,
+    contains=lambda text, part: f"instr(lower({text}), lower({part})) > 0",
+    tag=_tag,
+    keys=_keys,
     folds_case=True,
 )
 """A type's name says what a column is of, and its last word that SQLite keeps texts as they are."""

@@ -17,7 +17,7 @@ from sentry_connector.library.house import Open
 from sentry_connector.library.rows import Rows
 from sentry_connector.library.runs import raise_its_end
 from sentry_connector.library.words import Words, entry_with
-from sentry_connector.operations import backfill
+from sentry_connector.operations import backfill, updates
 from sentry_connector.operations import datasets as operations
 from sentry_connector.operations.running import tell_others
 from sentry_connector.reports import catalogue, menus
@@ -184,6 +184,16 @@ class DataSets:
     def revert(self, name: str, *, to_version: int, wait_lock: float = 0.0) -> None:
         """Make the table what it was at a version; that is itself a new version."""
         self._open.wait(lambda: operations.revert(self._open.house, name, to_version, wait_lock=wait_lock))
+
+    def delete_update(self, name: str, *, run: str, wait_lock: float = 0.0) -> int:
+        """Delete the rows that one run appended, and no others; how many. That is itself a new version.
+
+        Raises:
+            UnknownName: there is no such DataSet, or its table holds no row of that run.
+            UsageError: its update method puts rows in the place of earlier ones.
+        """
+        done = self._open.wait(lambda: updates.delete_update(self._open.house, name, run, wait_lock=wait_lock))
+        return done.deleted
 
     def pause(self, name: str) -> DataSet:
         """Put its schedule at rest."""

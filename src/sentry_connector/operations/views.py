@@ -16,7 +16,7 @@ from sentry_connector.notices.message import object_of
 from sentry_connector.operations.accounts import scopes_beyond_reading
 from sentry_connector.operations.datasets import schedule_of
 from sentry_connector.operations.running import is_served
-from sentry_connector.reports import menus
+from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.model import Column, Report
 from sentry_connector.runs.health import HISTORY, Keeping, attention, health, missed_slot, unknown_schedule
 from sentry_connector.runs.house import House
@@ -38,6 +38,7 @@ from sentry_connector.store.rights import ApiKey, Grant, Session, Thing, User
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from sentry_connector.destinations.figures import ColumnFigures, Common
     from sentry_connector.store.audit import Entry
 
 
@@ -66,14 +67,15 @@ def report_view(report: Report) -> dict[str, Any]:
             }
             for column in report.columns
         ],
+        "charts": [{"title": chart.title, "kind": chart.kind} for chart in report.charts],
         "notes": list(report.notes),
         "docs": report.docs,
     }
 
 
-def _source(column: Column) -> str:
-    """Where a column's value comes from."""
-    if column.is_ours:
+def _source(column: Column | None) -> str:
+    """Where a column's value comes from; None is one that every table has beside the report's."""
+    if column is None or column.is_ours:
         return "found out by the connector"
     return " or ".join(column.paths) or "what was asked for"
 
@@ -268,6 +270,11 @@ def reverted_view(table: Table, committed: Committed, version: int) -> dict[str,
     return {"version": committed.version, "reverted_to": version, "rows": table.rows()}
 
 
+def deleted_view(committed: Committed) -> dict[str, Any]:
+    """What became of a table from which an update was taken out."""
+    return {"version": committed.version, "rows_deleted": committed.deleted}
+
+
 def versions_view(versions: Sequence[Version]) -> list[dict[str, Any]]:
     """The versions of a table, newest first."""
     current = max((one.version for one in versions), default=-1)
@@ -331,9 +338,39 @@ def stats_view(table: Table) -> dict[str, Any]:
     }
 
 
-def schema_view(schema: pa.Schema) -> list[dict[str, str]]:
-    """The columns of a table, each with what it means."""
+def schema_view(dataset: DataSet, schema: pa.Schema) -> list[dict[str, Any]]:
+    """The columns of a DataSet's table: what each means, where its values come from, and whether it tells rows apart."""
+    report = catalogue.find(dataset.report)
+    columns, key = {column.name: column for column in report.columns}, dataset.key or report.key
     return [
-        {"name": one.name, "type": str(one.type), "about": (one.metadata or {}).get(b"comment", b"").decode()}
+        {
+            "name": one.name,
+            "type": str(one.type),
+            "about": (one.metadata or {}).get(b"comment", b"").decode(),
+            "source": _source(columns.get(one.name)),
+            "key": one.name in key,
+        }
         for one in schema
     ]
+
+
+def figures_view(one: ColumnFigures) -> dict[str, Any]:
+    """What is to be said of a column."""
+    return {
+        "name": one.name,
+        "rows": one.rows,
+        "nulls": one.nulls,
+        "distinct": one.distinct,
+        "distinct_is_estimate": one.distinct_is_estimate,
+        "min": one.least,
+        "max": one.greatest,
+        "mean": one.mean,
+        "min_length": one.shortest,
+        "max_length": one.longest,
+        "mean_length": one.mean_length,
+    }
+
+
+def common_view(one: Common) -> dict[str, Any]:
+    """A value and how many rows have it."""
+    return {"value": one.value, "rows": one.rows, "label": one.label}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sentry_connector.reports.charts import counts_by
 from sentry_connector.reports.model import Endpoint, Grain, Menu, Need, Paging, Report, Shape, WindowParams
 from sentry_connector.reports.shared_columns import ORGANIZATION, OUTCOMES_NOTE, POINT, POINT_NOTES
 
@@ -30,6 +31,7 @@ REPORT = Report(
     immutable_time=True,
     unchecked="The counts are Sentry's own figures: there is no second one to hold them against.",
     left_out={},
+    charts=counts_by("organization"),
     notes=(
         OUTCOMES_NOTE,
         *POINT_NOTES,

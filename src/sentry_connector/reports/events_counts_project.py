@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sentry_connector.reports.charts import counts_by
 from sentry_connector.reports.model import Endpoint, Grain, Menu, Need, Paging, Report, Shape, WindowParams
 from sentry_connector.reports.shared_columns import ORGANIZATION, OUTCOMES_NOTE, POINT, POINT_NOTES, PROJECT
 
@@ -48,6 +49,7 @@ REPORT = Report(
     immutable_time=True,
     unchecked="The counts are Sentry's own figures: there is no second one to hold them against.",
     left_out={},
+    charts=counts_by("project"),
     notes=(*STAT_NOTES, *POINT_NOTES),
     docs="https://docs.sentry.io/api/projects/retrieve-event-counts-for-a-project/",
 )

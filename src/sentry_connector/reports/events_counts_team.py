@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sentry_connector.reports.charts import counts_by
 from sentry_connector.reports.events_counts_project import ENDPOINT, STAT_NOTES, STATS
 from sentry_connector.reports.model import Grain, Menu, Need, Report, Shape
 from sentry_connector.reports.shared_columns import ORGANIZATION, POINT, POINT_NOTES, TEAM
@@ -29,6 +30,7 @@ REPORT = Report(
     immutable_time=True,
     unchecked="The counts are Sentry's own figures: there is no second one to hold them against.",
     left_out={},
+    charts=counts_by("team"),
     notes=(
         "Each count is the sum over the projects that the team has when the run reads them.",
         *STAT_NOTES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sentry_connector.reports.charts import EVENT_CHARTS
 from sentry_connector.reports.event_lists import OF_ISSUE, full
 from sentry_connector.reports.model import Grain, Menu, Need, Report
 from sentry_connector.reports.project_events import BODIES_NOTE
@@ -22,6 +23,7 @@ REPORT = Report(
     immutable_time=True,
     unchecked="Sentry counts events by project and hour, not by issue.",
     left_out=EVENT_LEFT_OUT,
+    charts=EVENT_CHARTS,
     notes=(
         BODIES_NOTE,
         "Sentry keeps events for 30 to 90 days, by plan; older ones are gone.",

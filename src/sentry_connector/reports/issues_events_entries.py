@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sentry_connector.reports.charts import ENTRY_CHARTS
 from sentry_connector.reports.event_lists import OF_ISSUE, full
 from sentry_connector.reports.model import Grain, Menu, Need, Report, Shape
 from sentry_connector.reports.project_events_entries import ENTRIES_NOTES
@@ -24,5 +25,6 @@ REPORT = Report(
     unchecked="Sentry counts events by project and hour, not by issue.",
     left_out=entries_left_out(),
     notes=ENTRIES_NOTES,
+    charts=ENTRY_CHARTS,
     docs="https://docs.sentry.io/api/events/list-an-issues-events/",
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import ClassVar
 
 
 class ColumnType(StrEnum):
@@ -174,6 +175,45 @@ class Vanishing:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Timeline:
+    """A chart of how much there was, over time.
+
+    Attributes:
+        title: what it shows.
+        time: the column along which rows are counted.
+        sum: a column of integers that is added up in place of the rows; None = rows are counted.
+    """
+
+    title: str
+    time: str
+    sum: str | None = None
+    kind: ClassVar[str] = "timeline"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ranking:
+    """A chart of the values of a column that occur most.
+
+    Attributes:
+        title: what it shows.
+        by: the column.
+        tag: where that holds Sentry's tags: the key of the one whose values are meant.
+        label: a column that says to people what a value of `by` stands for.
+        sum: a column of integers that is added up in place of the rows; None = rows are counted.
+    """
+
+    title: str
+    by: str
+    tag: str | None = None
+    label: str | None = None
+    sum: str | None = None
+    kind: ClassVar[str] = "ranking"
+
+
+Chart = Timeline | Ranking
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
     """One way to ask Sentry for a report.
 
@@ -233,6 +273,7 @@ class Report:
         vanishing: how items that are gone are found out; None where they are not looked for.
         item_owner: (path in the item, field of `Scope`): an item whose value is there and differs makes the answer malformed.
         left_out: documented fields of the answer that are no column, each with the reason.
+        charts: the charts that fit its rows, the most telling one first.
         notes: what a user should know, one sentence each; they stand on the report's page.
         docs: the address of Sentry's own page about the endpoint.
     """
@@ -259,6 +300,7 @@ class Report:
     vanishing: Vanishing | None = None
     item_owner: tuple[str, str] | None = None
     left_out: dict[str, str]
+    charts: tuple[Chart, ...] = ()
     notes: tuple[str, ...] = ()
     docs: str | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sentry_connector.reports.charts import PROJECT_CHARTS
 from sentry_connector.reports.model import Endpoint, Grain, Menu, Need, Report
 from sentry_connector.reports.shared_columns import ORGANIZATION, PROJECT_FACTS, PROJECT_IDENTITY, PROJECT_LEFT_OUT
 
@@ -19,5 +20,6 @@ REPORT = Report(
     key=("organization_id", "project_id"),
     unchecked="Sentry gives no other count of them.",
     left_out=PROJECT_LEFT_OUT,
+    charts=PROJECT_CHARTS,
     docs="https://docs.sentry.io/api/organizations/list-an-organizations-projects/",
 )

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sentry_connector.reports.model import Endpoint, Grain, Menu, Need, Report, boolean, json, optional, text, timestamp
+from sentry_connector.reports.model import (
+    Endpoint,
+    Grain,
+    Menu,
+    Need,
+    Ranking,
+    Report,
+    boolean,
+    json,
+    optional,
+    text,
+    timestamp,
+)
 from sentry_connector.reports.shared_columns import ORGANIZATION
 
 REPORT = Report(
@@ -41,6 +53,10 @@ REPORT = Report(
     key=("organization_id", "repository_id"),
     unchecked="Sentry gives no other count of them.",
     left_out={},
+    charts=(
+        Ranking(title="Repositories by provider", by="provider_name"),
+        Ranking(title="Repositories by status", by="status"),
+    ),
     notes=("Repositories that were deleted in Sentry are not listed.",),
     docs="https://docs.sentry.io/api/organizations/list-an-organizations-repositories/",
 )

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sentry_connector.reports.model import Endpoint, Grain, Menu, Need, Report, boolean, integer, json, text, timestamp
+from sentry_connector.reports.model import (
+    Endpoint,
+    Grain,
+    Menu,
+    Need,
+    Ranking,
+    Report,
+    boolean,
+    integer,
+    json,
+    text,
+    timestamp,
+)
 from sentry_connector.reports.shared_columns import ORGANIZATION, avatar
 
 REPORT = Report(
@@ -36,5 +48,9 @@ REPORT = Report(
         "externalTeams": "Names of the team in chat tools, sent only together with all the projects.",
         "organization": "Not sent in the list of one organization's teams; the Organizations report holds it.",
     },
+    charts=(
+        Ranking(title="Teams with the most members", by="team_id", label="name", sum="member_count"),
+        Ranking(title="Teams by organization", by="organization"),
+    ),
     docs="https://docs.sentry.io/api/teams/list-an-organizations-teams/",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sentry_connector.reports.model import Endpoint, Grain, Report, boolean, json, optional, text, timestamp
+from sentry_connector.reports.model import Endpoint, Grain, Ranking, Report, boolean, json, optional, text, timestamp
 from sentry_connector.reports.shared_columns import avatar
 
 REPORT = Report(
@@ -46,6 +46,7 @@ REPORT = Report(
         "requireEmailVerification": "A switch of older servers that Sentry has dropped.",
         "disableNewVisibilityFeatures": "A switch of older servers that Sentry has dropped.",
     },
+    charts=(Ranking(title="Organizations by status", by="status_id", label="status_name"),),
     notes=("The list is by membership: the token of an integration, which is nobody's, may get an empty one.",),
     docs="https://docs.sentry.io/api/users/list-your-organizations/",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sentry_connector.reports.charts import EVENT_CHARTS
 from sentry_connector.reports.event_lists import BODIES_OF_PROJECT, FIGURES, OF_PROJECT
 from sentry_connector.reports.model import Grain, Menu, Need, Report
 from sentry_connector.reports.shared_columns import EVENT_LEFT_OUT, EVENTS
@@ -27,6 +28,7 @@ REPORT = Report(
     figures=FIGURES,
     item_owner=("projectID", "project_id"),
     left_out=EVENT_LEFT_OUT,
+    charts=EVENT_CHARTS,
     notes=(
         BODIES_NOTE,
         "sentry.io answers 60 pages a minute: 6,000 events, or 600 with bodies.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sentry_connector.reports.charts import ENTRY_CHARTS
 from sentry_connector.reports.event_lists import BODIES_OF_PROJECT, FIGURES
 from sentry_connector.reports.model import Grain, Menu, Need, Report, Shape
 from sentry_connector.reports.shared_columns import ENTRIES, entries_left_out
@@ -30,5 +31,6 @@ REPORT = Report(
     item_owner=("projectID", "project_id"),
     left_out=entries_left_out(),
     notes=ENTRIES_NOTES,
+    charts=ENTRY_CHARTS,
     docs="https://docs.sentry.io/api/events/list-a-projects-error-events/",
 )

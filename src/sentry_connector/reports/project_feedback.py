@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sentry_connector.reports import projects_issues
-from sentry_connector.reports.model import Endpoint, Grain, Menu, Need, Report, text, timestamp
+from sentry_connector.reports.model import Endpoint, Grain, Menu, Need, Ranking, Report, Timeline, text, timestamp
 from sentry_connector.reports.shared_columns import ORGANIZATION, PROJECT, top_fields
 
 _ISSUE = (
@@ -56,6 +56,11 @@ REPORT = Report(
         "user/dateCreated": "When the server made its row for the person; null on current servers.",
     }
     | {path: "The Projects Issues report holds it." for path in _ISSUE_FIELDS if path not in _ISSUE_TAKEN},
+    charts=(
+        Timeline(title="Feedback over time", time="date_created"),
+        Ranking(title="Feedback by project", by="project"),
+        Ranking(title="Issues with the most feedback", by="issue_id", label="issue_title"),
+    ),
     notes=(
         "Feedback of all statuses, about unresolved, resolved and ignored issues alike.",
         "What the feedback widget collects is not here: Sentry keeps it as issues of the category feedback.",

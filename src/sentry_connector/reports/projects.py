@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sentry_connector.reports.charts import PROJECT_CHARTS
 from sentry_connector.reports.model import Endpoint, Grain, Report, text
 from sentry_connector.reports.organization_projects import ENDPOINT
 from sentry_connector.reports.shared_columns import PROJECT_FACTS, PROJECT_IDENTITY, PROJECT_LEFT_OUT
@@ -60,5 +61,6 @@ REPORT = Report(
         ),
         _ORGANIZATIONS_OWN,
     ),
+    charts=PROJECT_CHARTS,
     notes=("The projects are read organization by organization, in every region.",),
 )

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sentry_connector.reports.model import Column, ColumnType, Endpoint, Grain, Menu, Need, Report, text, timestamp
+from sentry_connector.reports.model import (
+    Column,
+    ColumnType,
+    Endpoint,
+    Grain,
+    Menu,
+    Need,
+    Ranking,
+    Report,
+    text,
+    timestamp,
+)
 from sentry_connector.reports.shared_columns import ORGANIZATION, PROJECT
 
 REPORT = Report(
@@ -38,6 +49,7 @@ REPORT = Report(
     key=("project_id", "user_key"),
     unchecked="Sentry gives no other count of them.",
     left_out={},
+    charts=(Ranking(title="People by project", by="project"),),
     notes=(
         "The list has no time: each run reads all of it, at five pages a minute on sentry.io.",
         "Sentry looks at up to 50,000 combinations of a project's people and addresses; a larger list ends early.",

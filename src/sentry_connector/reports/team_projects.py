@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sentry_connector.reports.charts import PROJECT_CHARTS
 from sentry_connector.reports.model import Endpoint, Grain, Menu, Need, Report
 from sentry_connector.reports.shared_columns import (
     ORGANIZATION,
@@ -23,6 +24,7 @@ REPORT = Report(
     key=("team_id", "project_id"),
     unchecked="Sentry gives no other count of them.",
     left_out=PROJECT_LEFT_OUT,
+    charts=PROJECT_CHARTS,
     notes=("A project of several teams is a row for each of them.",),
     docs="https://docs.sentry.io/api/teams/list-a-teams-projects/",
 )

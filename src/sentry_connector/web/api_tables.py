@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import msgspec
-import pyarrow as pa
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
@@ -17,11 +13,17 @@ from starlette.concurrency import run_in_threadpool
 from sentry_connector.errors import UsageError
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.formats.model import Profile
-from sentry_connector.formats.writer import open_writer
-from sentry_connector.operations import backfill, datasets
+from sentry_connector.operations import backfill, datasets, updates
 from sentry_connector.operations.coming import coming, coming_view
 from sentry_connector.operations.schedules import MOST_SLOTS
-from sentry_connector.operations.views import reverted_view, run_view, schema_view, stats_view, versions_view
+from sentry_connector.operations.views import (
+    deleted_view,
+    reverted_view,
+    run_view,
+    schema_view,
+    stats_view,
+    versions_view,
+)
 from sentry_connector.reports import menus
 from sentry_connector.reports.details import DateRange
 from sentry_connector.runs.house import House
@@ -30,8 +32,8 @@ from sentry_connector.web.answers import json_of
 from sentry_connector.web.api_rows import rows_of
 from sentry_connector.web.bodies import body
 from sentry_connector.web.idempotency import KeyedRoute, Made
-from sentry_connector.web.schemas import LARGEST, Back, Days, Format
-from sentry_connector.web.streaming import Form, RowStreams
+from sentry_connector.web.schemas import LARGEST, Back, Days, Format, Update
+from sentry_connector.web.streaming import Form, RowStreams, objects
 
 
 class Wanted(BaseModel, extra="forbid"):
@@ -61,7 +63,7 @@ def table_routes(house: House, streams: RowStreams) -> APIRouter:
 
     @routes.get("/schema", summary="Its columns", responses=openapi.answers("TableColumn", many=True) | unknown)
     def schema(name: str) -> Response:
-        return json_of(schema_view(datasets.schema(house, name)))
+        return json_of(schema_view(datasets.find(house, name), datasets.schema(house, name)))
 
     @routes.get("/stats", summary="How large its table is", responses=openapi.answers("Stats") | unknown)
     def stats(name: str) -> Response:
@@ -92,7 +94,7 @@ def table_routes(house: House, streams: RowStreams) -> APIRouter:
     async def preview(name: str) -> Response:
         """They are read from Sentry, and stored nowhere."""
         found = await datasets.preview(house, name, progress=Progress())
-        return json_of(await run_in_threadpool(_objects, found.schema, found.to_batches()))
+        return json_of(await run_in_threadpool(objects, found.schema, found.to_batches()))
 
     _add_changes(routes, house)
     return routes
@@ -117,6 +119,17 @@ def _add_changes(routes: APIRouter, house: House) -> None:
         return json_of(await run_in_threadpool(view))
 
     @routes.post(
+        "/delete-update",
+        name="delete_update",
+        summary="Delete the rows that one run appended; that is itself a new version",
+        responses=openapi.answers("Deleted") | unknown,
+        openapi_extra=openapi.takes(Update),
+    )
+    async def delete_update(name: str, asked: Annotated[Update, Depends(body(Update))]) -> Response:
+        """Only where runs append: those of other update methods put rows in the place of earlier ones."""
+        return json_of(deleted_view(await updates.delete_update(house, name, asked.run)))
+
+    @routes.post(
         "/backfill",
         name="backfill",
         summary="Read earlier days by a chain of runs, newest first",
@@ -131,12 +144,3 @@ def _add_changes(routes: APIRouter, house: House) -> None:
             raise UsageError("A backfill is of a range of days.", remedy="Give start and end.")
         chain = backfill.begin(house, name, days, made)
         return json_of([run_view(run, chain.dataset) for run in chain.runs], status=HTTPStatus.ACCEPTED)
-
-
-def _objects(schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> list[msgspec.Raw]:
-    """The rows as JSON objects."""
-    lines = io.BytesIO()
-    with open_writer("jsonl", lines, schema) as writer:
-        for batch in batches:
-            writer.write(batch)
-    return [msgspec.Raw(line) for line in lines.getvalue().splitlines()]

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from sentry_connector import __version__
+from sentry_connector.destinations.paging import Orders
 from sentry_connector.errors import ConnectorError
 from sentry_connector.operations.sign_in import Door
 from sentry_connector.people.claim import Claim
@@ -24,6 +25,7 @@ from sentry_connector.web.api_accounts import account_routes
 from sentry_connector.web.api_config import config_routes
 from sentry_connector.web.api_datasets import dataset_routes
 from sentry_connector.web.api_destinations import destination_routes
+from sentry_connector.web.api_looks import look_routes
 from sentry_connector.web.api_notices import notice_routes
 from sentry_connector.web.api_people import people_routes
 from sentry_connector.web.api_query import query_routes
@@ -82,7 +84,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         provider=None if oidc is None else oidc.provider.issuer,
         code=claim is not None,
     )
-    streams, statements = RowStreams(), RowStreams(STATEMENTS_AT_ONCE)
+    streams, statements, orders = RowStreams(), RowStreams(STATEMENTS_AT_ONCE), Orders()
     for routes in (
         report_routes(),
         choice_routes(house),
@@ -91,6 +93,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         destination_routes(house),
         config_routes(house),
         table_routes(house, streams),
+        look_routes(house, orders),
         run_routes(house),
         query_routes(house, statements),
         row_routes(house, streams, statements),

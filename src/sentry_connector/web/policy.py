@@ -141,10 +141,14 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     },
     **{
         ("GET", f"{_DATASET}/{word}"): _dataset(Right.READ, Level.USE)
-        for word in ("rows", "schema", "stats", "versions", "next")
+        for word in (
+            *("rows", "rows/page", "schema", "stats", "stats/columns", "stats/columns/{column}", "charts/{number}"),
+            *("drift", "lineage", "versions", "next"),
+        )
     },
     ("GET", f"{_DATASET}/preview"): _dataset(Right.RUN, Level.EDIT),  # Sentry is asked
     ("POST", f"{_DATASET}/revert"): _dataset(Right.EDIT, Level.EDIT),
+    ("POST", f"{_DATASET}/delete-update"): _dataset(Right.EDIT, Level.EDIT),
     ("POST", f"{_DATASET}/backfill"): _dataset(Right.RUN, Level.EDIT),
     ("GET", f"{_API}/config"): READ_ADMIN,
     ("POST", f"{_API}/config/plan"): READ_ADMIN,

@@ -107,6 +107,12 @@ Ticket = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern="^[A-
 """By what a statement can be stopped, while it is run: one's own, made anew for each."""
 
 
+class Update(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The run whose rows are to be taken out of the table."""
+
+    run: Name
+
+
 class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One SELECT over the DataSets' slugs."""
 
@@ -292,6 +298,7 @@ REQUESTS: tuple[type[msgspec.Struct], ...] = (
     DataSetChanges,
     Days,
     Back,
+    Update,
     Query,
     Look,
     QueryToSave,
@@ -411,6 +418,13 @@ class ReportColumn(msgspec.Struct, kw_only=True):
     key: bool
 
 
+class ReportChart(msgspec.Struct, kw_only=True):
+    """A chart that fits a report."""
+
+    title: str
+    kind: Literal["timeline", "ranking"]
+
+
 class Report(msgspec.Struct, kw_only=True):
     """A report of the catalogue: its menus, each required or optional, its columns, and how it is checked."""
 
@@ -427,16 +441,110 @@ class Report(msgspec.Struct, kw_only=True):
     check: str
     check_about: str
     columns: list[ReportColumn]
+    charts: list[ReportChart]
     notes: list[str]
     docs: str | None
 
 
 class TableColumn(msgspec.Struct, kw_only=True):
-    """A column of a table."""
+    """A column of a table; `source` is where its values stand in Sentry's answer, `key` whether it tells rows apart."""
 
     name: str
     type: str
     about: str
+    source: str
+    key: bool
+
+
+class ShownColumn(msgspec.Struct, kw_only=True):
+    """A column of rows."""
+
+    name: str
+    type: str
+
+
+class RowPage(msgspec.Struct, kw_only=True):
+    """Some rows, from the one numbered `offset` on, of `total`; JSON columns are JSON."""
+
+    total: int
+    offset: int
+    columns: list[ShownColumn]
+    rows: list[dict[str, Any]]
+
+
+class ColumnStats(msgspec.Struct, kw_only=True):
+    """What is to be said of a column; lengths are in characters."""
+
+    name: str
+    rows: int
+    nulls: int
+    distinct: int
+    distinct_is_estimate: bool
+    min: Any
+    max: Any
+    mean: float | None
+    min_length: int | None
+    max_length: int | None
+    mean_length: float | None
+
+
+class CommonValue(msgspec.Struct, kw_only=True):
+    """A value, and how many rows have it, or the sum of what a chart adds up; null = the rows without one."""
+
+    value: Any
+    rows: int
+    label: str | None
+
+
+class ChartData(msgspec.Struct, kw_only=True):
+    """What a chart draws; `width` is that of a timeline's bars, `rest` what a ranking leaves out."""
+
+    title: str
+    kind: Literal["timeline", "ranking"]
+    width: str | None
+    bars: list[CommonValue]
+    rest: int
+
+
+class Drifted(msgspec.Struct, kw_only=True):
+    """A path in Sentry's answer that no column takes, and how many rows have something there."""
+
+    path: str
+    rows: int
+
+
+class Snippet(msgspec.Struct, kw_only=True):
+    """Lines that read a DataSet."""
+
+    reader: str
+    language: str
+    code: str
+
+
+class Lineage(msgspec.Struct, kw_only=True):
+    """What a DataSet is made from, where it lies, and how programs read it."""
+
+    account: str | None
+    url: str | None
+    organizations: list[str]
+    projects: list[str]
+    teams: list[str]
+    issue: str | None
+    report: str
+    endpoints: list[str]
+    dataset: str
+    destination: str
+    kind: str
+    address: str | None
+    table: str | None
+    readers: list[Snippet]
+
+
+class Deleted(msgspec.Struct, kw_only=True):
+    """What became of a table from which an update was taken out."""
+
+    version: int
+    rows_deleted: int
 
 
 class Version(msgspec.Struct, kw_only=True):
@@ -670,6 +778,13 @@ ANSWERS: tuple[type[msgspec.Struct], ...] = (
     ProblemDocument,
     Report,
     TableColumn,
+    RowPage,
+    ColumnStats,
+    CommonValue,
+    ChartData,
+    Drifted,
+    Lineage,
+    Deleted,
     Version,
     Stats,
     OfferedDestination,

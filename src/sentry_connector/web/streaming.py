@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +13,7 @@ from typing import BinaryIO, TypeVar, cast
 from urllib.parse import quote
 
 import anyio.to_thread
+import msgspec
 import pyarrow as pa
 from anyio import CapacityLimiter
 from fastapi.responses import StreamingResponse
@@ -114,6 +115,15 @@ class RowStreams:
     async def aside(self, work: Callable[[], Value]) -> Value:
         """Do what reads rows, once it is its turn."""
         return await anyio.to_thread.run_sync(work, limiter=self._room)
+
+
+def objects(schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> list[msgspec.Raw]:
+    """A few rows as JSON objects."""
+    lines = io.BytesIO()
+    with open_writer("jsonl", lines, schema) as writer:
+        for batch in batches:
+            writer.write(batch)
+    return [msgspec.Raw(line) for line in lines.getvalue().splitlines()]
 
 
 def _chunks(reading: Callable[[], Reading], form: Form) -> Iterator[bytes]:

@@ -1,0 +1,117 @@
+"""`/api/v1/datasets/{name}/…`: what there is to see in a DataSet's table: its rows page by page, figures, charts, lineage."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from sentry_connector.destinations.paging import Orders, Page
+from sentry_connector.operations import tables
+from sentry_connector.operations.lineage import lineage
+from sentry_connector.operations.views import common_view, figures_view
+from sentry_connector.runs.house import House
+from sentry_connector.store.rights import Role
+from sentry_connector.web import openapi
+from sentry_connector.web.access import visitor
+from sentry_connector.web.answers import json_of
+from sentry_connector.web.idempotency import KeyedRoute
+from sentry_connector.web.looks import Asked, look_of
+from sentry_connector.web.schemas import LARGEST
+from sentry_connector.web.streaming import objects
+
+
+class AtVersion(BaseModel, extra="forbid"):
+    """Which state of the table is looked at."""
+
+    version: int | None = Field(None, ge=0, le=LARGEST, description="One that `versions` lists; by default the newest.")
+
+
+class Columns(AtVersion):
+    """Which columns, of which state of the table."""
+
+    column: list[str] = Field([], max_length=1000, description="Only this column; repeated for several.")
+
+
+def look_routes(house: House, orders: Orders) -> APIRouter:
+    """The routes that look into tables; `orders` are those of rows that were found lately."""
+    routes = APIRouter(prefix="/api/v1/datasets/{name}", tags=["datasets"], route_class=KeyedRoute)
+    unknown = openapi.refusals(HTTPStatus.NOT_FOUND)
+
+    @routes.get("/rows/page", name="page", summary="A page of its rows", responses=openapi.answers("RowPage") | unknown)
+    def page(name: str, asked: Annotated[Asked, Query()]) -> Response:
+        """Sorted, filtered and searched; rows that are equal in all that they are sorted by keep one order from page to page."""
+        return json_of(page_view(tables.page(house, name, look_of(asked), orders, asked.version), asked.offset))
+
+    @routes.get(
+        "/stats/columns",
+        name="column_stats",
+        summary="Figures of its columns",
+        responses=openapi.answers("ColumnStats", many=True) | unknown,
+    )
+    def column_stats(name: str, wanted: Annotated[Columns, Query()]) -> Response:
+        """Counts, least, greatest and mean values, lengths of texts. Different values of a Delta table are an estimate."""
+        return json_of([figures_view(one) for one in tables.column_figures(house, name, wanted.column, wanted.version)])
+
+    @routes.get(
+        "/stats/columns/{column}",
+        name="most_common",
+        summary="The values of a column that most rows have",
+        responses=openapi.answers("CommonValue", many=True) | unknown,
+    )
+    def most_common(name: str, column: str, wanted: Annotated[AtVersion, Query()]) -> Response:
+        """Texts are cut at 200 characters; those that begin alike are counted together."""
+        return json_of([common_view(one) for one in tables.most_common(house, name, column, wanted.version)])
+
+    @routes.get(
+        "/charts/{number}",
+        name="chart",
+        summary="One of the charts that its report names",
+        responses=openapi.answers("ChartData") | unknown,
+    )
+    def chart(name: str, number: int, wanted: Annotated[AtVersion, Query()]) -> Response:
+        """They are numbered from 0, as `/reports/{report}` lists them."""
+        return json_of(tables.chart_view(tables.chart(house, name, number, wanted.version)))
+
+    @routes.get(
+        "/drift",
+        name="drift",
+        summary="What Sentry sent that no column takes",
+        responses=openapi.answers("Drifted", many=True) | unknown,
+    )
+    def drift(name: str, wanted: Annotated[AtVersion, Query()]) -> Response:
+        """The paths that stand in `_extra`, each with the number of rows that have it."""
+        found = tables.drift(house, name, wanted.version)
+        return json_of([{"path": path, "rows": rows} for path, rows in found.items()])
+
+    @routes.get(
+        "/lineage",
+        name="lineage",
+        summary="What it is made from, where it lies, and how programs read it",
+        responses=openapi.answers("Lineage") | unknown,
+    )
+    def show_lineage(name: str) -> Response:
+        """The address of its table is told to admins alone, where people sign in."""
+        return json_of(lineage(house, name, places=may_see_places()))
+
+    return routes
+
+
+def page_view(page: Page, offset: int) -> dict[str, Any]:
+    """Some rows of a table, and how many there are."""
+    schema = page.rows.schema
+    return {
+        "total": page.total,
+        "offset": offset,
+        "columns": [{"name": one.name, "type": str(one.type)} for one in schema],
+        "rows": objects(schema, page.rows.to_batches()),
+    }
+
+
+def may_see_places() -> bool:
+    """Whether whoever asks may be told where on the machine, or in which database, things lie."""
+    person = visitor().person
+    return person is None or person.is_at_least(Role.ADMIN)

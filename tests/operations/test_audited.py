@@ -22,7 +22,8 @@ people.everybody people.exist people.find people.find_key people.keys people.ses
 queries.everything queries.find query.cancel query.first_rows query.names query.run_query query_views.saved_view
 records.tables_of_records running.is_served tables.chart tables.column_figures tables.drift tables.most_common
 tables.page tables.source_of
-runs.find runs.find_by_id runs.follow runs.history runs.log search.search sharing.find sharing.shares sign_in.person_of
+runs.figures runs.find runs.find_by_id runs.follow runs.history runs.log search.search sharing.find sharing.shares
+sign_in.person_of
 views.channel_view views.dataset_view views.health_of views.keeping_of views.next_slot views.notice_view views.rests
 views.saved_view workers.living
 """

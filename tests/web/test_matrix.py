@@ -61,6 +61,11 @@ TABLE = {
     "GET /accounts/new": "nnn yyyyy ynnny",
     "GET /accounts/{name}": SEEN,
     "GET /query": "yyy yyyyy yyynn",
+    **{
+        f"GET /datasets/{{name}}{tab}": SEEN
+        for tab in ("", "/data", "/schema", "/stats", "/history", "/history/{run_id}", "/lineage", "/export")
+    },
+    "GET /datasets/{name}/settings": EDITED,
     "GET /version": "yyy yyyyy yyynn",
     "GET /readyz": ADMINS_READ,
     "GET /metrics": ADMINS_READ,
@@ -141,7 +146,7 @@ TABLE = {
         f"GET /api/v1/datasets/{{name}}/{word}": SEEN
         for word in (
             *("rows/page", "stats/columns", "stats/columns/{column}", "charts/{number}"),
-            *("drift", "lineage"),
+            *("drift", "history", "lineage"),
         )
     },
     "GET /api/v1/datasets/{name}/versions": SEEN,

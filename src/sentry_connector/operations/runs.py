@@ -50,6 +50,24 @@ def history(
     return [(run, of or house.store.datasets.get(run.dataset_id)) for run in found]
 
 
+def figures(house: House, name: str) -> dict[str, Any]:
+    """How well the last runs of a DataSet have gone, those that have ended.
+
+    Raises:
+        UnknownName: there is no such DataSet.
+    """
+    ended = [run for run, _ in history(house, name, state=RunState.DONE)]
+    complete = [run for run in ended if run.verdict is Verdict.COMPLETE]
+    seconds = [run.seconds for run in complete if run.seconds is not None]
+    return {
+        "runs": len(ended),
+        "complete": len(complete),
+        "success_rate": len(complete) / len(ended) if ended else None,
+        "mean_seconds": sum(seconds) / len(seconds) if seconds else None,
+        "last_success": complete[0].finished_at if complete else None,
+    }
+
+
 def find(house: House, id_or_name: str) -> tuple[Run, DataSet | None]:
     """The run of that id, or the latest of the DataSet of that name.
 

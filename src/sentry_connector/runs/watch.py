@@ -13,7 +13,7 @@ from sentry_connector.extraction.progress import Progress
 from sentry_connector.runs.house import House, wholly
 from sentry_connector.store.records import Run
 
-LOOK = 1.0
+LOOK = 0.5
 """Seconds between two looks."""
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from sentry_connector.destinations.paging import Orders, Page
-from sentry_connector.operations import tables
+from sentry_connector.operations import runs, tables
 from sentry_connector.operations.lineage import lineage
 from sentry_connector.operations.views import common_view, figures_view
 from sentry_connector.runs.house import House
@@ -86,6 +86,16 @@ def look_routes(house: House, orders: Orders) -> APIRouter:
         """The paths that stand in `_extra`, each with the number of rows that have it."""
         found = tables.drift(house, name, wanted.version)
         return json_of([{"path": path, "rows": rows} for path, rows in found.items()])
+
+    @routes.get(
+        "/history",
+        name="history",
+        summary="How well its runs have gone",
+        responses=openapi.answers("RunFigures") | unknown,
+    )
+    def run_figures(name: str) -> Response:
+        """Of its last 100 runs that have ended; `/runs` lists them."""
+        return json_of(runs.figures(house, name))
 
     @routes.get(
         "/lineage",

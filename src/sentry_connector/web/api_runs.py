@@ -14,7 +14,6 @@ from starlette.concurrency import run_in_threadpool
 
 from sentry_connector.errors import ConnectorError
 from sentry_connector.operations import runs
-from sentry_connector.operations.running import POLL
 from sentry_connector.operations.views import run_view
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import RunState, Trigger, Verdict
@@ -27,6 +26,9 @@ from sentry_connector.web.schemas import NewRun
 
 KEEP_ALIVE = 15.0
 """Seconds after which a silent stream says that it lives."""
+
+POLL = 0.25
+"""Seconds between two looks at a run: with `watch.LOOK` what is told of it is less than a second old."""
 
 RETRY = b"retry: 3000\n\n"
 """Milliseconds after which a stream that was cut off is asked for again."""

@@ -122,6 +122,11 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("DELETE", f"{_API}/queries/{{name:path}}"): Rule(Right.EDIT),  # one's own
     ("POST", f"{_API}/exports"): SIGNED_IN,  # over the DataSets that the person may read
     ("POST", f"{_API}/pull"): Rule(Right.RUN, Role.EDITOR),  # with an account that they may use
+    **{
+        ("GET", f"/datasets/{{name}}{tab}"): _dataset(Right.READ, Level.USE)
+        for tab in ("", "/data", "/schema", "/stats", "/history", "/history/{run_id}", "/lineage", "/export")
+    },
+    ("GET", "/datasets/{name}/settings"): _dataset(Right.EDIT, Level.EDIT),
     ("GET", f"{_API}/accounts"): SIGNED_IN,  # those that the person may use
     ("POST", f"{_API}/accounts"): EDITOR,
     ("GET", _ACCOUNT): _account(Right.READ, Level.USE),
@@ -143,7 +148,7 @@ POLICY: Mapping[tuple[str, str], Rule] = {
         ("GET", f"{_DATASET}/{word}"): _dataset(Right.READ, Level.USE)
         for word in (
             *("rows", "rows/page", "schema", "stats", "stats/columns", "stats/columns/{column}", "charts/{number}"),
-            *("drift", "lineage", "versions", "next"),
+            *("drift", "history", "lineage", "versions", "next"),
         )
     },
     ("GET", f"{_DATASET}/preview"): _dataset(Right.RUN, Level.EDIT),  # Sentry is asked

@@ -506,6 +506,16 @@ class ChartData(msgspec.Struct, kw_only=True):
     rest: int
 
 
+class RunFigures(msgspec.Struct, kw_only=True):
+    """How well runs have gone: shares from 0 to 1, and seconds."""
+
+    runs: int
+    complete: int
+    success_rate: float | None
+    mean_seconds: float | None
+    last_success: dt.datetime | None
+
+
 class Drifted(msgspec.Struct, kw_only=True):
     """A path in Sentry's answer that no column takes, and how many rows have something there."""
 
@@ -782,6 +792,7 @@ ANSWERS: tuple[type[msgspec.Struct], ...] = (
     ColumnStats,
     CommonValue,
     ChartData,
+    RunFigures,
     Drifted,
     Lineage,
     Deleted,

@@ -9,6 +9,7 @@ from sentry_connector.runs.house import House
 from sentry_connector.web.pages.accounts import account_pages
 from sentry_connector.web.pages.assets import asset_routes
 from sentry_connector.web.pages.audit import audit_pages
+from sentry_connector.web.pages.dataset import dataset_pages
 from sentry_connector.web.pages.door import Doors, door_pages
 from sentry_connector.web.pages.health import health_pages
 from sentry_connector.web.pages.notices import notice_pages
@@ -37,4 +38,5 @@ def page_routes(house: House, pages: Pages, doors: Doors, engine: Engine) -> lis
         audit_pages(house, pages),
         health_pages(house, pages, engine),
         own_pages(house, pages),
+        dataset_pages(house, pages),
     ]

@@ -1,0 +1,162 @@
+"""`/datasets/NAME`: a DataSet, a tab for each side of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from sentry_connector.errors import UnknownName
+from sentry_connector.operations import accounts, datasets, runs, tables
+from sentry_connector.operations.coming import coming, coming_view
+from sentry_connector.operations.lineage import lineage
+from sentry_connector.operations.views import dataset_view, run_view, schema_view, versions_view
+from sentry_connector.reports import catalogue
+from sentry_connector.reports.model import ColumnType, Report
+from sentry_connector.runs.house import House
+from sentry_connector.store.records import RunState
+from sentry_connector.web.api_looks import may_see_places
+from sentry_connector.web.pages.rendering import Pages
+
+SHOWN_COLUMNS = 12
+"""Of the rows, where nobody has chosen."""
+
+LAST_RUNS = 10
+RUNS_ON_A_PAGE = 50
+LOG_LINES = 500
+
+
+def dataset_pages(house: House, pages: Pages) -> APIRouter:
+    """The pages about one DataSet."""
+    routes = APIRouter(prefix="/datasets/{name}", include_in_schema=False)
+
+    def page(request: Request, name: str, tab: str, **values: Any) -> Response:
+        dataset = datasets.find(house, name)
+        view = dataset_view(house, dataset)
+        last = view["last_run"]
+        under_way = last if last is not None and last["state"] != RunState.DONE else None
+        return pages.page(
+            request,
+            f"dataset/{tab}.html",
+            dataset=view,
+            report=catalogue.find(dataset.report),
+            tab=tab,
+            run=under_way,
+            **{"api": f"/api/v1/datasets/{dataset.slug}", "home": f"/datasets/{dataset.slug}", **values},
+        )
+
+    @routes.get("")
+    def show_overview(request: Request, name: str) -> Response:
+        dataset = datasets.find(house, name)
+        return page(
+            request,
+            name,
+            "overview",
+            runs=[run_view(run, dataset) for run, _ in runs.history(house, name, limit=LAST_RUNS)],
+            coming=coming_view(coming(house, name)),
+            days=datasets.days_now(house, dataset),
+            figures=runs.figures(house, name),
+            size=datasets.table_of(house, dataset).size(),
+        )
+
+    @routes.get("/data")
+    def show_data(request: Request, name: str, version: int | None = None) -> Response:
+        dataset = datasets.find(house, name)
+        report = catalogue.find(dataset.report)
+        return page(
+            request,
+            name,
+            "data",
+            columns=schema_view(dataset, datasets.schema(house, name)),
+            shown=shown_at_first(report),
+            at=version,
+        )
+
+    @routes.get("/schema")
+    def show_schema(request: Request, name: str, search: str = "") -> Response:
+        dataset, wanted = datasets.find(house, name), search.strip().casefold()
+        columns = schema_view(dataset, datasets.schema(house, name))
+        found = [one for one in columns if wanted in f"{one['name']}\n{one['about']}\n{one['source']}".casefold()]
+        return page(request, name, "schema", columns=found, search=search, drift=tables.drift(house, name))
+
+    @routes.get("/stats")
+    def show_stats(request: Request, name: str) -> Response:
+        return page(request, name, "stats")
+
+    _add_history(routes, house, page)
+    _add_settings(routes, house, page)
+    return routes
+
+
+Maker = Callable[..., Response]
+"""Makes a page of a tab: of a request, a DataSet's name, and what the tab shows."""
+
+
+def _add_history(routes: APIRouter, house: House, page: Maker) -> None:
+    """What became of it: runs and versions."""
+
+    @routes.get("/history")
+    def show_history(request: Request, name: str, before: str | None = None) -> Response:
+        dataset = datasets.find(house, name)
+        found = [run for run, _ in runs.history(house, name, before=before, limit=RUNS_ON_A_PAGE)]
+        table = datasets.table_of(house, dataset)
+        return page(
+            request,
+            name,
+            "history",
+            runs=[run_view(run, dataset) for run in found],
+            further=found[-1].id if len(found) == RUNS_ON_A_PAGE else None,
+            before=before,
+            figures=runs.figures(house, name),
+            versions=versions_view(table.versions()),
+            keeps_versions=table.keeps_versions,
+        )
+
+    @routes.get("/history/{run_id}")
+    def show_run(request: Request, name: str, run_id: str) -> Response:
+        run, dataset = runs.find_by_id(house, run_id)
+        if dataset is None or dataset.id != datasets.find(house, name).id:
+            raise UnknownName("run", run_id)
+        lines = runs.log(house, run)
+        return page(
+            request,
+            name,
+            "run",
+            shown=run_view(run, dataset),
+            lines=lines[-LOG_LINES:],
+            left_out=max(0, len(lines) - LOG_LINES),
+        )
+
+
+def _add_settings(routes: APIRouter, house: House, page: Maker) -> None:
+    """What it is made of and made for."""
+
+    @routes.get("/settings")
+    def show_settings(request: Request, name: str) -> Response:
+        return page(
+            request,
+            name,
+            "settings",
+            accounts=[one.name for one in accounts.everything(house)],
+            coming=coming_view(coming(house, name)),
+            days=datasets.days_now(house, datasets.find(house, name)),
+        )
+
+    @routes.get("/lineage")
+    def show_lineage(request: Request, name: str) -> Response:
+        return page(request, name, "lineage", lineage=lineage(house, name, places=may_see_places()))
+
+    @routes.get("/export")
+    def show_export(request: Request, name: str, version: int | None = None) -> Response:
+        known = lineage(house, name, places=may_see_places())
+        return page(request, name, "export", readers=known["readers"], at=version)
+
+
+def shown_at_first(report: Report) -> list[str]:
+    """The columns that are shown where nobody has chosen: the time, then what every row has and people can read."""
+    named = [one.name for one in report.columns if not (one.optional or one.noise or one.name.endswith("_id"))]
+    readable = [one for one in named if report.column(one).type is not ColumnType.JSON or one == "tags"]
+    time = [report.time_column] if report.time_column else []
+    return list(dict.fromkeys([*time, *readable]))[:SHOWN_COLUMNS]

@@ -174,6 +174,9 @@ TABLE = {
     "GET /api/v1/accounts/{name}/shares": "nnn -nyyy yyynn",
     "PUT /api/v1/accounts/{name}/shares/{person}": "nnn -nyyy ynnny",
     "DELETE /api/v1/accounts/{name}/shares/{person}": "nnn -nyyy ynnny",
+    "GET /api/v1/destinations/{name}/shares": "nnn -nyyy yyynn",
+    "PUT /api/v1/destinations/{name}/shares/{person}": "nnn -nyyy ynnny",
+    "DELETE /api/v1/destinations/{name}/shares/{person}": "nnn -nyyy ynnny",
 }
 STATUS = {"n": 403, "-": 404}
 DONE = 299
@@ -203,6 +206,8 @@ async def visitors(town: Town) -> dict[str, Visitor]:
     admin, owner = town.person("admin", Role.ADMIN), town.person("owner", Role.EDITOR)
     account = town.account("Main", owner)
     town.dataset("Shop", owner, account)
+    town.destination("Db")
+    town.share(Thing.DESTINATION, "Db", owner, Level.OWNER)
     found = {}
     for kind in KINDS:
         role, _, level = kind.partition(" ")
@@ -211,6 +216,7 @@ async def visitors(town: Town) -> dict[str, Visitor]:
             if level:
                 town.share(Thing.DATASET, "Shop", user, Level(level))
                 town.share(Thing.ACCOUNT, "Main", user, Level(level))
+                town.share(Thing.DESTINATION, "Db", user, Level(level))
             found[kind] = await signed_in(town, kind)
     found["admin"] = await signed_in(town, "admin")
     found["admin's key to read"] = town.with_key(admin, Right.READ)
@@ -257,7 +263,8 @@ async def test_everybody_may_what_the_table_says(town: Town, visitors: dict[str,
     wrong, asked = [], 0
     for row, letters in TABLE.items():
         method, template = row.split(" ")
-        path = path_of(template, run_id="run-shop", name="Main" if "/accounts/" in template else "Shop", person="admin")
+        name = {"accounts": "Main", "destinations": "Db"}.get(template.removeprefix("/api/v1").split("/")[1], "Shop")
+        path = path_of(template, run_id="run-shop", name=name, person="admin")
         for kind, letter in zip(KINDS, letters.replace(" ", ""), strict=True):
             asked += 1
             through = await Visitor(inner, visitors[kind].headers)(method, path)

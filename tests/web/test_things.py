@@ -118,6 +118,32 @@ async def test_a_shared_account_is_used_and_not_changed(visitors: dict[str, Visi
     assert (await ada("PATCH", f"{ACCOUNTS}/Main", {"name": "Mine"})).status == 200
 
 
+async def test_a_destination_takes_the_tables_of_those_whom_an_admin_lets(
+    town: Town, visitors: dict[str, Visitor]
+) -> None:
+    town.destination("Db")
+    bob, root = visitors["Bob"], visitors["Root"]
+    new = {"name": "There", "report": "projects", "account": "Main", "destination": "db"}
+    refused = await bob("POST", DATASETS, new)
+    assert (refused.status, "Db" in refused.json["remedy"]) == (404, False), "it is not there for them"
+    assert [one["name"] for one in (await bob("GET", "/api/v1/destinations")).json] == ["delta"]
+    path = "/api/v1/destinations/Db/shares"
+    assert (await bob("PUT", f"{path}/Bob", {"level": "use"})).status == 404
+    assert (await root("PUT", f"{path}/Bob", {"level": "use"})).status == 200
+    assert [one["name"] for one in (await bob("GET", "/api/v1/destinations")).json] == ["delta", "Db"]
+    assert (await bob("PUT", f"{path}/Cy", {"level": "use"})).status == 403, "who may use it gives it to nobody"
+    made = await bob("POST", DATASETS, new)
+    assert (made.status, made.json["destination"]) == (201, "Db")
+    assert (await root("DELETE", f"{path}/Bob")).status == 200
+    assert (await bob("PATCH", f"{DATASETS}/There", {"description": "x"})).status == 200, "what lies there stays"
+    assert (await bob("PATCH", f"{DATASETS}/There", {"destination": "delta"})).status == 200
+    assert (await bob("PATCH", f"{DATASETS}/There", {"destination": "Db"})).status == 404
+    town.dataset("Other", None)
+    assert (await root("PATCH", f"{DATASETS}/Other", {"destination": "Db"})).status == 200, "admins may use all"
+    entry = town.house.store.audit.recent(limit=20)
+    assert ("Root", "destinations share", "Db") in [(one.actor, one.action, one.object) for one in entry]
+
+
 async def test_an_account_tells_of_the_datasets_that_one_may_see_and_holds_what_it_holds_for_all(
     town: Town, visitors: dict[str, Visitor]
 ) -> None:

@@ -23,7 +23,7 @@ from sentry_connector.runs.house import Actor
 from sentry_connector.runs.log import ProcessLines, bound_log, log_path
 from sentry_connector.sentry.address import normalise_url
 from sentry_connector.store.ids import new_id
-from sentry_connector.store.records import Account, DataSet, Run, RunState, Trigger, Verdict
+from sentry_connector.store.records import Account, DataSet, Destination, Run, RunState, Trigger, Verdict
 from sentry_connector.store.rights import Level, Right, Role, Thing, User
 from sentry_connector.web.application import application
 from sentry_connector.web.metrics import Metrics
@@ -144,6 +144,15 @@ class Town:
             token_hint="sntryu_…", created_at=NOW, updated_at=NOW,
         )  # fmt: skip
         return self.house.store.accounts.add(made, "v1.sealed", owner=None if owner is None else owner.id)
+
+    def destination(self, name: str) -> Destination:
+        """A database that nothing lies in yet."""
+        made = Destination(
+            id=new_id(self.house.now(), self.house.rng), name=name, url=f"sqlite:///{self.house.settings.home}/{name}.db",
+            created_at=NOW, updated_at=NOW,
+        )  # fmt: skip
+        self.house.store.destinations.add(made, None)
+        return made
 
     def dataset(self, name: str, owner: User | None = None, account: Account | None = None) -> DataSet:
         """With a run that has ended."""

@@ -12,13 +12,16 @@ from sentry_connector.app import App
 from sentry_connector.app import app as connector
 from sentry_connector.cli.options import AsJson, Yes, confirm, typer_app
 from sentry_connector.cli.output import note, print_json
+from sentry_connector.cli.sharing import add_share
 from sentry_connector.cli.tables import print_fields, print_table
 from sentry_connector.destinations.sql_addresses import takes_password
 from sentry_connector.operations import destinations as operations
 from sentry_connector.operations.views import destination_view
 from sentry_connector.store.records import Destination
+from sentry_connector.store.rights import Thing
 
 app = typer_app()
+add_share(app, Thing.DESTINATION)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The destination.")]
 

@@ -1,4 +1,4 @@
-"""`datasets share` and `accounts share`: one command, of two groups."""
+"""`datasets share`, `accounts share`, `destinations share`: one command, of three groups."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LevelName = Annotated[
 
 def add_share(app: typer.Typer, thing: Thing) -> None:
     """Add the command to a group."""
-    kind = "DataSet" if thing is Thing.DATASET else "account"
+    kind = "DataSet" if thing is Thing.DATASET else thing.value
 
     def share(
         name: Name,

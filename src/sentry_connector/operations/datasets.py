@@ -160,7 +160,7 @@ def check_edit(house: House, dataset: DataSet, definition: Definition, origin: O
     Raises:
         UsageError, LossNotAccepted: as `edit`.
     """
-    definition = with_destination(house, check(definition))
+    definition = with_destination(house, check(definition), kept=dataset.destination)
     if definition.details != dataset.details:
         days_now(house, definition)
     refuse_strange_place(house, dataset, definition)
@@ -171,15 +171,22 @@ def check_edit(house: House, dataset: DataSet, definition: Definition, origin: O
     return definition
 
 
-def with_destination(house: House, definition: Definition) -> Definition:
+def with_destination(house: House, definition: Definition, *, kept: str | None = None) -> Definition:
     """The definition with its destination's name as that is spelled.
 
+    Args:
+        house: the parts.
+        definition: names it.
+        kept: the one that it has already, which whoever edits it need not be allowed to use.
+
     Raises:
-        UnknownName: there is no such destination.
+        UnknownName: there is no such destination, or not for whoever asks.
     """
     given = definition.destination
     if given.strip().casefold() == DELTA:
         return msgspec.structs.replace(definition, destination=DELTA)
+    if given == kept:
+        return definition
     return msgspec.structs.replace(definition, destination=house.store.destinations.find(given).name)
 
 

@@ -1,4 +1,4 @@
-"""Who may do what with which DataSet and account."""
+"""Who may do what with which DataSet, account and destination."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from collections.abc import Sequence
 
 from sentry_connector.operations.audited import audited
 from sentry_connector.runs.house import House
-from sentry_connector.store.records import Account, DataSet
+from sentry_connector.store.records import Account, DataSet, Destination
 from sentry_connector.store.rights import Grant, Level, Thing, User
 
 
-def find(house: House, thing: Thing, name: str) -> DataSet | Account:
-    """The DataSet or account of that name.
+def find(house: House, thing: Thing, name: str) -> DataSet | Account | Destination:
+    """The DataSet, account or destination of that name.
 
     Raises:
         UnknownName: there is none.
     """
-    return house.store.datasets.find(name) if thing is Thing.DATASET else house.store.accounts.find(name)
+    if thing is Thing.DATASET:
+        return house.store.datasets.find(name)
+    return house.store.accounts.find(name) if thing is Thing.ACCOUNT else house.store.destinations.find(name)
 
 
 def shares(house: House, thing: Thing, name: str) -> Sequence[tuple[User, Grant]]:
@@ -33,7 +35,7 @@ def share(house: House, thing: Thing, name: str, person: str, level: Level | Non
 
     Args:
         house: the parts.
-        thing: whether it is a DataSet or an account.
+        thing: what it is.
         name: the thing's.
         person: the person's name.
         level: the new level.
@@ -49,8 +51,7 @@ def share(house: House, thing: Thing, name: str, person: str, level: Level | Non
     found, user = find(house, thing, name), house.store.people.find(person)
     before = house.store.grants.level(user.id, thing, found.id)
     house.store.grants.refuse_beyond(thing, found.id, level, before)
-    operation = _give_account if thing is Thing.ACCOUNT else _give_dataset
-    operation(house, found.name, object_id=found.id, user=user, level=level)
+    _GIVE[thing](house, found.name, object_id=found.id, user=user, level=level)
     return house.store.grants.of_object(thing, found.id)
 
 
@@ -62,6 +63,14 @@ def _give_dataset(house: House, name: str, *, object_id: str, user: User, level:
 @audited("accounts share", "user", "level")
 def _give_account(house: House, name: str, *, object_id: str, user: User, level: Level | None) -> None:  # noqa: ARG001  # for the audit log
     _give(house, Thing.ACCOUNT, object_id, user, level)
+
+
+@audited("destinations share", "user", "level")
+def _give_destination(house: House, name: str, *, object_id: str, user: User, level: Level | None) -> None:  # noqa: ARG001  # for the audit log
+    _give(house, Thing.DESTINATION, object_id, user, level)
+
+
+_GIVE = {Thing.DATASET: _give_dataset, Thing.ACCOUNT: _give_account, Thing.DESTINATION: _give_destination}
 
 
 def _give(house: House, thing: Thing, object_id: str, user: User, level: Level | None) -> None:

@@ -11,7 +11,9 @@ from sqlalchemy import delete, insert, select, update
 
 from sentry_connector.errors import UnknownName, UsageError
 from sentry_connector.store.database import Database
+from sentry_connector.store.grants import forget_grants
 from sentry_connector.store.records import Destination
+from sentry_connector.store.rights import Thing
 from sentry_connector.store.rows import columns_of, find_named, fold, read_record, refuse_taken, select_records
 from sentry_connector.store.tables import datasets, destinations
 
@@ -90,3 +92,4 @@ class Destinations:
                     remedy="Delete these DataSets first; their tables are dropped 30 days later.",
                 )
             connection.execute(delete(destinations).where(destinations.c.id == destination.id))
+            forget_grants(connection, Thing.DESTINATION, destination.id)

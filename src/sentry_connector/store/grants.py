@@ -1,4 +1,4 @@
-"""Who may do what with which DataSet and account."""
+"""Who may do what with which DataSet, account and destination."""
 
 from __future__ import annotations
 

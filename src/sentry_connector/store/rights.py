@@ -30,6 +30,7 @@ class Thing(StrEnum):
 
     DATASET = "dataset"
     ACCOUNT = "account"
+    DESTINATION = "destination"
 
 
 class Right(StrEnum):

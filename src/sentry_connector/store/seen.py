@@ -16,14 +16,17 @@ from sentry_connector.errors import NotAllowed
 from sentry_connector.store.accounts import Accounts
 from sentry_connector.store.database import Database
 from sentry_connector.store.datasets import DataSets
+from sentry_connector.store.destinations import Destinations
 from sentry_connector.store.grants import Grants
 from sentry_connector.store.notices import Notices
 from sentry_connector.store.queries import SavedQueries
 from sentry_connector.store.records import (
+    DELTA,
     Account,
     Channel,
     DataSet,
     Delivery,
+    Destination,
     Notice,
     Passed,
     Run,
@@ -97,6 +100,7 @@ class SeenStore(Store):
         self.eye = Eye(database, person)
         self.fill()
         self.accounts = SeenAccounts(database, self.eye)
+        self.destinations = SeenDestinations(database, self.eye)
         self.datasets = SeenDataSets(database, self.eye)
         self.runs = SeenRuns(database, self.eye)
         self.notices = SeenNotices(database, self.eye)
@@ -143,12 +147,25 @@ class SeenAccounts(Accounts):
         super().delete(id)
 
 
+class SeenDestinations(Destinations):
+    """The destinations that a person may put tables into. They are made and changed on the server's own machine."""
+
+    def __init__(self, database: Database, eye: Eye) -> None:
+        super().__init__(database)
+        self._eye = eye
+
+    def list(self) -> Sequence[Destination]:
+        seen = self._eye.sees(Thing.DESTINATION)
+        return [one for one in super().list() if seen is None or one.id in seen]
+
+
 class SeenDataSets(DataSets):
     """The DataSets that a person may read."""
 
     def __init__(self, database: Database, eye: Eye) -> None:
         super().__init__(database)
         self._eye = eye
+        self._destinations = SeenDestinations(database, eye)
 
     def list(self) -> Sequence[DataSet]:
         seen = self._eye.sees(Thing.DATASET)
@@ -162,6 +179,7 @@ class SeenDataSets(DataSets):
         self._eye.need_right(Right.EDIT)
         self._eye.need_role(Role.EDITOR, "Viewers make no DataSets.")
         self._need_account(dataset.account_id)
+        self._need_destination(dataset.destination)
         return super().add(dataset, owner=self._eye.person().user.id)
 
     def change(
@@ -176,6 +194,7 @@ class SeenDataSets(DataSets):
         if changes.keys() & READ_WITH_ACCOUNT:
             before = self.get(id)
             self._need_account(changes.get("account_id", before and before.account_id))
+        self._need_destination(changes.get("destination", DELTA))
         return super().change(id, changes, passed, as_of=as_of)
 
     def restore(
@@ -191,6 +210,10 @@ class SeenDataSets(DataSets):
             )
         elif self._eye.level(Thing.ACCOUNT, account_id) is None:
             raise NotAllowed("The DataSet's account is not shared with you.")
+
+    def _need_destination(self, name: str) -> None:
+        if name != DELTA:
+            self._destinations.find(name)
 
 
 class SeenRuns(Runs):

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sentry_connector.errors import ConnectorError, NotAllowed, SignInNeeded, UsageError
-from sentry_connector.operations import people, runs
+from sentry_connector.operations import people, runs, sharing
 from sentry_connector.operations.audited import write
 from sentry_connector.operations.seen import Passing, Seen
 from sentry_connector.operations.sign_in import SESSION, person_of
@@ -175,7 +175,7 @@ def _lacks_factor(house: House, person: Person) -> bool:
 def _id_of(house: House, thing: Thing, name: str, *, by_run: bool) -> str:
     if by_run:
         return runs.find_by_id(house, name)[0].dataset_id
-    return house.store.datasets.find(name).id if thing is Thing.DATASET else house.store.accounts.find(name).id
+    return sharing.find(house, thing, name).id
 
 
 class _ByHttp(Passing):

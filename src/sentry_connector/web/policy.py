@@ -49,7 +49,12 @@ def _account(right: Right, level: Level) -> Rule:
     return Rule(right, role, Thing.ACCOUNT, level)
 
 
+def _destination(right: Right) -> Rule:
+    return Rule(right, Role.EDITOR, Thing.DESTINATION, Level.SHARE)
+
+
 _API = "/api/v1"
+_DESTINATION = f"{_API}/destinations/{{name}}"
 _DATASET, _ACCOUNT, _RUN = f"{_API}/datasets/{{name}}", f"{_API}/accounts/{{name}}", f"{_API}/runs/{{run_id}}"
 
 POLICY: Mapping[tuple[str, str], Rule] = {
@@ -164,7 +169,7 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("DELETE", f"{_API}/destinations/{{name}}"): ADMIN,
     ("POST", f"{_API}/destinations/{{name}}/check"): ADMIN,
     ("POST", f"{_API}/destinations/{{name}}/replace-password"): ADMIN,
-    ("GET", f"{_API}/destinations"): SIGNED_IN,  # their names; where they are is the machine's affair
+    ("GET", f"{_API}/destinations"): SIGNED_IN,  # the names of those that they may use
     ("GET", f"{_API}/notices"): SIGNED_IN,  # those about what the person may see
     ("GET", f"{_API}/notices/channels"): READ_ADMIN,
     ("POST", f"{_API}/notices/channels"): ADMIN,
@@ -184,6 +189,9 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("GET", f"{_ACCOUNT}/shares"): _account(Right.READ, Level.SHARE),
     ("PUT", f"{_ACCOUNT}/shares/{{person}}"): _account(Right.EDIT, Level.SHARE),
     ("DELETE", f"{_ACCOUNT}/shares/{{person}}"): _account(Right.EDIT, Level.SHARE),
+    ("GET", f"{_DESTINATION}/shares"): _destination(Right.READ),
+    ("PUT", f"{_DESTINATION}/shares/{{person}}"): _destination(Right.EDIT),
+    ("DELETE", f"{_DESTINATION}/shares/{{person}}"): _destination(Right.EDIT),
 }
 
 

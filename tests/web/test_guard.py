@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from sentry_connector.errors import UsageError
+from sentry_connector.operations.sign_in import begin_session
 from sentry_connector.store.rights import Role
+from sentry_connector.web.envelope import HEADERS
 from sentry_connector.web.guard import address_of
 from sentry_connector.web.place import Place, place_of
-from tests.web.town import PASSWORD, Town, Visitor
+from sentry_connector.web.policy import POLICY
+from tests.web.town import PASSWORD, Town, Visitor, path_of
 
 PROXIES = ("10.0.0.0/24", "fd00::/64")
 LOGIN = {"name": "Ada", "password": "wrong"}
@@ -90,6 +93,34 @@ async def test_pages_from_elsewhere_change_nothing_though_they_bring_the_session
             told = ada | {name: value}
             assert (await proxy("POST", "/api/v1/logout", headers=told)).status == 403, told
     assert (await proxy("POST", "/api/v1/logout", headers=ada | {"origin": "https://c.example"})).status == 204
+
+
+ELSEWHERE = (
+    {"origin": "https://evil.example", "sec-fetch-site": "cross-site", "sec-fetch-dest": "empty"},
+    {"origin": "null", "sec-fetch-site": "cross-site", "sec-fetch-dest": "iframe"},
+    {"sec-fetch-site": "same-site", "sec-fetch-dest": "image"},
+)
+OF_ITS_OWN = {"Content-Security-Policy", "Cache-Control"}
+"""What pages and static files say otherwise."""
+
+
+async def test_no_route_serves_a_page_from_elsewhere_and_every_answer_has_the_headers(behind: Town) -> None:
+    """By the policy, so that a new route is held to it by itself."""
+    session = begin_session(behind.house, behind.house.store.people.find("Ada"), "192.0.2.1", by="password")
+    ada, asks = {"cookie": f"__Host-session={session}"}, by(behind, "10.0.0.7", "192.0.2.1")
+    for method, template in sorted(POLICY):
+        if template.endswith("/doctor"):
+            continue  # it asks Sentry, and has its own test
+        refused = [(await asks(method, path_of(template), headers=ada | told)).status for told in ELSEWHERE]
+        assert refused == [403] * len(ELSEWHERE), (method, template)
+        answer = await asks(method, path_of(template), headers=ada)
+        said = {name.lower(): value for name, value in answer.headers}
+        for name, value in HEADERS.items():
+            assert name in OF_ITS_OWN or said[name.lower()] == value, (method, template, name)
+        policy = {one.strip() for one in said["content-security-policy"].split(";")}
+        assert {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"} <= policy, (method, template)
+        assert said["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+        assert not [name for name in said if name.startswith("access-control")]
 
 
 def test_a_place_that_others_reach_needs_people_even_when_the_last_one_is_gone() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.operations import datasets
+from sentry_connector.operations import datasets, drafts
 from sentry_connector.reports.details import ALL, AllAvailable, DateRange, Details, SinceLastRun, SingleDate
 from sentry_connector.runs.execute import execute
 from sentry_connector.runs.log import log_path
@@ -252,7 +252,7 @@ async def test_a_preview_moves_nothing(app: HastyApp, world: World) -> None:
     await ran(app, dataset)
     before = state(app, dataset)
     preview = await datasets.preview(app, dataset.name, progress=Progress())
-    assert preview.num_rows == datasets.PREVIEW_ROWS
+    assert preview.num_rows == drafts.PREVIEW_ROWS
     assert state(app, dataset) == before
 
 

@@ -76,9 +76,9 @@ def check(definition: Definition) -> Definition:
         schedule=parse(definition.schedule).rule,
     )
     if len(checked.description) > LONGEST_DESCRIPTION:
-        raise UsageError(f"The description is longer than {LONGEST_DESCRIPTION} characters.")
+        raise UsageError(f"The description is longer than {LONGEST_DESCRIPTION} characters.", field="description")
     if "\0" in checked.description:
-        raise UsageError("The description holds a NUL character.", remedy="Leave it out.")
+        raise UsageError("The description holds a NUL character.", remedy="Leave it out.", field="description")
     for rule in RULES:
         rule(checked, report)
     return checked
@@ -97,11 +97,13 @@ def plain_text(what: str, value: str, longest: int) -> str:
     """
     value = value.strip()
     if not value:
-        raise UsageError(f"The {what} is empty.", remedy=f"Give a {what} of 1 to {longest} characters.")
+        raise UsageError(f"The {what} is empty.", remedy=f"Give a {what} of 1 to {longest} characters.", field=what)
     if len(value) > longest:
-        raise UsageError(f"The {what} has {len(value)} characters; {longest} is the most.")
+        raise UsageError(f"The {what} has {len(value)} characters; {longest} is the most.", field=what)
     if any(unicodedata.category(character) == "Cc" for character in value):
-        raise UsageError(f"The {what} holds control characters.", remedy="Leave out line breaks and escapes.")
+        raise UsageError(
+            f"The {what} holds control characters.", remedy="Leave out line breaks and escapes.", field=what
+        )
     return value
 
 
@@ -117,6 +119,7 @@ def _dates_suit_the_method(definition: Definition, _report: Report) -> None:
         raise UsageError(
             "Replace with Since Last Successful Run would throw away all older rows at each run.",
             remedy="Use --update-method upsert (recommended), append or partition.",
+            field="update_method",
         )
 
 
@@ -125,6 +128,7 @@ def _days_can_be_replaced(definition: Definition, report: Report) -> None:
         raise UsageError(
             f"{report.name} cannot be partitioned by day: its rows have no time that never changes.",
             remedy="Use --update-method upsert.",
+            field="update_method",
         )
 
 
@@ -132,9 +136,9 @@ def _keep_days_suits_the_method(definition: Definition, _report: Report) -> None
     if definition.keep_days is None:
         return
     if definition.update_method is not UpdateMethod.PARTITION:
-        raise UsageError("--keep-days needs --update-method partition.")
+        raise UsageError("--keep-days needs --update-method partition.", field="keep_days")
     if definition.keep_days not in KEEP_DAYS:
-        raise UsageError(f"--keep-days is a whole number from {KEEP_DAYS[0]} to {KEEP_DAYS[-1]:,}.")
+        raise UsageError(f"--keep-days is a whole number from {KEEP_DAYS[0]} to {KEEP_DAYS[-1]:,}.", field="keep_days")
 
 
 def _key_is_of_columns(definition: Definition, report: Report) -> None:
@@ -144,7 +148,9 @@ def _key_is_of_columns(definition: Definition, report: Report) -> None:
             raise UnknownName("column of " + report.name, name, names)
     if definition.key and definition.update_method in {UpdateMethod.REPLACE, UpdateMethod.PARTITION}:
         raise UsageError(
-            f"--key has no meaning with {definition.update_method}.", remedy="Use it with upsert or append."
+            f"--key has no meaning with {definition.update_method}.",
+            remedy="Use it with upsert or append.",
+            field="key",
         )
 
 
@@ -152,9 +158,9 @@ def _consents_suit_the_method(definition: Definition, _report: Report) -> None:
     if definition.update_method is UpdateMethod.REPLACE:
         return
     if definition.keep_when_empty:
-        raise UsageError("--keep-when-empty has a meaning with --update-method replace only.")
+        raise UsageError("--keep-when-empty has a meaning with --update-method replace only.", field="keep_when_empty")
     if definition.accept_loss:
-        raise UsageError("--accept-loss has a meaning with --update-method replace only.")
+        raise UsageError("--accept-loss has a meaning with --update-method replace only.", field="accept_loss")
 
 
 def _retry_is_offered(definition: Definition, _report: Report) -> None:
@@ -163,10 +169,12 @@ def _retry_is_offered(definition: Definition, _report: Report) -> None:
         return
     if retry.every % 60 or retry.every // 60 not in RETRY_MINUTES:
         raise UsageError(
-            f"--retry-every is from {RETRY_MINUTES[0]} to {RETRY_MINUTES[-1]} minutes.", remedy="For instance 15m."
+            f"--retry-every is from {RETRY_MINUTES[0]} to {RETRY_MINUTES[-1]} minutes.",
+            remedy="For instance 15m.",
+            field="retry",
         )
     if retry.times not in RETRY_TIMES:
-        raise UsageError(f"--retry-times is a whole number from {RETRY_TIMES[0]} to {RETRY_TIMES[-1]}.")
+        raise UsageError(f"--retry-times is a whole number from {RETRY_TIMES[0]} to {RETRY_TIMES[-1]}.", field="retry")
 
 
 RULES: tuple[Callable[[Definition, Report], None], ...] = (

@@ -20,14 +20,15 @@ from sentry_connector.destinations.model import Committed, Table, UpdateMethod, 
 from sentry_connector.errors import ConnectorError, Locked, LossNotAccepted, UnknownName, UsageError
 from sentry_connector.extraction.prepare import window_of
 from sentry_connector.extraction.progress import Progress
+from sentry_connector.operations import drafts
 from sentry_connector.operations.audited import audited
-from sentry_connector.operations.pull import OnWindows, pull
+from sentry_connector.operations.pull import OnWindows
 from sentry_connector.operations.running import to_its_end
 from sentry_connector.reports import catalogue, windows
-from sentry_connector.reports.details import AllAvailable, DateRange, SinceLastRun, SingleDate, Window
+from sentry_connector.reports.details import DateRange, SinceLastRun, SingleDate, Window
 from sentry_connector.runs import queue
 from sentry_connector.runs.due import due_slots, tick
-from sentry_connector.runs.house import House, wholly
+from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
 from sentry_connector.runs.marks import Marks
 from sentry_connector.runs.slots import passed_over
@@ -48,8 +49,6 @@ from sentry_connector.store.records import (
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-PREVIEW_ROWS = 100
 
 DELETED = "the DataSet was deleted"
 """Why slots have no run that come due until a DataSet is restored."""
@@ -486,19 +485,10 @@ async def preview(house: House, name: str, *, progress: Progress, on_windows: On
     Raises:
         ConnectorError: nothing could be read.
     """
-    import pyarrow as pa
-
     dataset = await house.aside(lambda: house.store.datasets.find(name))
-    report = catalogue.find(dataset.report)
-    details = dataset.details
-    if isinstance(details.duration, SinceLastRun) and report.all_available:
-        details = msgspec.structs.replace(details, duration=AllAvailable())
-    elif isinstance(details.duration, SinceLastRun):
-        details = msgspec.structs.replace(details, duration=None)
     connection = await house.aside(lambda: house.connection(account_of(dataset, house)))
-    reading = pull(report, details, connection, house, progress=progress, limit=PREVIEW_ROWS, on_windows=on_windows)
-    async with reading as pulled:
-        return await wholly(house, lambda: pa.Table.from_batches(pulled.batches(), pulled.schema))
+    report = catalogue.find(dataset.report)
+    return await drafts.preview(house, report, dataset.details, connection, progress=progress, on_windows=on_windows)
 
 
 def schema(house: House, name: str) -> pa.Schema:

@@ -27,14 +27,19 @@ LEAST_FREE_BYTES = 256 * 2**20
 
 async def doctor(house: House, connection: Connection) -> list[Check]:
     """The checks of the connection, then those of this machine; a failure is a result, not an error."""
-    scopes = {report.name: report.scope for report in CATALOGUE}
-    checks = [*await examine(connection, scopes, clock=house.clock, rng=house.rng)]
+    checks = await of_connection(house, connection)
     local = [("store", _store), ("storage", _storage)]
     if house.settings.is_shared:
         local.append(("sharing", _sharing))
     for name, look in (*local, *await house.aside(lambda: _destinations(house))):
         checks.append(await house.aside(partial(_local, name, partial(look, house), house)))
     return checks
+
+
+async def of_connection(house: House, connection: Connection) -> list[Check]:
+    """Whether Sentry can be reached, and what its token may; a failure is a result, not an error."""
+    scopes = {report.name: report.scope for report in CATALOGUE}
+    return [*await examine(connection, scopes, clock=house.clock, rng=house.rng)]
 
 
 def checks_view(checks: Sequence[Check]) -> dict[str, Any]:

@@ -152,6 +152,18 @@ def check(report: Report, details: Details, *, storing: bool) -> Details:
     return details
 
 
+def check_dates(report: Report, duration: Duration | None, timezone: str) -> Duration | None:
+    """The dates of a DataSet alone, whatever its other menus hold; the report's default where none are chosen.
+
+    Raises:
+        DetailsError: the report has no dates, or does not offer these.
+        DatesError: the dates or the zone are wrong, as far as can be told without a clock.
+    """
+    zone(timezone)
+    _refuse_hidden(report, Details(duration=duration))
+    return _checked_duration(report, duration, storing=True)
+
+
 def duration_from_options(
     *,
     date: str | dt.date | None = None,

@@ -36,7 +36,7 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder such as `America`
         close = nearest(name, sorted(zoneinfo.available_timezones()))
         remedy = f"Did you mean: {', '.join(close)}?" if close else "Zones are named like `UTC` or `Europe/Berlin`."
-        raise DatesError(f"There is no time zone named {name!r}.", remedy=remedy) from error
+        raise DatesError(f"There is no time zone named {name!r}.", remedy=remedy, field="timezone") from error
 
 
 def check_duration(duration: Duration) -> None:

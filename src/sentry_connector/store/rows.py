@@ -111,4 +111,6 @@ def refuse_taken(
     query = select(table.c.name).where(table.c.name_fold == fold(name), table.c.id != but)
     taken = connection.scalar(query if among is None else query.where(among))
     if taken is not None:
-        raise UsageError(f"There is already {kind} named {taken!r}.", remedy="Choose another; case does not count.")
+        raise UsageError(
+            f"There is already {kind} named {taken!r}.", remedy="Choose another; case does not count.", field="name"
+        )

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from sentry_connector.operations import accounts
+from sentry_connector.operations.doctor import checks_view, of_connection
 from sentry_connector.operations.views import account_view
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import Account
@@ -89,4 +90,20 @@ def account_routes(house: House) -> APIRouter:
         account, users = accounts.delete(house, name)
         return json_of(account_view(account, users))
 
+    _add_checks(routes, house)
     return routes
+
+
+def _add_checks(routes: APIRouter, house: House) -> None:
+    """The route that looks at the way to Sentry, with whatever account one may use."""
+
+    @routes.get(
+        "/{name}/checks",
+        name="checks",
+        summary="Whether Sentry can be reached with it, and what each report needs, piece by piece",
+        responses=openapi.answers("Diagnosis") | openapi.refusals(HTTPStatus.NOT_FOUND),
+    )
+    async def checks(name: str) -> Response:
+        """Sentry is asked. A check that fails is a result, and no error."""
+        connection = await run_in_threadpool(lambda: accounts.connection(house, name))
+        return json_of(checks_view(await of_connection(house, connection)))

@@ -26,6 +26,7 @@ from sentry_connector.web.api_config import config_routes
 from sentry_connector.web.api_datasets import dataset_routes
 from sentry_connector.web.api_destinations import destination_routes
 from sentry_connector.web.api_looks import look_routes
+from sentry_connector.web.api_drafts import draft_routes
 from sentry_connector.web.api_notices import notice_routes
 from sentry_connector.web.api_people import people_routes
 from sentry_connector.web.api_query import query_routes
@@ -90,6 +91,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         choice_routes(house),
         account_routes(house),
         dataset_routes(house),
+        draft_routes(house),
         destination_routes(house),
         config_routes(house),
         table_routes(house, streams),

@@ -114,6 +114,10 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("GET", f"{_API}/reports/{{report}}"): SIGNED_IN,
     ("GET", f"{_API}/choices/{{menu}}"): MAKER,  # with an account that they may use, which the house sees to
     ("GET", f"{_API}/schedule"): SIGNED_IN,
+    ("GET", f"{_API}/days"): SIGNED_IN,
+    ("GET", f"{_API}/update-methods"): SIGNED_IN,
+    ("POST", f"{_API}/preview"): Rule(Right.RUN, Role.EDITOR),  # with an account that they may use
+    ("POST", f"{_API}/plan"): Rule(Right.RUN, Role.EDITOR),  # so too
     ("GET", f"{_API}/settings"): READ_ADMIN,
     ("GET", f"{_API}/workers"): READ_ADMIN,  # it tells of machines
     ("GET", f"{_API}/doctor"): READ_ADMIN,  # it tells of the server's own machine
@@ -137,6 +141,7 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("GET", _ACCOUNT): _account(Right.READ, Level.USE),
     ("PATCH", _ACCOUNT): _account(Right.EDIT, Level.EDIT),
     ("DELETE", _ACCOUNT): _account(Right.EDIT, Level.OWNER),
+    ("GET", f"{_ACCOUNT}/checks"): Rule(Right.RUN, Role.EDITOR, Thing.ACCOUNT, Level.USE),  # Sentry is asked
     ("POST", f"{_ACCOUNT}/check"): _account(Right.RUN, Level.EDIT),
     ("POST", f"{_ACCOUNT}/replace-token"): _account(Right.EDIT, Level.EDIT),
     ("GET", f"{_API}/datasets"): SIGNED_IN,  # those that the person may read

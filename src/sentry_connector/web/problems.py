@@ -74,7 +74,7 @@ STATUSES: tuple[tuple[type[ConnectorError], HTTPStatus], ...] = (
 OF_THE_INSIDE = (StoreUnusable, DestinationError, OutOfResources)
 """Errors whose words may name files, SQL or hosts of the server: whoever asked is told their kind, the log the rest."""
 
-FACTS = frozenset({"rows", "menu", "kind", "given", "retry_after", "steps", "line", "column"})
+FACTS = frozenset({"field", "rows", "menu", "kind", "given", "retry_after", "steps", "line", "column"})
 """What an error knows beside its words, and programs may use."""
 
 

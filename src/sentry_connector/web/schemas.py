@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from sentry_connector.datasets.definition import Definition
+from sentry_connector.datasets.methods import Offer
 from sentry_connector.formats.model import Profile
 from sentry_connector.operations.people import KEY_DAYS, LONGEST_KEY_DAYS
 from sentry_connector.operations.query import MOST_SHOWN
-from sentry_connector.reports.details import Details
+from sentry_connector.reports.details import Details, Duration
 from sentry_connector.store.audit import Entry
 from sentry_connector.store.records import Kind
 from sentry_connector.store.rights import Level, Right, Role, User
@@ -163,6 +164,14 @@ class Pull(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     profile: Profile = Profile.DATA
 
 
+class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a DataSet would read; without an account with the server's SENTRY_AUTH_TOKEN."""
+
+    report: Name
+    details: Details = Details()
+    account: Name | None = None
+
+
 class NewChannel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A channel: its address, the kinds of notices that it takes, and the DataSets whose; empty = all."""
 
@@ -304,6 +313,7 @@ REQUESTS: tuple[type[msgspec.Struct], ...] = (
     QueryToSave,
     NewExport,
     Pull,
+    Draft,
     NewChannel,
     ChannelChanges,
     Login,
@@ -714,6 +724,25 @@ class Diagnosis(msgspec.Struct, kw_only=True):
     checks: list[Check]
 
 
+class MeantDays(msgspec.Struct, kw_only=True):
+    """What dates mean now: as `details` hold them, in words, and as the span and days that a first run would read."""
+
+    duration: Duration | None
+    days: str | None
+    start: dt.datetime | None
+    end: dt.datetime | None
+    first_day: dt.date | None
+    last_day: dt.date | None
+
+
+class Preview(msgspec.Struct, kw_only=True):
+    """The first rows that a run would bring, and their columns."""
+
+    columns: list[TableColumn]
+    rows: list[dict[str, Any]]
+    windows: list[str]
+
+
 class Plan(msgspec.Struct, kw_only=True):
     """What a pull would read, how, and how long it should take."""
 
@@ -810,6 +839,9 @@ ANSWERS: tuple[type[msgspec.Struct], ...] = (
     Setting,
     Worker,
     Diagnosis,
+    MeantDays,
+    Offer,
+    Preview,
     Plan,
     FirstRows,
     Names,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from sentry_connector.simulator import Simulation
+from sentry_connector.errors import NotSentry
+from sentry_connector.operations import accounts, choices
+from sentry_connector.simulator import Simulation, World, start_in_thread
 from sentry_connector.store.rights import Level, Role, Thing
-from tests.cli.shell import Shell
-from tests.parts import NOW
+from tests.cli.shell import NoSentry, Shell
+from tests.parts import NOW, StandingApp
 from tests.web.asking import asked
 from tests.web.town import Town, Visitor
 
@@ -103,3 +106,16 @@ async def test_an_account_is_looked_at_piece_by_piece(
     assert names[:5] == ["url", "dns", "connection", "api", "token"]
     assert "scope Project Events" in names
     assert not {"store", "storage"} & set(names), "nothing of this machine"
+
+
+async def test_who_waits_for_a_menu_is_told_soon_that_sentry_does_not_answer(tmp_path: Path) -> None:
+    with start_in_thread(World.build(now=NOW, events=0), faults=NoSentry("/teams/")) as proxy:
+        house = StandingApp(tmp_path / "home", proxy.url, proxy.token)
+        connection = accounts.connection(house, None)
+        with pytest.raises(NotSentry):
+            await choices.choices(house, connection, "teams", ())
+        asked_often = proxy.requests
+        with pytest.raises(NotSentry):
+            await choices.choices(house, connection, "teams", ())
+        house.close()
+    assert proxy.requests - asked_often <= 4, "the organizations, and twice the teams of one"

@@ -43,7 +43,7 @@ async def choices(house: House, connection: Connection, menu: str, organizations
         ConnectorError: Sentry could not be asked.
     """
     check_menu(menu)
-    async with house.client(connection) as client:
+    async with house.client(connection.for_an_onlooker()) as client:
         found = await _MENUS[menu](Directory(client), organizations)
     return sorted(found, key=lambda one: (one.parent or "", one.label.casefold(), one.value))
 

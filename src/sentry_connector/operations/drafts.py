@@ -85,7 +85,8 @@ async def preview(
     import pyarrow as pa
 
     first = _of_first_run(report, details)
-    reading = pull(report, first, connection, house, progress=progress, limit=PREVIEW_ROWS, on_windows=on_windows)
+    asked = connection.for_an_onlooker()
+    reading = pull(report, first, asked, house, progress=progress, limit=PREVIEW_ROWS, on_windows=on_windows)
     async with reading as pulled:
         return await wholly(house, lambda: pa.Table.from_batches(pulled.batches(), pulled.schema))
 
@@ -97,7 +98,7 @@ async def plan(house: House, report: Report, details: Details, connection: Conne
         UsageError: the details are wrong.
         ConnectorError: Sentry could not be asked.
     """
-    return await explain(report, _of_first_run(report, details), connection, house)
+    return await explain(report, _of_first_run(report, details), connection.for_an_onlooker(), house)
 
 
 def _of_first_run(report: Report, details: Details) -> Details:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -74,6 +74,10 @@ class Connection:
     attempts: int = 6
     max_wait: float = 900.0
     reach: Reach | None = None
+
+    def for_an_onlooker(self) -> Connection:
+        """The same for somebody who waits for the answer and can ask again: they are told soon that there is none."""
+        return replace(self, attempts=min(self.attempts, 2), max_wait=min(self.max_wait, 60.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ TABLE = {
         f"GET /datasets/{{name}}{tab}": SEEN
         for tab in ("", "/data", "/schema", "/stats", "/history", "/history/{run_id}", "/lineage", "/export")
     },
+    "GET /datasets/new": "nnn yyyyy ynnny",
     "GET /datasets/{name}/settings": EDITED,
     "GET /version": "yyy yyyyy yyynn",
     "GET /readyz": ADMINS_READ,

@@ -199,6 +199,7 @@ def refuse_strange_place(house: House, dataset: DataSet, definition: Definition)
         raise UsageError(
             f"The table of {dataset.name!r} lies in {dataset.destination}, and is filled.",
             remedy="Make a new DataSet with the other destination.",
+            field="destination",
         )
 
 
@@ -230,23 +231,27 @@ def _refuse_strange_rows(house: House, dataset: DataSet, definition: Definition)
         raise UsageError(
             f"{dataset.name!r} holds rows of {dataset.report}; rows of {definition.report} have other columns.",
             remedy="Make a new DataSet for the other report.",
+            field="report",
         )
     replaces = definition.update_method is UpdateMethod.REPLACE
     if definition.details.resolution != dataset.details.resolution and not replaces:
         raise UsageError(
             "Counts of another resolution do not fit beside those in the table.",
             remedy="Change to --update-method replace first and run once, or make a new DataSet.",
+            field="resolution",
         )
     was_partitioned = dataset.update_method is UpdateMethod.PARTITION
     if (definition.update_method is UpdateMethod.PARTITION) is not was_partitioned:
         raise UsageError(
             "A filled table is either partitioned by day or not.",
             remedy="Make a new DataSet with the other update method.",
+            field="update_method",
         )
     if was_partitioned and definition.details.timezone != dataset.details.timezone:
         raise UsageError(
             f"The table is partitioned by the days of {dataset.details.timezone}; other days would overlap them.",
             remedy="Make a new DataSet for the other time zone.",
+            field="timezone",
         )
 
 
@@ -277,6 +282,7 @@ def _refuse_strange_server(house: House, dataset: DataSet, origin: Origin | None
         raise UsageError(
             f"{dataset.name!r} holds rows of another Sentry server than the account's.",
             remedy="Make a new DataSet for the other server.",
+            field="account",
         )
 
 

@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import msgspec
 
@@ -55,24 +56,44 @@ FLAGS: Mapping[Menu, str] = {
 """The command line's option for each menu."""
 
 
+class Holds(StrEnum):
+    """What a menu of the date group holds."""
+
+    KIND = "kind"
+    """How a day is given: `SPECIFIC` or `RELATIVE`."""
+    DATE = "date"
+    DAYS_BACK = "days back"
+
+
 @dataclass(frozen=True, slots=True)
 class DateMenu:
-    """A menu of the date group, and the (menu, option) pairs that must all be chosen before it shows."""
+    """A menu of the date group.
+
+    Attributes:
+        label: how people read it.
+        day: the field of the duration that it is about: `day`, `start` or `end`.
+        holds: what of it.
+        when: the (menu, option) pairs that must all be chosen before it shows.
+    """
 
     label: str
+    day: str
+    holds: Holds
     when: tuple[tuple[str, str], ...]
 
 
+_SINGLE, _RANGE = ("Duration", SINGLE_DATE), ("Duration", DATE_RANGE)
+
 DATE_MENUS = (
-    DateMenu("Report Date", (("Duration", SINGLE_DATE),)),
-    DateMenu("Select Specific Date", (("Duration", SINGLE_DATE), ("Report Date", SPECIFIC))),
-    DateMenu("Days Back", (("Duration", SINGLE_DATE), ("Report Date", RELATIVE))),
-    DateMenu("Start Date", (("Duration", DATE_RANGE),)),
-    DateMenu("End Date", (("Duration", DATE_RANGE),)),
-    DateMenu("Select Specific Start Date", (("Duration", DATE_RANGE), ("Start Date", SPECIFIC))),
-    DateMenu("Days Back to Start From", (("Duration", DATE_RANGE), ("Start Date", RELATIVE))),
-    DateMenu("Select Specific End Date", (("Duration", DATE_RANGE), ("End Date", SPECIFIC))),
-    DateMenu("Days Back to End At", (("Duration", DATE_RANGE), ("End Date", RELATIVE))),
+    DateMenu("Report Date", "day", Holds.KIND, (_SINGLE,)),
+    DateMenu("Select Specific Date", "day", Holds.DATE, (_SINGLE, ("Report Date", SPECIFIC))),
+    DateMenu("Days Back", "day", Holds.DAYS_BACK, (_SINGLE, ("Report Date", RELATIVE))),
+    DateMenu("Start Date", "start", Holds.KIND, (_RANGE,)),
+    DateMenu("End Date", "end", Holds.KIND, (_RANGE,)),
+    DateMenu("Select Specific Start Date", "start", Holds.DATE, (_RANGE, ("Start Date", SPECIFIC))),
+    DateMenu("Days Back to Start From", "start", Holds.DAYS_BACK, (_RANGE, ("Start Date", RELATIVE))),
+    DateMenu("Select Specific End Date", "end", Holds.DATE, (_RANGE, ("End Date", SPECIFIC))),
+    DateMenu("Days Back to End At", "end", Holds.DAYS_BACK, (_RANGE, ("End Date", RELATIVE))),
 )
 """The menus that may follow Duration, in the order in which they show."""
 

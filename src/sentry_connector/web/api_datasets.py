@@ -56,7 +56,7 @@ def dataset_routes(house: House) -> APIRouter:
     unknown = openapi.refusals(HTTPStatus.NOT_FOUND)
 
     def answer(dataset: DataSet, status: int = HTTPStatus.OK) -> Response:
-        headers = {"ETag": _tag(dataset)}
+        headers = {"ETag": version_tag(dataset)}
         if status == HTTPStatus.CREATED:
             headers["Location"] = f"/api/v1/datasets/{dataset.id}"
         return json_of(dataset_view(house, dataset), status=status, headers=headers)
@@ -136,7 +136,7 @@ def _add_actions(routes: APIRouter, house: House, answer: Callable[[DataSet], Re
     add("unmute", "Let its notices be sent again", lambda name: datasets.mute(house, name, muted=False))
 
 
-def _tag(dataset: DataSet) -> str:
+def version_tag(dataset: DataSet) -> str:
     """What tells a DataSet from what it was before its last change."""
     return f'"{dataset.updated_at.astimezone(dt.UTC):%Y%m%dT%H%M%S.%fZ}"'
 

@@ -79,6 +79,7 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("GET", "/audit/proof"): READ_ADMIN,
     ("GET", "/health"): READ_ADMIN,
     ("GET", "/me"): ONESELF,
+    ("GET", "/datasets/new"): EDITOR,
     ("GET", "/version"): SIGNED_IN,
     ("GET", "/readyz"): READ_ADMIN,
     ("GET", "/metrics"): READ_ADMIN,

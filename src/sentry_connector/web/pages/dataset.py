@@ -19,6 +19,7 @@ from sentry_connector.runs.house import House
 from sentry_connector.store.records import RunState
 from sentry_connector.web.api_looks import may_see_places
 from sentry_connector.web.pages.rendering import Pages
+from sentry_connector.web.pages.wizard import settings_context
 
 SHOWN_COLUMNS = 12
 """Of the rows, where nobody has chosen."""
@@ -86,7 +87,7 @@ def dataset_pages(house: House, pages: Pages) -> APIRouter:
         return page(request, name, "stats")
 
     _add_history(routes, house, page)
-    _add_settings(routes, house, page)
+    _add_settings(routes, house, pages, page)
     return routes
 
 
@@ -130,19 +131,12 @@ def _add_history(routes: APIRouter, house: House, page: Maker) -> None:
         )
 
 
-def _add_settings(routes: APIRouter, house: House, page: Maker) -> None:
+def _add_settings(routes: APIRouter, house: House, pages: Pages, page: Maker) -> None:
     """What it is made of and made for."""
 
     @routes.get("/settings")
     def show_settings(request: Request, name: str) -> Response:
-        return page(
-            request,
-            name,
-            "settings",
-            accounts=[one.name for one in accounts.everything(house)],
-            coming=coming_view(coming(house, name)),
-            days=datasets.days_now(house, datasets.find(house, name)),
-        )
+        return page(request, name, "settings", **settings_context(house, pages, datasets.find(house, name)))
 
     @routes.get("/lineage")
     def show_lineage(request: Request, name: str) -> Response:

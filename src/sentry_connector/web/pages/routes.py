@@ -17,6 +17,7 @@ from sentry_connector.web.pages.oneself import own_pages
 from sentry_connector.web.pages.people import people_pages
 from sentry_connector.web.pages.query import query_pages
 from sentry_connector.web.pages.rendering import Pages
+from sentry_connector.web.pages.wizard import wizard_pages
 
 
 def page_routes(house: House, pages: Pages, doors: Doors, engine: Engine) -> list[APIRouter]:
@@ -38,5 +39,6 @@ def page_routes(house: House, pages: Pages, doors: Doors, engine: Engine) -> lis
         audit_pages(house, pages),
         health_pages(house, pages, engine),
         own_pages(house, pages),
-        dataset_pages(house, pages),
+        wizard_pages(house, pages),
+        dataset_pages(house, pages),  # after it: `new` is no DataSet's name
     ]

@@ -12,14 +12,15 @@ export class Refused extends Error {
  * Ask the API.
  * @param {string} method
  * @param {string} path
- * @param {object} [options] body: what is sent as JSON; key: an Idempotency-Key; signal: stops it.
+ * @param {object} [options] body: what is sent as JSON; key: an Idempotency-Key; version: of what is to be changed; signal: stops it.
  * @returns {Promise<any>} the answer's JSON; null where it has none.
  * @throws {Refused} the API says no; or the server does not answer.
  */
-export async function ask(method, path, { body, key, signal } = {}) {
+export async function ask(method, path, { body, key, version, signal } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key !== undefined) headers["Idempotency-Key"] = key;
+  if (version !== undefined) headers["If-Match"] = version;
   let answer;
   try {
     answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });

@@ -6,7 +6,7 @@ RUN := $(UV) run --locked --no-sync
 # Where a machine tells Python to keep no bytecode, each start compiles all that it imports: half of a short command's time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo check format test test-long conformance bench acceptance docs clean
+.PHONY: help setup demo demo-web check format test test-long conformance bench acceptance docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +21,9 @@ setup: .venv/.ready  ## the environment, from uv.lock; uv itself too where it is
 
 demo: setup  ## sixteen reports from the simulated Sentry (or, with SENTRY_AUTH_TOKEN set, from yours), and a query
 	@$(RUN) sentry-connector demo
+
+demo-web: setup  ## the same, and then pages to look at it and to make more, until Ctrl-C
+	@$(RUN) sentry-connector demo --serve
 
 check: setup  ## format, lint, types, import directions, generated docs
 	$(RUN) ruff format --check src tests tools bench

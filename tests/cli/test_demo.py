@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
+import aiohttp
 import pytest
 
 from sentry_connector.reports.catalogue import CATALOGUE
@@ -43,3 +46,25 @@ def test_the_demo_empties_nobodys_folder(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     assert shell("demo", "--home", str(tmp_path / "mine")).exit_code == 2
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
+
+
+async def test_the_demo_goes_on_as_a_server_with_its_sentry(shell: Shell, tmp_path: Path) -> None:
+    alone = shell.without("SENTRY_AUTH_TOKEN").without("SENTRY_URL")
+    options = ("--home", str(tmp_path / "demo"), "--serve", "--port", "0")
+    process = alone.process("demo", *options, stdout=PIPE, stderr=DEVNULL)
+    try:
+        assert process.stdout is not None
+        url = next(line for line in process.stdout if line.startswith(b"http")).decode().strip()
+        token = next(line for line in process.stdout if b"made-up token" in line).decode().rpartition(" ")[2].strip()
+        async with aiohttp.ClientSession(url) as http:
+            async with http.get("/api/v1/datasets") as answer:
+                assert len(await answer.json()) == 16
+            async with http.get("/datasets/new") as page:
+                assert "New DataSet" in await page.text()
+            async with http.post("/api/v1/accounts", json={"token": token}) as made:
+                assert (await made.json())["status"] == "valid", "the form's address is that of the simulated Sentry"
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 128 + signal.SIGINT
+    finally:
+        process.kill()
+        process.communicate()

@@ -20,6 +20,7 @@ import typer
 from sentry_connector.app import App
 from sentry_connector.app import app as connector
 from sentry_connector.cli import dataset_runs
+from sentry_connector.cli import serve as serving
 from sentry_connector.cli.dataset_runs import End
 from sentry_connector.cli.files import print_table_of
 from sentry_connector.cli.options import AsJson, typer_app
@@ -85,15 +86,23 @@ def demo(
         Path | None,
         typer.Option(metavar="DIR", help="An empty folder for the data; by default ./demo-home, made anew."),
     ] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, metavar="PORT", help="Where to serve; 0 = a free port.")
+    ] = serving.PORT,
     *,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Then serve the pages and the API, with that Sentry, until Ctrl-C.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make an account and a DataSet for each report, run them all, and show a query.
 
     The rows come from a simulated Sentry; with SENTRY_AUTH_TOKEN set, from the real one at SENTRY_URL.
     """
+    if serve:
+        serving.look_for_parts()
     folder = _fresh(home)
-    with _source() as source, _house(folder) as house:
+    with _source() as source, _house(folder, source.url) as house:
         note(f"Asking {source.url}; the data go to {folder}.")
         account = asyncio.run(accounts.add(house, ACCOUNT, source.url, source.token))
         connection = house.connection(account)
@@ -104,6 +113,8 @@ def demo(
             print_json([end.view for end in ends])
         else:
             _show(house, ends, folder)
+        if serve:
+            _serve(house, source, port, as_json=as_json)
     raise typer.Exit(dataset_runs.most_severe(ends))
 
 
@@ -119,9 +130,40 @@ def _source() -> Iterator[Source]:
         yield Source(url=simulation.url, token=simulation.token, everything=True)
 
 
-def _house(folder: Path) -> App:
+def _serve(house: App, source: Source, port: int, *, as_json: bool) -> None:
+    """Serve what the demo has made to this machine's user, until Ctrl-C or SIGTERM."""
+    from sentry_connector.web import service  # noqa: PLC0415  # an extra, looked for before
+    from sentry_connector.web.place import Place  # noqa: PLC0415
+
+    def ready(url: str) -> None:
+        made_up = {"token": source.token} if source.everything else {}
+        if as_json:
+            print_json({"url": url} | made_up, indent=None)
+            return
+        print_line(url)
+        for token in made_up.values():
+            print_line(f"The simulated Sentry takes this made-up token: {token}")
+        note("Serving there; Ctrl-C stops.")
+
+    with serving.ended_in_time() as stopping:
+        asyncio.run(
+            service.serve(
+                house,
+                place=Place(),
+                claim=None,
+                host="127.0.0.1",
+                port=port,
+                runs_at_once=serving.RUNS_AT_ONCE,
+                ready=ready,
+                told=lambda run: note(serving.in_a_line(house, run)),
+                stopping=stopping,
+            )
+        )
+
+
+def _house(folder: Path, url: str) -> App:
     """The connector with a home of its own: nothing of the demo touches what is stored otherwise."""
-    own = {"SENTRY_CONNECTOR_HOME": str(folder)}
+    own = {"SENTRY_CONNECTOR_HOME": str(folder), "SENTRY_URL": url}
     elsewhere = {"SENTRY_CONNECTOR_DATABASE_URL", "SENTRY_CONNECTOR_STORAGE", "SENTRY_CONNECTOR_HOME"}
     return connector({name: value for name, value in os.environ.items() if name not in elsewhere} | own)
 
@@ -205,7 +247,7 @@ def _show(house: App, ends: Sequence[End], folder: Path) -> None:
     with run_query(house, QUERY) as reader:
         print_table_of(reader.schema, reader)
     dataset_runs.tell_reasons(ends)
-    note("The data stay. Look at them with")
+    note("The data stay. `make demo-web` makes them anew and serves pages to look at them; here it is")
     note(f'  SENTRY_CONNECTOR_HOME={_shortest(folder)} {_command()} query "SELECT * FROM projects_issues LIMIT 5"')
 
 

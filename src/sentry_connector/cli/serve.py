@@ -66,10 +66,7 @@ def serve(
 
     What is under way then comes to rest within ten seconds, and is gone on with by the next server, as after a crash.
     """
-    if any(importlib.util.find_spec(one) is None for one in PARTS):
-        raise UsageError(
-            "The parts that serve HTTP are not installed.", remedy="pip install 'sentry-connector[server]'"
-        )
+    look_for_parts()
     from sentry_connector.web import service  # noqa: PLC0415  # an extra, looked for above
     from sentry_connector.web.place import place_of  # noqa: PLC0415
 
@@ -109,6 +106,18 @@ def serve(
                 told=lambda run: None if as_json else note(in_a_line(house, run)),
                 stopping=stopping,
             )
+        )
+
+
+def look_for_parts() -> None:
+    """Make sure that HTTP can be served.
+
+    Raises:
+        UsageError: the extra is not installed.
+    """
+    if any(importlib.util.find_spec(one) is None for one in PARTS):
+        raise UsageError(
+            "The parts that serve HTTP are not installed.", remedy="pip install 'sentry-connector[server]'"
         )
 
 

@@ -133,6 +133,7 @@ def test_slugs_are_made_once_and_never_again(store: Store) -> None:
     third = store.datasets.add(dataset("events?"))
     assert [first.slug, second.slug, third.slug] == ["events", "events_2", "events_3"]
     assert store.datasets.find("Other").slug == "events"
+    assert store.datasets.add(replace(dataset(), id="new", name="New")).slug == "new_2", "an address of its own"
 
 
 def test_a_change_leaves_what_others_change_meanwhile(store: Store) -> None:

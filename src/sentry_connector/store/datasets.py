@@ -27,6 +27,9 @@ RESTORABLE = dt.timedelta(days=30)
 
 LONGEST_SLUG = 48
 
+RESERVED = frozenset({"new"})
+"""Words that stand where an address has a slug."""
+
 
 class DataSets:
     """The DataSets of one store. Deleted ones are out of sight, except for `deleted` and `restore`."""
@@ -182,9 +185,11 @@ def slug_of(name: str) -> str:
 
 
 def _free_slug(connection: Connection, name: str) -> str:
-    """The name's slug, with a number where it is taken; slugs of deleted DataSets stay taken."""
+    """The name's slug, with a number where it is taken or reserved; slugs of deleted DataSets stay taken."""
     slug = slug_of(name)
-    taken = set(connection.scalars(select(datasets.c.slug).where(datasets.c.slug.startswith(slug, autoescape=True))))
+    taken = RESERVED.union(
+        connection.scalars(select(datasets.c.slug).where(datasets.c.slug.startswith(slug, autoescape=True)))
+    )
     candidates = itertools.chain([slug], (f"{slug}_{number}" for number in itertools.count(2)))
     return next(candidate for candidate in candidates if candidate not in taken)
 

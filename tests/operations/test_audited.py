@@ -17,9 +17,10 @@ datasets.account datasets.check_edit datasets.days_now datasets.everything datas
 datasets.refuse_loss datasets.refuse_strange_place datasets.rows datasets.schema datasets.table_of datasets.versions
 datasets.with_destination destinations.everything destinations.find destinations.offered destinations.password_of
 destinations.tried destinations.used_by
-doctor.doctor factors.codes_left lineage.lineage notices.everything notices.find notices.told origins.everything
+doctor.doctor doctor.of_connection drafts.days drafts.plan drafts.preview
+factors.codes_left lineage.lineage notices.everything notices.find notices.told origins.everything
 people.everybody people.exist people.find people.find_key people.keys people.sessions planning.planned
-queries.everything queries.find query.cancel query.first_rows query.names query.run_query 
+queries.everything queries.find query.cancel query.first_rows query.names query.run_query
 records.tables_of_records running.is_served tables.chart tables.column_figures tables.drift tables.most_common
 tables.page tables.source_of
 runs.figures runs.find runs.find_by_id runs.follow runs.history runs.log search.search sharing.find sharing.shares

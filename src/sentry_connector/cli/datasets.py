@@ -30,11 +30,11 @@ from sentry_connector.operations.running import is_served
 from sentry_connector.operations.schedules import MOST_SLOTS
 from sentry_connector.operations.search import search
 from sentry_connector.operations.views import (
+    columns_view,
     dataset_view,
     deleted_view,
     reverted_view,
     run_view,
-    schema_view,
     stats_view,
     versions_view,
 )
@@ -325,7 +325,7 @@ def preview(name: Name, *, as_json: AsJson = False) -> None:
 def schema(name: Name, *, as_json: AsJson = False) -> None:
     """Show the columns of a DataSet's table."""
     with connector() as house:
-        columns = schema_view(operations.find(house, name), operations.schema(house, name))
+        columns = columns_view(house, name)
     if as_json:
         print_json(columns)
         return

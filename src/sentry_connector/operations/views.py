@@ -14,7 +14,7 @@ from sentry_connector.destinations.sql_addresses import kind_of
 from sentry_connector.errors import ConnectorError
 from sentry_connector.notices.message import object_of
 from sentry_connector.operations.accounts import scopes_beyond_reading
-from sentry_connector.operations.datasets import schedule_of
+from sentry_connector.operations.datasets import find, schedule_of, schema
 from sentry_connector.operations.running import is_served
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.model import Column, Report
@@ -338,10 +338,25 @@ def stats_view(table: Table) -> dict[str, Any]:
     }
 
 
-def schema_view(dataset: DataSet, schema: pa.Schema) -> list[dict[str, Any]]:
-    """The columns of a DataSet's table: what each means, where its values come from, and whether it tells rows apart."""
-    report = catalogue.find(dataset.report)
-    columns, key = {column.name: column for column in report.columns}, dataset.key or report.key
+def columns_view(house: House, name: str) -> list[dict[str, Any]]:
+    """The columns of a DataSet's table, as `schema_view`.
+
+    Raises:
+        UnknownName: there is no such DataSet.
+    """
+    dataset = find(house, name)
+    return schema_view(catalogue.find(dataset.report), schema(house, name), dataset.key)
+
+
+def schema_view(report: Report, table: pa.Schema, key: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The columns of a table: what each means, where its values come from, and whether it tells rows apart.
+
+    Args:
+        report: whose rows it holds.
+        table: its columns.
+        key: the columns that tell its rows apart; empty = the report's.
+    """
+    columns, key = {column.name: column for column in report.columns}, key or report.key
     return [
         {
             "name": one.name,
@@ -350,7 +365,7 @@ def schema_view(dataset: DataSet, schema: pa.Schema) -> list[dict[str, Any]]:
             "source": _source(columns.get(one.name)),
             "key": one.name in key,
         }
-        for one in schema
+        for one in table
     ]
 
 

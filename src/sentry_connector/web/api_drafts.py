@@ -101,7 +101,9 @@ def draft_routes(house: House) -> APIRouter:
             on_windows=told.extend,
         )
         rows = await run_in_threadpool(objects, found.schema, found.to_batches())
-        return json_of({"columns": schema_view(found.schema), "rows": rows, "windows": told})
+        return json_of(
+            {"columns": schema_view(catalogue.find(asked.report), found.schema), "rows": rows, "windows": told}
+        )
 
     @routes.post(
         "/plan",

@@ -17,10 +17,10 @@ from sentry_connector.operations import backfill, datasets, updates
 from sentry_connector.operations.coming import coming, coming_view
 from sentry_connector.operations.schedules import MOST_SLOTS
 from sentry_connector.operations.views import (
+    columns_view,
     deleted_view,
     reverted_view,
     run_view,
-    schema_view,
     stats_view,
     versions_view,
 )
@@ -63,7 +63,7 @@ def table_routes(house: House, streams: RowStreams) -> APIRouter:
 
     @routes.get("/schema", summary="Its columns", responses=openapi.answers("TableColumn", many=True) | unknown)
     def schema(name: str) -> Response:
-        return json_of(schema_view(datasets.find(house, name), datasets.schema(house, name)))
+        return json_of(columns_view(house, name))
 
     @routes.get("/stats", summary="How large its table is", responses=openapi.answers("Stats") | unknown)
     def stats(name: str) -> Response:

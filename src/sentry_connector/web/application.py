@@ -25,8 +25,8 @@ from sentry_connector.web.api_accounts import account_routes
 from sentry_connector.web.api_config import config_routes
 from sentry_connector.web.api_datasets import dataset_routes
 from sentry_connector.web.api_destinations import destination_routes
-from sentry_connector.web.api_looks import look_routes
 from sentry_connector.web.api_drafts import draft_routes
+from sentry_connector.web.api_looks import look_routes
 from sentry_connector.web.api_notices import notice_routes
 from sentry_connector.web.api_people import people_routes
 from sentry_connector.web.api_query import query_routes

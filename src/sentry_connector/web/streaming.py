@@ -178,12 +178,3 @@ class _Pipe(io.RawIOBase):
         data = bytes(self.waiting)
         self.waiting.clear()
         return data
-
-
-def objects(schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> list[msgspec.Raw]:
-    """The rows as JSON objects."""
-    lines = io.BytesIO()
-    with open_writer("jsonl", lines, schema) as writer:
-        for batch in batches:
-            writer.write(batch)
-    return [msgspec.Raw(line) for line in lines.getvalue().splitlines()]

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from sentry_connector.errors import UnknownName
-from sentry_connector.operations import accounts, datasets, runs, tables
+from sentry_connector.operations import datasets, runs, tables
 from sentry_connector.operations.coming import coming, coming_view
 from sentry_connector.operations.lineage import lineage
-from sentry_connector.operations.views import dataset_view, run_view, schema_view, versions_view
+from sentry_connector.operations.views import columns_view, dataset_view, run_view, versions_view
 from sentry_connector.reports import catalogue
 from sentry_connector.reports.model import ColumnType, Report
 from sentry_connector.runs.house import House
@@ -70,15 +70,15 @@ def dataset_pages(house: House, pages: Pages) -> APIRouter:
             request,
             name,
             "data",
-            columns=schema_view(dataset, datasets.schema(house, name)),
+            columns=columns_view(house, name),
             shown=shown_at_first(report),
             at=version,
         )
 
     @routes.get("/schema")
     def show_schema(request: Request, name: str, search: str = "") -> Response:
-        dataset, wanted = datasets.find(house, name), search.strip().casefold()
-        columns = schema_view(dataset, datasets.schema(house, name))
+        wanted = search.strip().casefold()
+        columns = columns_view(house, name)
         found = [one for one in columns if wanted in f"{one['name']}\n{one['about']}\n{one['source']}".casefold()]
         return page(request, name, "schema", columns=found, search=search, drift=tables.drift(house, name))
 

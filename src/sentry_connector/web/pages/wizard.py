@@ -1,4 +1,4 @@
-"""`/datasets/new`: a DataSet in four panes, which are also those of its settings. What is entered stays in the browser until it is saved."""
+"""`/datasets/new`: a DataSet in four panes, which are its settings too. What is entered is the browser's until it is saved."""
 
 from __future__ import annotations
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+from collections.abc import Hashable
 from typing import Any
 
 import aiohttp
+import pyarrow as pa
 import pytest
+from fastapi import FastAPI
 
+from sentry_connector.destinations.paging import Orders
 from sentry_connector.reports.catalogue import CATALOGUE
 from sentry_connector.store.rights import Level, Role, Thing
+from sentry_connector.web.api_looks import look_routes
+from sentry_connector.web.streaming import AT_ONCE, RowStreams
 from tests.cli.shell import Shell
 from tests.web.asking import EVENTS, asked, ran
-from tests.web.town import Town
+from tests.web.town import Town, Visitor
 
 DETAILS: dict[str, Any] = {"projects": ["acme/shop"], "duration": {"duration": "all_available"}}
 APPENDED: dict[str, Any] = {"report": EVENTS["report"], "details": DETAILS, "update_method": "append"}
@@ -163,3 +171,28 @@ async def test_where_runs_replace_rows_no_update_can_be_deleted(http: aiohttp.Cl
     run = await ran(http, "replaced")
     refused = await asked(http, "POST", "datasets/replaced/delete-update", 422, json={"run": run["id"]})
     assert "Revert" in refused["remedy"]
+
+
+class Held(Orders):
+    """Holds whoever looks for an order, until all may go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all_may_go = threading.Event()
+
+    def get(self, of: Hashable) -> pa.ChunkedArray | None:
+        self.all_may_go.wait(60)
+        return super().get(of)
+
+
+async def test_a_few_look_at_a_time_and_the_others_wait(town: Town) -> None:
+    """Each may take the memory of a statement, however many ask."""
+    made, orders, streams, app = town.dataset("Shop"), Held(), RowStreams(), FastAPI()
+    app.include_router(look_routes(town.house, orders, streams))
+    path = f"/api/v1/datasets/{made.slug}/rows/page?sort=slug"
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        answers = [group.create_task(Visitor(app)("GET", path)) for _ in range(AT_ONCE + 3)]
+        while streams._room.statistics().tasks_waiting < 3:  # noqa: ASYNC110  # it tells nobody when that is
+            await asyncio.sleep(0)
+        orders.all_may_go.set()
+    assert [one.result().status for one in answers] == [200] * (AT_ONCE + 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from sentry_connector.web.answers import json_of
 from sentry_connector.web.idempotency import KeyedRoute
 from sentry_connector.web.looks import Asked, look_of
 from sentry_connector.web.schemas import LARGEST
-from sentry_connector.web.streaming import objects
+from sentry_connector.web.streaming import RowStreams, objects
 
 
 class AtVersion(BaseModel, extra="forbid"):
@@ -36,15 +37,26 @@ class Columns(AtVersion):
     column: list[str] = Field([], max_length=1000, description="Only this column; repeated for several.")
 
 
-def look_routes(house: House, orders: Orders) -> APIRouter:
-    """The routes that look into tables; `orders` are those of rows that were found lately."""
+def look_routes(house: House, orders: Orders, streams: RowStreams) -> APIRouter:
+    """The routes that look into tables.
+
+    Args:
+        house: as whoever asks sees it.
+        orders: those of rows that were found lately.
+        streams: which rows are read for when, a few at a time.
+    """
     routes = APIRouter(prefix="/api/v1/datasets/{name}", tags=["datasets"], route_class=KeyedRoute)
     unknown = openapi.refusals(HTTPStatus.NOT_FOUND)
 
+    async def told(look: Callable[[], Any]) -> Response:
+        """What a look finds, once it is its turn: each may take the memory of a statement."""
+        return await streams.aside(lambda: json_of(look()))
+
     @routes.get("/rows/page", name="page", summary="A page of its rows", responses=openapi.answers("RowPage") | unknown)
-    def page(name: str, asked: Annotated[Asked, Query()]) -> Response:
+    async def page(name: str, asked: Annotated[Asked, Query()]) -> Response:
         """Sorted, filtered and searched; rows that are equal in all that they are sorted by keep one order from page to page."""
-        return json_of(page_view(tables.page(house, name, look_of(asked), orders, asked.version), asked.offset))
+        look = look_of(asked)
+        return await told(lambda: page_view(tables.page(house, name, look, orders, asked.version), asked.offset))
 
     @routes.get(
         "/stats/columns",
@@ -52,9 +64,11 @@ def look_routes(house: House, orders: Orders) -> APIRouter:
         summary="Figures of its columns",
         responses=openapi.answers("ColumnStats", many=True) | unknown,
     )
-    def column_stats(name: str, wanted: Annotated[Columns, Query()]) -> Response:
+    async def column_stats(name: str, wanted: Annotated[Columns, Query()]) -> Response:
         """Counts, least, greatest and mean values, lengths of texts. Different values of a Delta table are an estimate."""
-        return json_of([figures_view(one) for one in tables.column_figures(house, name, wanted.column, wanted.version)])
+        return await told(
+            lambda: [figures_view(one) for one in tables.column_figures(house, name, wanted.column, wanted.version)]
+        )
 
     @routes.get(
         "/stats/columns/{column}",
@@ -62,9 +76,9 @@ def look_routes(house: House, orders: Orders) -> APIRouter:
         summary="The values of a column that most rows have",
         responses=openapi.answers("CommonValue", many=True) | unknown,
     )
-    def most_common(name: str, column: str, wanted: Annotated[AtVersion, Query()]) -> Response:
+    async def most_common(name: str, column: str, wanted: Annotated[AtVersion, Query()]) -> Response:
         """Texts are cut at 200 characters; those that begin alike are counted together."""
-        return json_of([common_view(one) for one in tables.most_common(house, name, column, wanted.version)])
+        return await told(lambda: [common_view(one) for one in tables.most_common(house, name, column, wanted.version)])
 
     @routes.get(
         "/charts/{number}",
@@ -72,9 +86,9 @@ def look_routes(house: House, orders: Orders) -> APIRouter:
         summary="One of the charts that its report names",
         responses=openapi.answers("ChartData") | unknown,
     )
-    def chart(name: str, number: int, wanted: Annotated[AtVersion, Query()]) -> Response:
+    async def chart(name: str, number: int, wanted: Annotated[AtVersion, Query()]) -> Response:
         """They are numbered from 0, as `/reports/{report}` lists them."""
-        return json_of(tables.chart_view(tables.chart(house, name, number, wanted.version)))
+        return await told(lambda: tables.chart_view(tables.chart(house, name, number, wanted.version)))
 
     @routes.get(
         "/drift",
@@ -82,10 +96,11 @@ def look_routes(house: House, orders: Orders) -> APIRouter:
         summary="What Sentry sent that no column takes",
         responses=openapi.answers("Drifted", many=True) | unknown,
     )
-    def drift(name: str, wanted: Annotated[AtVersion, Query()]) -> Response:
+    async def drift(name: str, wanted: Annotated[AtVersion, Query()]) -> Response:
         """The paths that stand in `_extra`, each with the number of rows that have it."""
-        found = tables.drift(house, name, wanted.version)
-        return json_of([{"path": path, "rows": rows} for path, rows in found.items()])
+        return await told(
+            lambda: [{"path": path, "rows": rows} for path, rows in tables.drift(house, name, wanted.version).items()]
+        )
 
     @routes.get(
         "/history",

@@ -95,7 +95,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         destination_routes(house),
         config_routes(house),
         table_routes(house, streams),
-        look_routes(house, orders),
+        look_routes(house, orders, streams),
         run_routes(house),
         query_routes(house, statements),
         row_routes(house, streams, statements),

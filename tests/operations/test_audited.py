@@ -25,7 +25,7 @@ records.tables_of_records running.is_served tables.chart tables.column_figures t
 tables.page tables.source_of
 runs.figures runs.find runs.find_by_id runs.follow runs.history runs.log search.search sharing.find sharing.shares
 sign_in.person_of
-views.channel_view views.dataset_view views.health_of views.keeping_of views.next_slot views.notice_view views.rests
+views.channel_view views.columns_view views.dataset_view views.health_of views.keeping_of views.next_slot views.notice_view views.rests
 views.saved_view workers.living
 """
 """They only look."""

@@ -21,6 +21,7 @@ from sentry_connector.errors import (
 )
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import accounts, datasets
+from sentry_connector.operations.doctor import doctor
 from sentry_connector.operations.views import account_view, dataset_view
 from sentry_connector.runs import check
 from sentry_connector.simulator import (
@@ -103,6 +104,20 @@ async def test_a_good_token_is_stored_sealed_and_shown_only_as_a_hint(app: Hasty
     shown = repr(account) + repr(account_view(account, [])) + repr(app.connection(account))
     assert SECRET[:12] not in shown
     assert len(account.token_hint.replace("sntryu_", "").strip("…*.")) <= 2
+
+
+async def test_a_token_older_than_a_year_is_a_warning_of_the_doctor(app: HastyApp, sentry: Simulation) -> None:
+    async def told() -> tuple[bool, str, str]:
+        checks = await doctor(app, app.with_token(sentry.url, SECRET))
+        found = next(one for one in checks if one.name == "tokens")
+        return found.ok, found.message, found.remedy
+
+    await accounts.add(app, "Main", sentry.url, SECRET)
+    app.moment += dt.timedelta(days=365)
+    assert await told() == (True, "No stored token is older than a year.", "")
+    app.moment += HOUR
+    ok, message, remedy = await told()
+    assert (ok, message.endswith("the token of Main."), "replace-token" in remedy) == (True, True, True)
 
 
 @pytest.mark.parametrize("token", [NOBODYS, EXPIRED_TOKEN])

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from sentry_connector import operations
 
 LOOK = """
-accounts.connection accounts.everything accounts.find accounts.refuse_strange_server accounts.used_by
+accounts.connection accounts.everything accounts.find accounts.refuse_strange_server accounts.used_by accounts.with_old_tokens
 audit.everything audit.recent audit.verify
 choices.choices coming.coming config.export config.plan
 datasets.account datasets.check_edit datasets.days_now datasets.everything datasets.find datasets.passed datasets.preview

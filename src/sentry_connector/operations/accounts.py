@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -195,6 +196,16 @@ def used_by(house: House, account: Account) -> list[DataSet]:
 def scopes_beyond_reading(scopes: tuple[str, ...] | None) -> list[str]:
     """Scopes of a token that the connector never needs, since it only reads."""
     return sorted(scope for scope in scopes or () if scope not in READ_SCOPES and not scope.endswith(":read"))
+
+
+OLD = dt.timedelta(days=365)
+"""A token that is in use for longer is to be replaced: whoever has found it may use it still."""
+
+
+def with_old_tokens(house: House) -> list[Account]:
+    """The accounts whose tokens have been in use for more than a year."""
+    before = house.now() - OLD
+    return [one for one in house.store.accounts.list() if one.token_since is not None and one.token_since < before]
 
 
 def refuse_strange_server(house: House, account: Account, url: str) -> None:

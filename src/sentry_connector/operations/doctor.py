@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sentry_connector.errors import ConnectorError, DestinationRefused, DiskFull
-from sentry_connector.operations import destinations, workers
+from sentry_connector.operations import accounts, destinations, workers
 from sentry_connector.reports.catalogue import CATALOGUE
 from sentry_connector.runs.engine import WRONG_CLOCK, wrong_clock
 from sentry_connector.runs.house import House
@@ -28,7 +28,7 @@ LEAST_FREE_BYTES = 256 * 2**20
 async def doctor(house: House, connection: Connection) -> list[Check]:
     """The checks of the connection, then those of this machine; a failure is a result, not an error."""
     checks = await of_connection(house, connection)
-    local = [("store", _store), ("storage", _storage)]
+    local = [("store", _store), ("tokens", _tokens), ("storage", _storage)]
     if house.settings.is_shared:
         local.append(("sharing", _sharing))
     for name, look in (*local, *await house.aside(lambda: _destinations(house))):
@@ -61,6 +61,15 @@ def _local(name: str, look: Callable[[], tuple[str, str]], house: House) -> Chec
 def _store(house: House) -> tuple[str, str]:
     accounts, datasets = len(house.store.accounts.list()), len(house.store.datasets.list())
     return f"The store opens; it holds {accounts} accounts and {datasets} DataSets.", ""
+
+
+def _tokens(house: House) -> tuple[str, str]:
+    """Whether a token is so old that it is to be replaced; Sentry itself tells nobody."""
+    old = [account.name for account in accounts.with_old_tokens(house)]
+    if not old:
+        return "No stored token is older than a year.", ""
+    remedy = "Make new ones in Sentry, then `accounts replace-token NAME`, and revoke the old ones."
+    return f"In use for more than a year: the token of {', '.join(old)}.", remedy
 
 
 def _destinations(house: House) -> list[tuple[str, Callable[[House], tuple[str, str]]]]:

@@ -77,12 +77,12 @@ async def test_a_slice_whose_rows_are_in_a_part_is_found_by_the_next_attempt(tmp
 async def test_a_slice_whose_rows_are_in_no_part_yet_is_read_from_the_answers(tmp_path: Path) -> None:
     """They are kept from the first one on, and had again by whoever goes on with the run, however often it is killed."""
     one = spool(tmp_path)
-    one.keep(Note("s", "1 /x", None, "", NOON), b"[]")
+    await one.keep(Note("s", "1 /x", None, "", NOON), b"[]")
     await read_slice(one, "s", batch(("a", 1)))
     for attempt in ("2-b", "3-c"):
         later = spool(tmp_path, attempt)
         assert later.record("s") is None
-        kept = later.recall("s", "1 /x")
+        kept = await later.recall("s", "1 /x")
         assert kept is not None
         assert kept.packed == b"[]"
 
@@ -196,7 +196,7 @@ async def test_an_empty_slice_is_finished_too(tmp_path: Path) -> None:
 async def test_all_attempts_share_what_the_first_one_found_out_about_the_rows(tmp_path: Path) -> None:
     """Their slices are cut by it, and must be the same."""
     one = spool(tmp_path)
-    one.keep_surveys({"project:1": Survey(start=0, counts=(1, 2))})
+    await one.keep_surveys({"project:1": Survey(start=0, counts=(1, 2))})
     await read_slice(one, "s", batch(("a", 1)))
     await one.flush()
     assert spool(tmp_path, "2-b").surveys == {"project:1": Survey(start=0, counts=(1, 2))}

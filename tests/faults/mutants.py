@@ -173,7 +173,7 @@ def _without_overlap(resolve: Any) -> Any:
 
 def _sealed_first(flush: Any) -> Any:
     async def flushed(self: Spool) -> None:
-        self._seal(self._unsealed)
+        await self._seal(self._unsealed)
         await flush(self)
 
     return flushed

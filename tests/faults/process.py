@@ -146,9 +146,9 @@ class Fate:
 KEEP = Spool.keep
 
 
-def _keep(spool: Spool, note: Note, packed: bytes) -> None:
+async def _keep(spool: Spool, note: Note, packed: bytes) -> None:
     with mock.patch.object(os, "writev", spool.filesystem.fate.writev):
-        KEEP(spool, note, packed)
+        await KEEP(spool, note, packed)
 
 
 @contextlib.contextmanager

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import errno
+import io
 import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -112,12 +114,11 @@ class Journal:
         Raises:
             DiskFull, DestinationRefused: it could not be written.
         """
-        head = msgspec.msgpack.encode(note)
-        frame = _FRAME.pack(len(head), len(packed), _checksum(head, packed))
-        size = len(frame) + len(head) + len(packed)
+        parts = framed(note, packed)
+        size = sum(map(len, parts))
         try:
             generation = self._writing()
-            written = os.writev(self._stream or -1, [frame, head, packed])
+            written = os.writev(self._stream or -1, parts)
         except OSError as error:
             raise disk_error(error, str(self._folder)) from error
         if written < size:  # a full disk takes a part without a word
@@ -194,22 +195,39 @@ def _checksum(head: bytes, packed: bytes) -> int:
     return zlib.crc32(packed, zlib.crc32(head, len(head)))
 
 
+def framed(note: Note, packed: bytes) -> list[bytes]:
+    """An answer as it is kept: how long its parts are and what proves them, the note, the body."""
+    head = msgspec.msgpack.encode(note)
+    return [_FRAME.pack(len(head), len(packed), _checksum(head, packed)), head, packed]
+
+
+def unframed(content: bytes) -> Kept | None:
+    """The answer that was kept alone; None where it is not whole."""
+    stream = io.BytesIO(content)
+    found = _next(stream, len(content))
+    return None if found is None else Kept(found[0], content[found[1] : found[1] + found[2]])
+
+
 def _places(path: Path, size: int) -> Iterator[_Place]:
     """The answers in the first `size` bytes of a file, up to the first one that is not whole."""
     with contextlib.suppress(OSError), path.open("rb") as stream:
-        while stream.tell() < size:
-            frame = stream.read(_FRAME.size)
-            if len(frame) < _FRAME.size:
-                return
-            head_length, length, checksum = _FRAME.unpack(frame)
-            head = stream.read(head_length)
-            offset = stream.tell()
-            packed = stream.read(length)
-            whole = len(head) == head_length and len(packed) == length and offset + length <= size
-            if not whole or _checksum(head, packed) != checksum:
-                return
-            try:
-                note = msgspec.msgpack.decode(head, type=Note)
-            except msgspec.DecodeError:
-                return
-            yield _Place(path, note, offset, length)
+        while stream.tell() < size and (found := _next(stream, size)) is not None:
+            yield _Place(path, *found)
+
+
+def _next(stream: BinaryIO, size: int) -> tuple[Note, int, int] | None:
+    """The next answer's note, and where in the first `size` bytes its body lies; None where it is not whole."""
+    frame = stream.read(_FRAME.size)
+    if len(frame) < _FRAME.size:
+        return None
+    head_length, length, checksum = _FRAME.unpack(frame)
+    head = stream.read(head_length)
+    offset = stream.tell()
+    packed = stream.read(length)
+    whole = len(head) == head_length and len(packed) == length and offset + length <= size
+    if not whole or _checksum(head, packed) != checksum:
+        return None
+    try:
+        return msgspec.msgpack.decode(head, type=Note), offset, length
+    except msgspec.DecodeError:
+        return None

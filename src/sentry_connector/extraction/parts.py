@@ -182,6 +182,23 @@ def disk_errors(root: str) -> Iterator[None]:
         raise disk_error(error, root) from error
 
 
+def write_whole(filesystem: pafs.FileSystem, path: str, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all, also where the process is killed meanwhile.
+
+    A store of objects takes it so by itself; on a disk it gets its name when it is written.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    is_local = isinstance(filesystem, pafs.LocalFileSystem)
+    target = f"{path}.tmp" if is_local else path
+    filesystem.create_dir(path.rpartition("/")[0], recursive=True)
+    with filesystem.open_output_stream(target) as stream:
+        stream.write(content)
+    if is_local:
+        filesystem.move(target, path)
+
+
 def _give_back() -> None:
     """Return what Arrow's allocator keeps for itself to the system; left alone, it holds every part's peak."""
     pa.default_memory_pool().release_unused()

@@ -253,7 +253,7 @@ class Reading:
         asked = f"{request.path}?{urlencode(request.params)}"
         self._asked[asked] += 1
         key = f"{self._asked[asked]} {asked}"
-        kept = self.session.spool.recall(self.one.id, key)
+        kept = await self.session.spool.recall(self.one.id, key)
         if kept is not None:
             note = kept.note
             body = inflated(kept.packed, note.coding, MOST_BYTES_OF_A_KEPT_ANSWER).removeprefix(b"\xef\xbb\xbf")
@@ -262,7 +262,7 @@ class Reading:
         answer, now = await self.session.client.get(request), self.session.clock()
         self._note_asked(answer.asked)
         note = Note(self.one.id, key, answer.next_cursor, answer.coding, now, answer.asked)
-        self.session.spool.keep(note, answer.packed)
+        await self.session.spool.keep(note, answer.packed)
         return answer, now
 
     def _note_asked(self, asked: float | None) -> None:

@@ -8,7 +8,6 @@ Answers whose rows are not in a part yet are in the journal: whoever goes on wit
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 import itertools
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
@@ -24,7 +23,8 @@ import pyarrow.fs as pafs
 from sentry_connector.errors import KeyViolated
 from sentry_connector.extraction import journal
 from sentry_connector.extraction.journal import Journal, Kept, Note, PagesRef
-from sentry_connector.extraction.parts import Layout, Parts, SpoolFile, disk_errors
+from sentry_connector.extraction.journal_objects import ObjectJournal
+from sentry_connector.extraction.parts import Layout, Parts, SpoolFile, disk_errors, write_whole
 from sentry_connector.extraction.survey import Survey
 
 PART_ROWS = 50_000
@@ -118,7 +118,7 @@ class Spool:
         attempt: a name that sorts after that of all earlier attempts and that no other one has. It stands in every file's name,
             so that an attempt which was thought dead cannot write over a file that another one has committed.
         aside: how parts are written.
-        keeps_answers: whether there is a journal; an object store, to which nothing can be appended, has none.
+        keeps_answers: whether there is a journal.
     """
 
     filesystem: pafs.FileSystem
@@ -130,7 +130,7 @@ class Spool:
     aside: Aside = at_once
     keeps_answers: bool = True
     _manifest: Manifest = field(init=False, default_factory=Manifest)
-    _journal: Journal | None = field(init=False, default=None)
+    _journal: Journal | ObjectJournal | None = field(init=False, default=None)
     _finished: dict[str, SliceRecord] = field(init=False, default_factory=dict)
     _unsealed: list[SliceRecord] = field(init=False, default_factory=list)
     _chunks: list[Chunk] = field(init=False, default_factory=list)
@@ -143,9 +143,14 @@ class Spool:
     _turn: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     def open(self) -> None:
-        """Take over what earlier attempts have read, as far as it is whole."""
-        before = self._latest_manifest()
-        whole = tuple(file for file in before.files if self._is_whole(file))
+        """Take over what earlier attempts have read, as far as it is whole.
+
+        Raises:
+            DiskFull, DestinationRefused, DestinationUnavailable: it cannot be read, or nothing can be written there.
+        """
+        with disk_errors(self.root):
+            before = self._latest_manifest()
+            whole = tuple(file for file in before.files if self._is_whole(file))
         broken = {segment.slice_id for file in before.files if file not in whole for segment in file.segments}
         finished = {one.slice_id: one for one in before.finished if one.slice_id not in broken}
         files = tuple(_voided(file, finished) for file in whole)
@@ -155,8 +160,13 @@ class Spool:
         self._superseded = {
             numbers[path]: set(map(tuple, keys)) for path, keys in before.superseded.items() if path in numbers
         }
-        if self.keeps_answers and isinstance(self.filesystem, pafs.LocalFileSystem):
-            self._journal = Journal(Path(self._files.absolute(spool_folder(self.epoch))), self.attempt, before.pages)
+        if self.keeps_answers:
+            folder = self._files.absolute(spool_folder(self.epoch))
+            self._journal = (
+                Journal(Path(folder), self.attempt, before.pages)
+                if self._is_local
+                else ObjectJournal(self.filesystem, folder, self.attempt)
+            )
         self._manifest = msgspec.structs.replace(before, files=files, finished=tuple(finished.values()))
         self._save_manifest()
 
@@ -171,14 +181,19 @@ class Spool:
         )
 
     @property
+    def _is_local(self) -> bool:
+        return isinstance(self.filesystem, pafs.LocalFileSystem)
+
+    @property
     def surveys(self) -> dict[str, Survey]:
         """Scope id → where its rows lie in time, as the first attempt found it."""
         return self._manifest.surveys
 
-    def keep_surveys(self, surveys: dict[str, Survey]) -> None:
+    async def keep_surveys(self, surveys: dict[str, Survey]) -> None:
         """All attempts cut the run into slices by these."""
-        self._manifest = msgspec.structs.replace(self._manifest, surveys=surveys)
-        self._save_manifest()
+        async with self._turn:
+            self._manifest = msgspec.structs.replace(self._manifest, surveys=surveys)
+            await self._beside(self._save_manifest)
 
     def record(self, slice_id: str) -> SliceRecord | None:
         """What is known of a slice that is finished; None where it must be read."""
@@ -186,14 +201,20 @@ class Spool:
 
     # ---- answers
 
-    def recall(self, slice_id: str, key: str) -> Kept | None:
+    async def recall(self, slice_id: str, key: str) -> Kept | None:
         """The answer that an earlier attempt got to a question of a slice that it did not finish."""
-        return None if self._journal is None else self._journal.recall(slice_id, key)
+        kept = self._journal
+        return None if kept is None else await self._beside(lambda: kept.recall(slice_id, key))
 
-    def keep(self, note: Note, packed: bytes) -> None:
+    async def keep(self, note: Note, packed: bytes) -> None:
         """Keep an answer until its slice is finished."""
-        if self._journal is not None:
-            self._journal.keep(note, packed)
+        kept = self._journal
+        if kept is not None:
+            await self._beside(lambda: kept.keep(note, packed))
+
+    async def _beside(self, work: Callable[[], Value]) -> Value:
+        """Do what a disk does at once, and a store of objects after a way to it and back."""
+        return work() if self._is_local else await self.aside(work)
 
     def distrust(self) -> bool:
         """Recall no answer of earlier attempts any more; whether any was recalled so far."""
@@ -224,7 +245,7 @@ class Spool:
             files = await self.aside(lambda: self._files.write(number, taken, self.layout))
             meanwhile = {slice_id for slice_id, parts in self._voids if number < parts}
             self._parts[number] = [_without(file, meanwhile) for file in files]
-            self._seal(ended)
+            await self._seal(ended)
 
     def close(self) -> None:
         """Leave no file open; what was kept stays for whoever goes on."""
@@ -274,7 +295,7 @@ class Spool:
         self._parts = [[_without(file, {slice_id}) for file in part] for part in self._parts]
         self._voids.append((slice_id, len(self._parts)))
 
-    def _seal(self, ended: list[SliceRecord]) -> None:
+    async def _seal(self, ended: list[SliceRecord]) -> None:
         """Write the manifest: from here on these slices are finished for whoever goes on with the run."""
         done = (*self._manifest.finished, *ended)
         self._manifest = msgspec.structs.replace(
@@ -287,17 +308,14 @@ class Spool:
         )
         if self._journal is not None:
             self._journal.forget(record.slice_id for record in ended)
-        self._save_manifest()
+        await self._beside(self._save_manifest)
 
     def _save_manifest(self) -> None:
         pages = self._journal.files if self._journal is not None else ()
         content = msgspec.json.encode(msgspec.structs.replace(self._manifest, pages=pages))
         path = self._files.absolute(f"{spool_folder(self.epoch)}/{self.attempt}.json")
         with disk_errors(self.root):
-            self.filesystem.create_dir(path.rpartition("/")[0], recursive=True)
-            with self.filesystem.open_output_stream(f"{path}.tmp") as stream:
-                stream.write(content)
-            self.filesystem.move(f"{path}.tmp", path)
+            write_whole(self.filesystem, path, content)
 
     def _latest_manifest(self) -> Manifest:
         """The manifest of the latest attempt before this one, with the answers that it got after it was written."""
@@ -309,14 +327,18 @@ class Spool:
             reverse=True,
         )
         for attempt in earlier:
-            with contextlib.suppress(msgspec.DecodeError, OSError):  # cut off by a loss of power
+            try:
                 with self.filesystem.open_input_stream(f"{folder}/{attempt}.json") as stream:
                     found = msgspec.json.decode(stream.read(), type=Manifest)
-                return msgspec.structs.replace(found, pages=self._pages_of(folder, attempt, found))
+            except ConnectionError:  # a store that does not answer says nothing about what was read
+                raise
+            except (msgspec.DecodeError, OSError):  # cut off by a loss of power
+                continue
+            return msgspec.structs.replace(found, pages=self._pages_of(folder, attempt, found))
         return Manifest()
 
     def _pages_of(self, folder: str, attempt: str, manifest: Manifest) -> tuple[PagesRef, ...]:
-        if not isinstance(self.filesystem, pafs.LocalFileSystem):
+        if not self._is_local:
             return ()
         own = journal.files_of(Path(folder), attempt)
         names = {ref.name for ref in own}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from sentry_connector.destinations.model import Commit, UpdateMethod
+from sentry_connector.destinations.model import Commit, Committed, UpdateMethod
 from sentry_connector.errors import (
     Cancelled,
     ConnectorError,
@@ -25,6 +25,7 @@ from sentry_connector.errors import (
     TableChanged,
     TokenRejected,
     UnknownName,
+    disk_error,
     of_the_system,
 )
 from sentry_connector.extraction.prepare import Prepared
@@ -131,11 +132,11 @@ class _Attempt:
         try:
             await self._begin()
             async with watched(self.work.house, self.work.run, self.work.progress):
-                outcome = self._committed_before() or await self._outcome()
+                outcome = await self._committed_before() or await self._outcome()
         except (Locked, StoreUnreachable):
             raise  # whoever has the lease, or gets through to the store, goes on with the run and tells how it ends
         except Cancelled as error:
-            outcome = self._cancelled(error)
+            outcome = await self._cancelled(error)
         except asyncio.CancelledError:
             await self._leave()
             raise
@@ -164,10 +165,11 @@ class _Attempt:
         await work.holding.aside(work.table.mend)
         if run.epoch is None:
             # It is new, or the store was restored to before it began: then the table knows it by its id.
-            epoch, began = work.table.epoch_of(run.id), run.started_at or now
+            known, began = run.id, run.started_at or now
+            epoch = await work.house.aside(lambda: work.table.epoch_of(known))
             run = work.run = msgspec.structs.replace(run, epoch=epoch, started_at=began)
         edited = run.started_at is not None and work.dataset.updated_at > run.started_at
-        fresh = run.epoch is None or (edited and work.table.committed(run.epoch) is None)
+        fresh = run.epoch is None or (edited and await self._commit_of(run.epoch) is None)
         if fresh:
             epoch = await work.holding.aside(
                 lambda: work.house.store.datasets.next_epoch(work.dataset.id, work.table.highest_epoch())
@@ -187,9 +189,12 @@ class _Attempt:
         except (ConnectorError, OSError) as error:
             self.work.log.warning("sweep failed", error=str(error))
 
-    def _committed_before(self) -> Outcome | None:
+    async def _commit_of(self, epoch: int) -> Committed | None:
+        return await self.work.house.aside(lambda: self.work.table.committed(epoch))
+
+    async def _committed_before(self) -> Outcome | None:
         """The outcome of a run whose process died between its commit and its end."""
-        committed = self.work.table.committed(self.work.epoch)
+        committed = await self._commit_of(self.work.epoch)
         if committed is None:
             return None
         self.work.log.info("the table has this run's commit already", version=committed.version)
@@ -197,7 +202,7 @@ class _Attempt:
 
     async def _outcome(self) -> Outcome:
         work = self.work
-        if work.table.epoch() > work.epoch:
+        if await work.house.aside(work.table.epoch) > work.epoch:
             raise TableChanged(f"A later run has committed to {work.dataset.name!r} meanwhile; this one is overtaken.")
         account = await work.house.aside(lambda: account_of(work.dataset, work.house))
         connection = await work.house.aside(lambda: work.connection(account))
@@ -216,9 +221,10 @@ class _Attempt:
     async def _gathered(self, connection: Connection) -> tuple[Gathering, Prepared, Reconciled]:
         """Read what is to be committed."""
         work = self.work
-        marks = Marks(known=work.table.watermarks(), details=work.details)
+        marks = Marks(known=await work.house.aside(work.table.watermarks), details=work.details)
         async with work.house.client(connection, work.progress.wait) as client:
-            gathering = Gathering(work=work, client=client, spool=spool_of(work), marks=marks)
+            spool = await work.house.aside(lambda: spool_of(work))
+            gathering = Gathering(work=work, client=client, spool=spool, marks=marks)
             try:
                 prepared, extraction = await gathering.read()
                 reconciled = await gathering.reconciled(prepared, extraction)
@@ -271,7 +277,7 @@ class _Attempt:
         )
         committed = await work.holding.aside(lambda: work.table.commit(commit))
         work.log.info("committed", version=committed.version, written=committed.written)
-        self._remember_counts(gathering, prepared, commit)
+        await work.house.aside(lambda: self._remember_counts(gathering, prepared, commit))
         return outcome.with_commit(committed).warned(*await self._maintained())
 
     def _remember_counts(self, gathering: Gathering, prepared: Prepared, commit: Commit) -> None:
@@ -304,9 +310,9 @@ class _Attempt:
             return (f"The table was not tidied up after the commit; the next run will try again: {error}",)
         return ()
 
-    def _cancelled(self, error: Cancelled) -> Outcome:
+    async def _cancelled(self, error: Cancelled) -> Outcome:
         """Somebody asked the run to stop; where its commit was made before that was heard, the run has ended well."""
-        committed = self._committed_before() if self.work.run.epoch is not None else None
+        committed = await self._committed_before() if self.work.run.epoch is not None else None
         if committed is not None:
             return committed
         self.work.log.info("run cancelled")
@@ -364,6 +370,8 @@ def _dropped(lines: Lines) -> tuple[str, ...]:
 
 
 def _as_disk_error(error: OSError) -> ConnectorError:
+    if isinstance(error, ConnectionError):
+        return disk_error(error, "The storage of the tables")
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFull(f"No space is left where {error.filename or 'the table'} lies; the table is as it was.")
     return of_the_system(error) or ConnectorError(f"{type(error).__name__}: {error}")

@@ -130,9 +130,9 @@ class Gathering:
             # The rest of its chain brings what the table lacks: it is not late.
             prepared = dataclasses.replace(prepared, looked_through=frozenset(prepared.spans))
         await self._keep_windows(prepared)
-        self._refuse_loss(prepared)
+        await work.house.aside(lambda: self._refuse_loss(prepared))
         if prepared.surveys and not self.spool.surveys:
-            self.spool.keep_surveys(dict(prepared.surveys))
+            await self.spool.keep_surveys(dict(prepared.surveys))
         self.spool.layout = self._layout(prepared)
         return prepared
 
@@ -156,7 +156,7 @@ class Gathering:
         for part in reversed(parts[1:]):
             run = chain.run_of(part, work.dataset.id, work.instant)
             await wholly(work.house, partial(work.house.store.runs.add, run))
-        self.spool.keep_surveys(dict(prepared.surveys))
+        await self.spool.keep_surveys(dict(prepared.surveys))
         await work.keep(part=parts[0])
         work.log.info("becomes a chain", runs=len(parts), most_rows=most)
         return True

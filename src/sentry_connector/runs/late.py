@@ -16,6 +16,7 @@ import msgspec
 from sentry_connector.destinations.looks import by_hour
 from sentry_connector.destinations.model import Selection
 from sentry_connector.extraction.late import LATEST, Lookout
+from sentry_connector.extraction.parts import write_whole
 from sentry_connector.extraction.survey import Survey, fuller_hours
 from sentry_connector.reports.scopes import Scope
 from sentry_connector.runs.marks import Marks, late_name
@@ -95,7 +96,7 @@ class LateEvents:
         held = await work.holding.aside(look)
         self._surplus[scope.id] = partial(_surplus, held=held, until=end)
         name = late_name(scope.id, work.details)
-        known = self._remembered().get(name)
+        known = (await work.house.aside(self._remembered)).get(name)
         read = known.hours if known is not None and known.mark == self.marks.known.get(name) else {}
         return {hour: max(held.get(hour, 0), read.get(hour, 0)) for hour in held.keys() | read.keys()}
 
@@ -109,11 +110,7 @@ class LateEvents:
 
     def _write(self, content: bytes) -> None:
         filesystem, root = self.work.table.location()
-        path = f"{root}/{COUNTED}"
-        filesystem.create_dir(path.rpartition("/")[0], recursive=True)
-        with filesystem.open_output_stream(f"{path}.tmp") as stream:
-            stream.write(content)
-        filesystem.move(f"{path}.tmp", path)
+        write_whole(filesystem, f"{root}/{COUNTED}", content)
 
 
 def _surplus(counted: Survey, *, held: Mapping[int, int], until: dt.datetime) -> dict[int, int]:

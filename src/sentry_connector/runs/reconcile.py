@@ -65,7 +65,7 @@ class Reconciler:
 
     async def reconcile(self, extraction: Extraction, scopes: Sequence[Scope]) -> Reconciled:
         """Look at the rows of these scopes, each of which was read whole and from the beginning."""
-        stored = self.table.snapshot()
+        stored = await self.holding.aside(self.table.snapshot)
         if stored is None:
             return Reconciled(extraction=extraction, scopes=frozenset(scope.id for scope in scopes))
         done: dict[str, SliceRecord] = {}

@@ -44,6 +44,15 @@ def test_every_variable_is_read() -> None:
         "SENTRY_CONNECTOR_HOME": "/srv/home",
         "SENTRY_CONNECTOR_DATABASE_URL": "postgresql://db/x",
         "SENTRY_CONNECTOR_STORAGE": "s3://bucket/tables",
+        "AWS_ENDPOINT_URL_S3": "https://s3.example",
+        "AWS_ENDPOINT_URL": "https://aws.example",
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-2",
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_SESSION_TOKEN": "session",
+        "AZURE_STORAGE_ACCOUNT_NAME": "account",
+        "AZURE_STORAGE_ACCOUNT_KEY": "a2V5",
         "SENTRY_CONNECTOR_KEY": "k",
         "SENTRY_CONNECTOR_KEY_FILE": "/srv/key",
         "SENTRY_CONNECTOR_CA_FILE": "/srv/ca.pem",
@@ -79,6 +88,15 @@ def test_every_variable_is_read() -> None:
         home=Path("/srv/home"),
         database_url="postgresql://db/x",
         storage="s3://bucket/tables",
+        s3_endpoint="https://s3.example",
+        aws_endpoint="https://aws.example",
+        aws_region="eu-west-1",
+        aws_default_region="eu-west-2",
+        aws_access_key_id="id",
+        aws_secret_access_key="secret",
+        aws_session_token="session",
+        azure_account_name="account",
+        azure_account_key="a2V5",
         key="k",
         key_file=Path("/srv/key"),
         ca_file=Path("/srv/ca.pem"),
@@ -162,3 +180,53 @@ def test_who_has_no_home_names_a_folder(monkeypatch: pytest.MonkeyPatch) -> None
     assert from_environment({"SENTRY_CONNECTOR_HOME": "/data"}).home == Path("/data")
     with pytest.raises(UsageError, match="home"):
         from_environment({})
+
+
+# ---- where tables live
+
+
+@pytest.mark.parametrize(
+    "text", ["ftp://host/tables", "s3://", "s3:///", "s3://id:c4nary@bucket/tables", "s3://bucket/tables?secret=c4nary"]
+)
+def test_an_address_that_is_no_storage_is_refused_without_a_secret_in_it(text: str) -> None:
+    with pytest.raises(UsageError, match="SENTRY_CONNECTOR_STORAGE") as caught:
+        from_environment({"HOME": "/h", "SENTRY_CONNECTOR_STORAGE": text})
+    assert "c4nary" not in caught.value.message + caught.value.remedy
+
+
+@pytest.mark.parametrize("text", ["minio:9000", "s3.example", "https://id:c4nary@minio", "ftp://minio"])
+def test_an_endpoint_is_the_url_of_a_server(text: str) -> None:
+    with pytest.raises(UsageError, match="AWS_ENDPOINT_URL") as caught:
+        from_environment({"HOME": "/h", "AWS_ENDPOINT_URL": text})
+    assert "c4nary" not in caught.value.message
+
+
+def options(storage: str, **variables: str) -> dict[str, str]:
+    return from_environment({"HOME": "/h", "SENTRY_CONNECTOR_STORAGE": storage, **variables}).storage_options
+
+
+def test_a_storage_is_reached_by_the_variables_of_its_kind() -> None:
+    of_aws = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_ENDPOINT_URL": "http://minio:9000"}
+    of_azure = {"AZURE_STORAGE_ACCOUNT_NAME": "acme"}
+    assert options("/srv/tables", **of_aws, **of_azure) == {}
+    assert options("gs://bucket/tables", **of_aws, **of_azure) == {}
+    assert options("az://box/tables", **of_aws, **of_azure) == {"azure_storage_account_name": "acme"}
+    known = {
+        "aws_access_key_id": "id",
+        "aws_secret_access_key": "secret",
+        "aws_endpoint_url": "http://minio:9000",
+        "allow_http": "true",
+    }
+    assert options("s3://bucket/tables", **of_aws, **of_azure) == known | {"aws_region": "us-east-1"}
+    assert options("s3://b/t", AWS_DEFAULT_REGION="eu-west-2") == {"aws_region": "eu-west-2"}
+    assert options("s3://b/t", AWS_ENDPOINT_URL="https://a", AWS_ENDPOINT_URL_S3="https://b", AWS_REGION="x") == {
+        "aws_region": "x",
+        "aws_endpoint_url": "https://b",
+    }
+
+
+@pytest.mark.parametrize("one", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_half_a_key_is_refused_where_it_is_needed(one: str) -> None:
+    with pytest.raises(UsageError, match="one is set and the other is not"):
+        options("s3://bucket/tables", **{one: "c4nary"})
+    assert options("/srv/tables", **{one: "c4nary"}) == {}

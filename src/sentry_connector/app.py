@@ -152,14 +152,18 @@ class App(House):
     def destination(self) -> DeltaDestination:
         """The Delta tables; where several machines share the store, those that the others have too."""
         from sentry_connector.destinations.delta import DeltaDestination
+        from sentry_connector.store.sharing import agree_about_storage, insist_on_storage, rely_on_storage
 
-        storage = self.settings.storage
-        if not self.settings.is_shared:
-            return DeltaDestination(storage)
-        from sentry_connector.store.sharing import agree_about_storage, insist_on_storage
-
-        known = agree_about_storage(self.store.facts, storage, lambda: f"{self.rng.getrandbits(128):032x}")
-        return DeltaDestination(storage, look=lambda: insist_on_storage(storage, known))
+        settings, place = self.settings, self.settings.storage_place
+        made = DeltaDestination(
+            settings.storage,
+            storage_options=settings.storage_options,
+            ready=lambda: rely_on_storage(self.store.facts, settings.storage, settings.storage_options, place),
+        )
+        if not settings.is_shared:
+            return made
+        known = agree_about_storage(self.store.facts, place, lambda: f"{self.rng.getrandbits(128):032x}")
+        return replace(made, look=lambda: insist_on_storage(place, known))
 
     def table(self, dataset: DataSet) -> Table:
         """The table of a DataSet: a Delta table, or one of a database."""
@@ -170,7 +174,14 @@ class App(House):
         from sentry_connector.destinations.sql import SqlDestination
 
         place = self.database(self.store.destinations.find(dataset.destination))
-        sql = SqlDestination(database=place, staging=self.destination.root, clock=self.clock.time)
+        files = self.destination
+        sql = SqlDestination(
+            database=place,
+            staging=files.root,
+            staging_options=files.storage_options,
+            ready=files.ready,
+            clock=self.clock.time,
+        )
         return sql.table(dataset.id, dataset.slug)
 
     def database(self, destination: Destination, password: str | None = None) -> SqlDatabase:

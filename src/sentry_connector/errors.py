@@ -33,7 +33,8 @@ ConnectorError
 ├── RateLimited                sentry.rate_limited   22   retry
 ├── DestinationError
 │   ├── DestinationRefused     destination.refused   30
-│   ├── DestinationUnavailable destination.unavailable 30 retry; a database cannot be reached, or others keep it busy
+│   │   └── StorageUnsafe      storage.unsafe        30   a storage that lets one writer overwrite another
+│   ├── DestinationUnavailable destination.unavailable 30 retry; a database, or a store of objects, cannot be reached or is busy
 │   ├── DiskFull               disk.full             31
 │   ├── TableChanged           table.changed         32   retry
 │   └── KeyViolated            key.violated          33
@@ -337,8 +338,21 @@ class DestinationRefused(DestinationError):
     default_remedy = "Check the destination's address and permissions."
 
 
+class StorageUnsafe(DestinationRefused):
+    """The storage does not keep what commits rest on: it lets one writer overwrite another. No table is written there."""
+
+    name = "storage.unsafe"
+    default_remedy = (
+        "Use a store that keeps `If-None-Match: *` (AWS S3, MinIO, Ceph, Cloudflare R2 in versions of today), or a folder;"
+        " `sentry-connector doctor --storage` tries it."
+    )
+
+
 class DestinationUnavailable(DestinationError):
-    """A database cannot be reached, or others keep what is wanted of it locked; nothing of this run is in the table."""
+    """A database or a store of objects cannot be reached, or others keep what is wanted of it locked.
+
+    Nothing of this run is in the table.
+    """
 
     name = "destination.unavailable"
     exit_code = 30
@@ -544,7 +558,14 @@ class Cancelled(ConnectorError):
 
 
 def disk_error(error: OSError, place: str) -> DestinationError:
-    """What the operating system says about writing at a place, as our error: no space is left, or it may not be written."""
+    """What the operating system says about writing at a place, as our error: no space is left, or it may not be written.
+
+    A connection is what only a store of objects needs.
+    """
+    if isinstance(error, ConnectionError):
+        return DestinationUnavailable(
+            f"{place} does not answer: {error}", remedy="See what the store has: `sentry-connector doctor --storage`."
+        )
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFull(f"No space is left at {place}.")
     return DestinationRefused(f"{place} cannot be written: {error.strerror or error}.")

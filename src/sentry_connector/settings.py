@@ -31,6 +31,15 @@ class Settings:
     home: Path
     database_url: str = field(repr=False)
     storage: str
+    s3_endpoint: str | None = field(default=None, repr=False)
+    aws_endpoint: str | None = field(default=None, repr=False)
+    aws_region: str | None = None
+    aws_default_region: str | None = None
+    aws_access_key_id: str | None = field(default=None, repr=False)
+    aws_secret_access_key: str | None = field(default=None, repr=False)
+    aws_session_token: str | None = field(default=None, repr=False)
+    azure_account_name: str | None = None
+    azure_account_key: str | None = field(default=None, repr=False)
     key: str | None = field(default=None, repr=False)
     key_file: Path | None = None
     ca_file: Path | None = None
@@ -65,13 +74,54 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no log and no error may hold."""
-        found = (self.auth_token, self.key, _password(self.proxy), _password(self.database_url))
+        of_storage = (
+            self.aws_access_key_id,
+            self.aws_secret_access_key,
+            self.aws_session_token,
+            self.azure_account_key,
+        )
+        found = (self.auth_token, self.key, _password(self.proxy), _password(self.database_url), *of_storage)
         return tuple(secret for secret in found if secret)
 
     @property
     def is_shared(self) -> bool:
         """Whether several machines may share the connector's own database."""
         return self.database_url.startswith("postgres")
+
+    @property
+    def storage_place(self) -> str:
+        """What tells the storage apart from others: two servers may each have a bucket of one name."""
+        endpoint = self._endpoint if self.storage.startswith("s3://") else None
+        return self.storage if endpoint is None else f"{self.storage.rstrip('/')} at {endpoint.rstrip('/')}"
+
+    @property
+    def storage_options(self) -> dict[str, str]:
+        """How the storage is reached, in the words of delta-rs; it holds secrets. Empty for a folder.
+
+        Without a key of its own a store takes the role that the machine has.
+        """
+        if self.storage.startswith("s3://"):
+            endpoint = self._endpoint
+            known = {
+                "aws_region": self.aws_region or self.aws_default_region or "us-east-1",
+                "aws_endpoint_url": endpoint,
+                "aws_access_key_id": self.aws_access_key_id,
+                "aws_secret_access_key": self.aws_secret_access_key,
+                "aws_session_token": self.aws_session_token,
+                "allow_http": "true" if endpoint is not None and endpoint.startswith("http://") else None,
+            }
+        elif self.storage.startswith("az://"):
+            known = {
+                "azure_storage_account_name": self.azure_account_name,
+                "azure_storage_account_key": self.azure_account_key,
+            }
+        else:
+            known = {}
+        return {name: value for name, value in known.items() if value is not None}
+
+    @property
+    def _endpoint(self) -> str | None:
+        return self.s3_endpoint or self.aws_endpoint
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -139,7 +189,7 @@ class Setting:
             return self.parse(text)
         except ValueError as error:
             raise UsageError(
-                f"{self.variable} is {'wrong' if self.secret else repr(text)}: {error}",
+                f"{self.variable} is {'wrong' if self.secret else repr(self.shown(text))}: {error}",
                 remedy=f"Set {self.variable} anew, or unset it for the default ({self.default}).",
                 variable=self.variable,
             ) from None
@@ -184,6 +234,26 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 def _path(text: str) -> Path:
     """An absolute path; `~` is the user's home."""
     return Path(text).expanduser().absolute()
+
+
+def _storage(text: str) -> str:
+    """A folder, or an address of objects without a user or a password in it."""
+    scheme, found, rest = text.partition("://")
+    if not found:
+        return text
+    if scheme not in {"s3", "gs", "az"} or not rest.strip("/"):
+        raise ValueError("a folder, or s3://BUCKET/PREFIX, gs://… or az://… is wanted")
+    if "@" in rest.partition("/")[0] or "?" in rest:
+        raise ValueError("credentials have variables of their own: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY")
+    return text
+
+
+def _http(text: str) -> str:
+    """The address of a server, without a user or a password in it."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc or parts.query:
+        raise ValueError("http://HOST:PORT or https://HOST:PORT is wanted")
+    return text
 
 
 def _token(text: str) -> str:
@@ -238,9 +308,76 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="storage",
         variable="SENTRY_CONNECTOR_STORAGE",
-        about="Where the tables live: a folder, or s3://…, gs://…, az://…; with PostgreSQL one that all machines share.",
+        about="Where the tables live: a folder, or s3://BUCKET/PREFIX, gs://…, az://…; with PostgreSQL one for all machines.",
         default="tables under home",
+        parse=_storage,
         address=True,
+    ),
+    Setting(
+        name="s3_endpoint",
+        variable="AWS_ENDPOINT_URL_S3",
+        about="The server of s3:// addresses, where it is not AWS: MinIO, Ceph and others that speak its protocol.",
+        default="AWS_ENDPOINT_URL",
+        parse=_http,
+        address=True,
+    ),
+    Setting(
+        name="aws_endpoint",
+        variable="AWS_ENDPOINT_URL",
+        about="The same, for all services of AWS.",
+        default="AWS itself",
+        parse=_http,
+        address=True,
+    ),
+    Setting(
+        name="aws_region",
+        variable="AWS_REGION",
+        about="The region of the bucket in an s3:// address.",
+        default="AWS_DEFAULT_REGION",
+    ),
+    Setting(
+        name="aws_default_region",
+        variable="AWS_DEFAULT_REGION",
+        about="The same, where AWS_REGION is not set.",
+        default="us-east-1",
+    ),
+    Setting(
+        name="aws_access_key_id",
+        variable="AWS_ACCESS_KEY_ID",
+        about="Whose key an s3:// address is asked with.",
+        default="the role that the machine, its container or its service account has",
+        parse=_token,
+        secret=True,
+    ),
+    Setting(
+        name="aws_secret_access_key",
+        variable="AWS_SECRET_ACCESS_KEY",
+        about="That key.",
+        default="none",
+        parse=_token,
+        secret=True,
+    ),
+    Setting(
+        name="aws_session_token",
+        variable="AWS_SESSION_TOKEN",
+        about="What a key that holds for a time needs beside it; it is not renewed while a server runs.",
+        default="none",
+        parse=_token,
+        secret=True,
+    ),
+    Setting(
+        name="azure_account_name",
+        variable="AZURE_STORAGE_ACCOUNT_NAME",
+        about="Whose storage an az:// address is in.",
+        default="none",
+    ),
+    Setting(
+        name="azure_account_key",
+        variable="AZURE_STORAGE_ACCOUNT_KEY",
+        about="The key of that account.",
+        default="the identity that the machine has",
+        parse=_token,
+        secret=True,
     ),
     Setting(
         name="key",
@@ -422,14 +559,23 @@ def from_environment(env: Mapping[str, str]) -> Settings:
     """The settings that the variables of `env` say; a variable that is blank counts as not set.
 
     Raises:
-        UsageError: a variable holds a wrong value; the error names it. Or nothing says where the home folder is.
+        UsageError: a variable holds a wrong value, or lacks its other half; the error names it. Or nothing says where the home
+            folder is.
     """
     values = {setting.name: setting.read(env) for setting in SETTINGS}
     given = {name: value for name, value in values.items() if value is not None}
     home = given["home"] = given.get("home") or user_data_folder(env)
     given.setdefault("database_url", f"sqlite:///{home / 'connector.db'}")
     given.setdefault("storage", str(home / "tables"))
-    return Settings(**given)
+    settings = Settings(**given)
+    if settings.storage.startswith("s3://") and bool(settings.aws_access_key_id) != bool(
+        settings.aws_secret_access_key
+    ):
+        raise UsageError(
+            "Of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY one is set and the other is not.",
+            remedy="Set both, or unset both for the role that the machine has.",
+        )
+    return settings
 
 
 def user_data_folder(env: Mapping[str, str], platform: str = sys.platform) -> Path:

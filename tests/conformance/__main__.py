@@ -9,6 +9,7 @@ from pathlib import Path
 from sentry_connector.destinations.model import UpdateMethod
 from tests.conformance.grounds import NAMES, ground_of
 from tests.conformance.matrix import STORIES, deaths
+from tests.object_storage import running_storage
 from tests.postgres import running_postgres
 
 
@@ -16,11 +17,11 @@ def main() -> int:
     """One line for each destination; each cell says how many deaths its tables outlived."""
     print(f"{'':12}" + "".join(f"{method:>22}" for method in UpdateMethod))
     failed = 0
-    with tempfile.TemporaryDirectory() as folder, running_postgres() as postgres:
+    with tempfile.TemporaryDirectory() as folder, running_postgres() as postgres, running_storage() as storage:
         for name in NAMES:
             cells = []
             for method, story in STORIES.items():
-                ground = ground_of(name, Path(folder, name, method), postgres)
+                ground = ground_of(name, Path(folder, name, method), postgres, storage)
                 try:
                     found = deaths(ground, story)
                 except AssertionError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +16,10 @@ from sentry_connector.destinations.model import Committed, Table
 from sentry_connector.destinations.sql import SqlDestination
 from sentry_connector.destinations.sql_addresses import database
 from sentry_connector.destinations.sql_model import Database, Dialect, Session
+from tests.object_storage import Storage
 from tests.postgres import Server
 
-DELTA, POSTGRES, DUCKDB, SQLITE = NAMES = ("delta", "postgresql", "duckdb", "sqlite")
+DELTA, OBJECTS, POSTGRES, DUCKDB, SQLITE = NAMES = ("delta", "objects", "postgresql", "duckdb", "sqlite")
 DATABASES = (POSTGRES, DUCKDB, SQLITE)
 
 
@@ -139,29 +140,34 @@ class Ground:
     Attributes:
         name: one of `NAMES`.
         folder: where files lie, and are staged.
-        url: of the database; None for Delta tables.
+        url: of the database, or of the store of objects; None for Delta tables in a folder.
+        options: of the store of objects.
     """
 
     name: str
     folder: Path
     url: str | None
+    options: Mapping[str, str] | None = None
     _known: dict[str, Database] = field(default_factory=dict, repr=False)
 
     def database(self, url: str | None = None) -> Database:
         """It, or the same one by another address."""
         address = url or self.url
-        if address is None:
+        if address is None or self.name == OBJECTS:
             raise ValueError("Delta tables lie in no database")
         return self._known.setdefault(address, database(address, lambda: None))
 
     def table(self, name: str = "events", *, id_: str = "", fate: Fate | None = None, url: str | None = None) -> Table:
         """The table of a DataSet; with a fate, as a process that may die sees it; by another address where one is given."""
         id_ = id_ or f"id of {name}"
-        if self.url is None:
-            table = DeltaDestination(str(self.folder)).table(id_)
+        if self.name in {DELTA, OBJECTS}:
+            table = DeltaDestination(self.url or str(self.folder), storage_options=self.options).table(id_)
             if fate is None:
                 return table
-            return Delta(MortalLog(dataset_id=id_, uri=table.log.uri, clock=table.log.clock, fate=fate))
+            log = table.log
+            return Delta(
+                MortalLog(dataset_id=id_, uri=log.uri, storage_options=log.storage_options, clock=log.clock, fate=fate)
+            )
         place = self.database(url)
         place = place if fate is None else MortalDatabase(place, fate)
         return SqlDestination(database=place, staging=str(self.folder), sleep=lambda _seconds: None).table(id_, name)
@@ -174,11 +180,15 @@ class Ground:
             session.commit()
 
 
-def ground_of(name: str, folder: Path, postgres: Server | None) -> Ground:
+def ground_of(name: str, folder: Path, postgres: Server | None, storage: Storage | None = None) -> Ground:
     """The place of that name, empty."""
     folder.mkdir(parents=True, exist_ok=True)
     if name == DELTA:
         return Ground(name=name, folder=folder, url=None)
+    if name == OBJECTS:
+        if storage is None:
+            raise ValueError("a store of objects needs its server")
+        return Ground(name=name, folder=folder, url=storage.place(), options=storage.options)
     if name == POSTGRES:
         if postgres is None:
             raise ValueError("PostgreSQL needs its server")

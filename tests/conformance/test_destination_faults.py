@@ -45,7 +45,8 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
 
 def _ground(request: pytest.FixtureRequest, folder: Path) -> Ground:
     server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
-    return ground_of(request.param, folder / request.param, server)
+    storage = request.getfixturevalue("storage") if request.param == "objects" else None
+    return ground_of(request.param, folder / request.param, server, storage)
 
 
 @pytest.fixture

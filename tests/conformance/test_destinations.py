@@ -1,4 +1,4 @@
-"""What every destination promises, held by the same tests: Delta tables, PostgreSQL, DuckDB, SQLite."""
+"""What every destination promises, held by the same tests: Delta tables on a disk or as objects, PostgreSQL, DuckDB, SQLite."""
 # ruff: noqa: S311  # seeded sequences, not cryptography
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,19 @@ from sentry_connector.destinations.query import Snapshot, as_files, query, read
 from sentry_connector.errors import DestinationRefused, KeyViolated, TableChanged, UnknownName, UsageError
 from tests.conformance.grounds import DATABASES, NAMES, Fate, Ground, ground_of
 from tests.conformance.matrix import STORIES, deaths, state
-from tests.destinations.tables import SCHEMA, Row, commit_of, day_of, ordered, row, stage, stored, without_day
+from tests.destinations.tables import (
+    SCHEMA,
+    Row,
+    commit_of,
+    day_of,
+    is_there,
+    ordered,
+    put,
+    row,
+    stage,
+    stored,
+    without_day,
+)
 from tests.faults.memory import MemoryTable
 
 REPLACE, APPEND, UPSERT, PARTITION = UpdateMethod
@@ -35,7 +48,8 @@ WHOLE = Days(whole=frozenset({day_of(0)}))
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
     name = request.param
     server = request.getfixturevalue("postgres") if name == "postgresql" else None
-    return ground_of(name, tmp_path / name, server)
+    storage = request.getfixturevalue("storage") if name == "objects" else None
+    return ground_of(name, tmp_path / name, server, storage)
 
 
 @pytest.fixture(params=DATABASES)
@@ -261,7 +275,7 @@ def test_rows_staged_for_a_day_that_is_not_touched_are_a_defect(ground: Ground) 
 def test_a_staged_file_that_is_not_what_was_written_is_refused(ground: Ground) -> None:
     table = ground.table()
     commit = commit_of(table, 1, APPEND, [row(1)])
-    Path(table.location()[1], commit.files[0].path).write_bytes(b"PAR1 something else")
+    put(table, commit.files[0].path, b"PAR1 something else")
     with pytest.raises(DestinationRefused, match="not what was written"):
         table.commit(commit)
     assert not table.exists()
@@ -441,7 +455,9 @@ def test_items_are_counted_by_the_hour_and_absent_ones_are_found(ground: Ground)
     seen = [{**one, "gone": None} for one in rng.sample(rows, 10)]
     marked = SCHEMA.append(pa.field("gone", pa.string()))
     file = stage(table, 2, seen, schema=marked)
-    read_again = Snapshot(files=(f"{table.location()[1]}/{file.path}",), schema=marked)
+    filesystem, root = table.location()
+    store = None if isinstance(filesystem, pafs.LocalFileSystem) else filesystem
+    read_again = Snapshot(files=(f"{root}/{file.path}",), schema=marked, filesystem=store)
     missing = sorted({one["event_id"] for one in inside} - {one["event_id"] for one in seen})
     with as_files(snapshot) as files:
         assert absent(files, read_again, part, "event_id", "gone") == missing
@@ -452,15 +468,14 @@ def test_items_are_counted_by_the_hour_and_absent_ones_are_found(ground: Ground)
 def test_what_was_staged_is_swept_and_a_later_run_goes_above_it(ground: Ground) -> None:
     table = ground.table()
     table.commit(commit_of(table, 1, APPEND, [row(1)]))
-    spool = Path(table.location()[1], "_spool", "00000007")
-    spool.mkdir(parents=True)
-    (spool / "x.json").write_text("{}")
+    spool = "_spool/00000007"
+    put(table, f"{spool}/x.json", b"{}")
     left = commit_of(table, 7, APPEND, [row(2)]).files[0].path
     assert (table.epoch(), table.highest_epoch()) == (1, 7)
     table.sweep(7)
-    assert Path(table.location()[1], left).exists(), "it belongs to the run of epoch 7"
+    assert is_there(table, left), "it belongs to the run of epoch 7"
     table.sweep(8)
-    assert (Path(table.location()[1], left).exists(), spool.exists(), table.highest_epoch()) == (False, False, 1)
+    assert (is_there(table, left), is_there(table, spool), table.highest_epoch()) == (False, False, 1)
     table.maintain(now=dt.datetime.now(dt.UTC))
     assert stored(table) == [row(1)]
 
@@ -471,7 +486,7 @@ def test_drop_leaves_nothing_and_may_be_repeated(ground: Ground) -> None:
     commit_of(table, 2, APPEND, [row(2)])
     table.drop()
     table.drop()
-    assert (table.exists(), table.watermarks(), Path(table.location()[1]).exists()) == (False, {}, False)
+    assert (table.exists(), table.watermarks(), is_there(table)) == (False, {}, False)
     table.commit(commit_of(table, 1, APPEND, [row(3)]))
     assert stored(table) == [row(3)]
 

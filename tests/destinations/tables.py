@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from sentry_connector.destinations.delta import Delta, DeltaDestination
 from sentry_connector.destinations.model import Commit, StagedFile, Table, UpdateMethod
 from sentry_connector.destinations.query import query
+from sentry_connector.extraction.parts import write_whole
 
 SCHEMA = pa.schema(
     [
@@ -59,13 +61,25 @@ def stage(
     table: Table, epoch: int, rows: Sequence[Row], *, schema: pa.Schema = SCHEMA, day: dt.date | None = None
 ) -> StagedFile:
     """Put rows where the spool puts them."""
-    _, root = table.location()
     name = f"s{next(_numbers)}"
     path = f"e{epoch:08d}/{name}.parquet" if day is None else f"_day={day}/e{epoch:08d}-{name}.parquet"
-    target = Path(root, path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist([dict(one) for one in rows], schema=schema), target, compression="zstd")
-    return StagedFile(path=path, rows=len(rows), bytes=target.stat().st_size, day=day)
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist([dict(one) for one in rows], schema=schema), sink, compression="zstd")
+    content = sink.getvalue().to_pybytes()
+    put(table, path, content)
+    return StagedFile(path=path, rows=len(rows), bytes=len(content), day=day)
+
+
+def put(table: Table, path: str, content: bytes) -> None:
+    """Write a file below the table's root, wherever that is."""
+    filesystem, root = table.location()
+    write_whole(filesystem, f"{root}/{path}", content)
+
+
+def is_there(table: Table, path: str = "") -> bool:
+    """Whether there is anything below the table's root, or by that path."""
+    filesystem, root = table.location()
+    return bool(filesystem.get_file_info(f"{root}/{path}".rstrip("/")).type is not pafs.FileType.NotFound)
 
 
 def stage_days(table: Table, epoch: int, rows: Iterable[Row], schema: pa.Schema = SCHEMA) -> list[StagedFile]:

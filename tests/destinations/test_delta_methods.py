@@ -321,7 +321,7 @@ def test_files_in_an_object_store_are_copied_here_and_new_ones_copied_back(tmp_p
     """Stood in for by a file system whose paths mean nothing to DuckDB."""
     table = table_in(tmp_path)
     table.commit(commit_of(table, 1, UPSERT, [row(1), row(2)]))
-    there = Folder(filesystem=pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem()), root="ds1")
+    there = Folder(filesystem=pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem()), root="ds1", address="ds1")
     handle = table.log.open()
     assert handle is not None
     change = change_of(commit_of(table, 2, UPSERT, [row(1, "b"), row(2), row(3)]), files_of(handle), there)

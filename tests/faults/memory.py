@@ -109,7 +109,7 @@ class MemoryTable:
 
     @property
     def log(self) -> Place:
-        return Place(Folder(filesystem=self.filesystem, root=self.root))
+        return Place(Folder(filesystem=self.filesystem, root=self.root, address=self.root))
 
     def snapshot(self) -> Snapshot | None:
         """The rows in a file, for a query."""

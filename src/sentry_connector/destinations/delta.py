@@ -55,18 +55,21 @@ class DeltaDestination:
         storage_options: delta-rs's options for that store. They may hold secrets and are never shown.
         clock: unix time in seconds, for the times of files in the log.
         look: called before a table is looked for; it raises where the place is not what it was.
+        ready: called before a table is written to; it raises where the place cannot be relied on.
     """
 
     root: str
     storage_options: Mapping[str, str] | None = field(default=None, kw_only=True, repr=False)
     clock: Callable[[], float] = field(default=time.time, kw_only=True, repr=False)
     look: Callable[[], None] = field(default=lambda: None, kw_only=True, repr=False)
+    ready: Callable[[], None] = field(default=lambda: None, kw_only=True, repr=False)
 
     def table(self, dataset_id: str) -> Delta:
         """The table of a DataSet, whether or not anything was committed to it."""
         self.look()
         uri = f"{self.root.rstrip('/')}/{dataset_id}"
-        return Delta(Log(dataset_id=dataset_id, uri=uri, storage_options=self.storage_options, clock=self.clock))
+        log = Log(dataset_id=dataset_id, uri=uri, storage_options=self.storage_options, clock=self.clock)
+        return Delta(log, ready=self.ready)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Delta:
     """One DataSet's Delta table; `model.Table` says what it promises. It remembers nothing: every call looks at the log."""
 
     log: Log
+    ready: Callable[[], None] = field(default=lambda: None, kw_only=True, repr=False)
 
     @property
     def keeps_versions(self) -> bool:
@@ -218,7 +222,7 @@ class Delta:
         if table is None:
             return
         folder = self.log.folder
-        with self._undisturbed(), destination_errors(folder.root, needed=target_bytes):
+        with self._undisturbed(), destination_errors(folder.address, needed=target_bytes):
             table = delta_maintenance.compacted(self.log, table, target_bytes)
             kept = delta_maintenance.kept(self.log.states(table), now=now, count=keep_versions)
             delta_maintenance.delete_unneeded(self.log, table, kept)
@@ -228,9 +232,11 @@ class Delta:
         """Put aside what a loss of power cut short at the end of the log. To be called under the lease.
 
         Raises:
-            DestinationRefused: the disk refuses.
+            DestinationRefused: the disk refuses, or the storage cannot be relied on.
+            DestinationUnavailable: a store of objects does not answer.
         """
-        with destination_errors(self.log.folder.root, needed=0):
+        self.ready()
+        with destination_errors(self.log.folder.address, needed=0):
             delta_torn.mend(self.log.folder)
 
     def sweep(self, epoch_now: int) -> None:
@@ -242,7 +248,7 @@ class Delta:
             DestinationRefused: files could not be deleted.
         """
         table = self.log.open()
-        with destination_errors(self.log.folder.root, needed=0):
+        with destination_errors(self.log.folder.address, needed=0):
             delta_maintenance.delete_abandoned(self.log, table, before=epoch_now)
 
     def drop(self) -> None:
@@ -252,7 +258,7 @@ class Delta:
             DestinationRefused: files could not be deleted.
         """
         folder = self.log.folder
-        with destination_errors(folder.root, needed=0):
+        with destination_errors(folder.address, needed=0):
             if folder.filesystem.get_file_info(folder.root).type is pafs.FileType.Directory:
                 folder.filesystem.delete_dir(folder.root)
 
@@ -343,7 +349,7 @@ class Delta:
         if stored and not fits and commit.method is not UpdateMethod.REPLACE:
             raise wrong_partitions(commit.method)
         folder = self.log.folder
-        with destination_errors(folder.root, needed=byte_count(stored) + sum(file.bytes for file in commit.files)):
+        with destination_errors(folder.address, needed=byte_count(stored) + sum(file.bytes for file in commit.files)):
             change = change_of(commit, stored, folder)
         changed = table is None or bool(change.add or change.remove)
         note = Note.of(

@@ -23,6 +23,7 @@ from sentry_connector.destinations.delta_files import DataFile, Folder, files_of
 from sentry_connector.destinations.delta_merge import Change
 from sentry_connector.destinations.delta_torn import torn_entry
 from sentry_connector.destinations.model import DAY, Committed, Version
+from sentry_connector.destinations.objects import holds_objects, with_patience
 from sentry_connector.errors import DestinationError
 
 _CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}
@@ -210,7 +211,7 @@ class Log:
             CommitFailedError: another writer was first.
             DiskFull, DestinationRefused: it could not be written.
         """
-        with destination_errors(self.folder.root, needed=0):
+        with destination_errors(self.folder.address, needed=0):
             table.alter.add_columns(
                 Schema.from_arrow(columns).fields,
                 commit_properties=CommitProperties(max_commit_retries=0),
@@ -293,7 +294,7 @@ class Log:
         A store may fail after it took the commit, and a table may be created by two at once.
         """
         try:
-            with destination_errors(self.folder.root, needed=0):
+            with destination_errors(self.folder.address, needed=0):
                 commit()
         except DestinationError as error:
             table = self.open()
@@ -305,7 +306,7 @@ class Log:
 
     def _sync(self, paths: Iterable[str]) -> None:
         """Rows are on the disk before an entry names them, and an entry is before anybody is told of it."""
-        with destination_errors(self.folder.root, needed=0):
+        with destination_errors(self.folder.address, needed=0):
             self.folder.sync(paths)
 
     def _properties(self, change: Change, note: Note, watermarks: Mapping[str, int]) -> CommitProperties:
@@ -315,7 +316,7 @@ class Log:
         return CommitProperties(custom_metadata=note.metadata(), max_commit_retries=0, app_transactions=ids)
 
     def _options(self) -> dict[str, str] | None:
-        return None if self.storage_options is None else dict(self.storage_options)
+        return with_patience(self.storage_options) if holds_objects(self.uri) else None
 
 
 def arrow_schema(table: DeltaTable) -> pa.Schema:

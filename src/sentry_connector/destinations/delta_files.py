@@ -8,12 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -22,6 +21,7 @@ from deltalake import DeltaTable
 from deltalake.transaction import AddAction, RemoveAction
 
 from sentry_connector.destinations.model import DAY
+from sentry_connector.destinations.objects import Objects, holds_objects, name_in_store, open_store
 from sentry_connector.errors import DestinationRefused
 
 MOST_TEXT = 32
@@ -137,10 +137,17 @@ def _of_action(action: Mapping[str, Any]) -> DataFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Folder:
-    """A table's folder, on a disk or in an object store. `root` is its path in the file system, without a trailing slash."""
+    """A table's folder, on a disk or in a store of objects.
+
+    Attributes:
+        filesystem: the disk, or the bucket.
+        root: its path there, without a trailing slash.
+        address: where it is, for people and for delta-rs.
+    """
 
     filesystem: pafs.FileSystem
     root: str
+    address: str
 
     @property
     def is_local(self) -> bool:
@@ -183,9 +190,14 @@ class Folder:
             with suppress(PermissionError):  # Windows opens no folder
                 _sync(folder)
 
-    def delete(self, path: str) -> None:
-        """Delete one file."""
-        self.filesystem.delete_file(self.absolute(path))
+    def delete(self, *paths: str) -> None:
+        """Delete files; in a store of objects many by one request."""
+        absolute = [self.absolute(path) for path in paths]
+        if isinstance(self.filesystem, pafs.PyFileSystem) and isinstance(self.filesystem.handler, Objects):
+            self.filesystem.handler.delete_all(absolute)
+            return
+        for one in absolute:
+            self.filesystem.delete_file(one)
 
     def delete_emptied(self, paths: Iterable[str]) -> None:
         """Delete the folders that the deletion of these files left empty. Object stores have no folders."""
@@ -289,37 +301,10 @@ def open_folder(uri: str, options: Mapping[str, str] | None = None) -> Folder:
 
     Args:
         uri: where it is.
-        options: delta-rs's storage options; Arrow is given what it knows of them, and finds the rest in the environment.
-            https://delta-io.github.io/delta-rs/integrations/object-storage/s3/
+        options: of the store, as `open_store` has them.
     """
-    parts = urlsplit(uri)
-    made = _STORES.get(parts.scheme)
-    if made is not None:
-        return Folder(filesystem=made(options or {}), root=f"{parts.netloc}{parts.path}".rstrip("/"))
-    filesystem, root = pafs.FileSystem.from_uri(uri if "://" in uri else str(Path(uri).absolute()))
-    return Folder(filesystem=filesystem, root=root.rstrip("/"))
-
-
-def _s3(options: Mapping[str, str]) -> pafs.FileSystem:
-    given = {name.upper().removeprefix("AWS_"): value for name, value in options.items()}
-    endpoint = given.get("ENDPOINT_URL")
-    return pafs.S3FileSystem(
-        access_key=given.get("ACCESS_KEY_ID"),
-        secret_key=given.get("SECRET_ACCESS_KEY"),
-        session_token=given.get("SESSION_TOKEN"),
-        region=given.get("REGION"),
-        endpoint_override=endpoint,
-        scheme=urlsplit(endpoint).scheme if endpoint else "https",
-    )
-
-
-def _azure(options: Mapping[str, str]) -> pafs.FileSystem:
-    given = {name.upper().removeprefix("AZURE_STORAGE_"): value for name, value in options.items()}
-    if "ACCOUNT_NAME" not in given:
-        raise DestinationRefused(
-            "An az:// address does not say whose storage it is.", remedy="Give the option azure_storage_account_name."
-        )
-    return pafs.AzureFileSystem(account_name=given["ACCOUNT_NAME"], account_key=given.get("ACCOUNT_KEY"))
-
-
-_STORES: Mapping[str, Callable[[Mapping[str, str]], pafs.FileSystem]] = {"s3": _s3, "az": _azure}
+    if holds_objects(uri):
+        store = pafs.PyFileSystem(Objects(open_store(uri, options)))
+        return Folder(filesystem=store, root=name_in_store(uri), address=uri.rstrip("/"))
+    root = str(Path(uri).absolute())
+    return Folder(filesystem=pafs.LocalFileSystem(), root=root, address=root)

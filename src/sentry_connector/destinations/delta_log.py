@@ -179,7 +179,5 @@ def entries_since_checkpoint(folder: Folder) -> int:
 def forget_before(folder: Folder, version: int) -> None:
     """Delete the entries that no version from `version` on needs: those before the last checkpoint up to it."""
     start = max((number for number in checkpoints(folder) if number <= version), default=0)
-    for path in folder.listing(LOG):
-        match = _NUMBERED.match(path)
-        if match and int(match[1]) < start:
-            folder.delete(path)
+    numbered = ((path, _NUMBERED.match(path)) for path in folder.listing(LOG))
+    folder.delete(*(path for path, match in numbered if match and int(match[1]) < start))

@@ -9,25 +9,25 @@ from __future__ import annotations
 
 import itertools
 import re
+import shutil
 import tempfile
 import threading
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as pads
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from sentry_connector.destinations.model import DAY, Selection
 from sentry_connector.destinations.sql_model import Statement
 from sentry_connector.destinations.sql_text import listed, literal, quoted, sql_type
-from sentry_connector.errors import SqlError, nearest
+from sentry_connector.errors import SqlError, disk_error, nearest
 
 BATCH_ROWS = 10_000
 MEMORY_LIMIT = "1GB"
@@ -99,24 +99,44 @@ Source = Snapshot | Elsewhere
 
 @contextmanager
 def as_files(source: Source, place: Path | None = None) -> Iterator[Snapshot]:
-    """The rows in files. Those of a database are copied to this machine, and are gone at the end of the block.
+    """The rows in files of this machine. Those that lie elsewhere are copied, and are gone at the end of the block.
+
+    DuckDB is given no store of objects to read from: its threads would wait for Python, which waits for them.
 
     Args:
         source: the table.
         place: a folder that they are copied to; None = the system's for such files.
 
     Raises:
-        DestinationUnavailable, DestinationRefused: the database does not give them.
+        DestinationUnavailable, DestinationRefused: the database, or the store of objects, does not give them.
     """
-    if isinstance(source, Snapshot):
+    if isinstance(source, Snapshot) and source.filesystem is None:
         yield source
         return
     with tempfile.TemporaryDirectory(prefix="sentry-connector-", dir=place) as folder:
+        if isinstance(source, Snapshot):
+            yield replace(source, files=_copied(source, source.filesystem, Path(folder)), filesystem=None)
+            return
         path = f"{folder}/rows.parquet"
         with source.stream() as batches, pq.ParquetWriter(path, source.schema, compression="lz4") as writer:
             for batch in batches:
                 writer.write_batch(batch)
         yield Snapshot(files=(path,), schema=source.schema, holds_days=True)
+
+
+def _copied(source: Snapshot, filesystem: pafs.FileSystem, folder: Path) -> tuple[str, ...]:
+    """The files of a store of objects, copied to a folder; their paths tell the days as before."""
+    found = []
+    for path in source.files:
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with filesystem.open_input_stream(path) as stream, target.open("wb") as copy:
+                shutil.copyfileobj(stream, copy)
+        except OSError as error:
+            raise disk_error(error, "The storage of the tables") from error
+        found.append(str(target))
+    return tuple(found)
 
 
 @contextmanager
@@ -186,7 +206,7 @@ def query(
         for name, table in here.items():
             _make_view(connection, name, table, places=places)
         _make_records(connection, records or {})
-        files = [one for one in here.values() if isinstance(one, Snapshot) and one.filesystem is None]
+        files = [one for one in here.values() if isinstance(one, Snapshot)]
         _lock(connection, [path for one in files for path in one.files])
         with _sql_errors(connection, sql, tables):
             _refuse_all_but_select(connection, sql)
@@ -264,9 +284,6 @@ def _make_view(connection: duckdb.DuckDBPyConnection, name: str, snapshot: Snaps
     if isinstance(snapshot, Unread):
         connection.execute(f"CREATE VIEW {quoted(name)} AS {_unread(name, snapshot.schema)}")
         return
-    if snapshot.files and snapshot.filesystem is not None:
-        connection.register(name, _dataset(snapshot))
-        return
     connection.execute(f"CREATE VIEW {quoted(name)} AS {_select(snapshot, places=places)}")
 
 
@@ -277,11 +294,6 @@ def _make_records(connection: duckdb.DuckDBPyConnection, records: Mapping[str, p
         connection.register("#records", rows)
         connection.execute(f'CREATE TABLE {RECORDS}.{quoted(name)} AS SELECT * FROM "#records"')
         connection.unregister("#records")
-
-
-def _dataset(snapshot: Snapshot) -> pads.Dataset:
-    days = pads.partitioning(pa.schema([(DAY, pa.date32())]), flavor="hive")
-    return pads.dataset(list(snapshot.files), schema=snapshot.schema, filesystem=snapshot.filesystem, partitioning=days)
 
 
 def _unread(name: str, schema: pa.Schema) -> str:

@@ -64,12 +64,16 @@ class SqlDestination:
     Attributes:
         database: where the tables lie.
         staging: a folder, or an s3://, gs:// or az:// address; below it a folder per DataSet.
+        staging_options: of a store of objects; they may hold secrets.
+        ready: called before a run; it raises where rows cannot be staged.
         clock: unix time in seconds, for the times of commits.
         sleep: how the pauses between attempts are kept.
     """
 
     database: Database
     staging: str
+    staging_options: Mapping[str, str] | None = field(default=None, repr=False)
+    ready: Callable[[], None] = field(default=lambda: None, repr=False)
     clock: Callable[[], float] = field(default=time.time, repr=False)
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
@@ -94,7 +98,8 @@ class SqlTable:
     @property
     def folder(self) -> Folder:
         """Where rows are staged."""
-        return open_folder(f"{self.destination.staging.rstrip('/')}/{self.dataset_id}")
+        place = self.destination
+        return open_folder(f"{place.staging.rstrip('/')}/{self.dataset_id}", place.staging_options)
 
     def exists(self) -> bool:
         """Whether anything was ever committed."""
@@ -176,7 +181,7 @@ class SqlTable:
         return self._surely(lambda session: self._without_run(session, run_id, epoch), PAUSES, writing=True)
 
     def mend(self) -> None:
-        """See that a run could commit: the database answers, and the table's name is free or ours.
+        """See that a run could commit: rows can be staged, the database answers, and the table's name is free or ours.
 
         Raises:
             DestinationRefused: it bears the name of a table that is not ours.
@@ -188,11 +193,12 @@ class SqlTable:
             if ledger.entry() is None:
                 self._refuse_what_is_not_ours(session, ledger)
 
+        self.destination.ready()
         self._surely(look, PAUSES_OF_READERS)
 
     def maintain(self, *, now: dt.datetime, keep_versions: int = 10) -> None:  # noqa: ARG002  # as the protocol has it
         """Delete what was staged for commits that are made: their rows are in the database, which tidies its tables itself."""
-        with destination_errors(self.folder.root, needed=0):
+        with destination_errors(self.folder.address, needed=0):
             staged.delete_staged(self.folder, range(self.epoch() + 1))
 
     def sweep(self, epoch_now: int) -> None:
@@ -201,7 +207,7 @@ class SqlTable:
         Raises:
             DestinationRefused: files could not be deleted.
         """
-        with destination_errors(self.folder.root, needed=0):
+        with destination_errors(self.folder.address, needed=0):
             staged.delete_staged(self.folder, range(epoch_now))
 
     def drop(self) -> None:
@@ -222,7 +228,7 @@ class SqlTable:
 
         self._surely(work, PAUSES, writing=True)
         folder = self.folder
-        with destination_errors(folder.root, needed=0):
+        with destination_errors(folder.address, needed=0):
             if folder.filesystem.get_file_info(folder.root).type is pafs.FileType.Directory:
                 folder.filesystem.delete_dir(folder.root)
 

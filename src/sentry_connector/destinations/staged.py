@@ -27,6 +27,5 @@ def highest_epoch(folder: Folder) -> int:
 def delete_staged(folder: Folder, epochs: range, needed: Collection[str] = ()) -> None:
     """Delete the files of these epochs that are not needed, their manifests, and on a disk the folders that become empty."""
     unneeded = [path for path in folder.listing() if epoch_of(path) in epochs and path not in needed]
-    for path in unneeded:
-        folder.delete(path)
+    folder.delete(*unneeded)
     folder.delete_emptied(unneeded)

@@ -82,7 +82,7 @@ def enter(house: House, *, storage_moved: bool = False) -> None:
             " (postgresql://HOST/NAME), or let `serve` do more at a time: --runs-at-once.",
         )
     if storage_moved:
-        move_storage(house.store.facts, house.settings.storage, lambda: new_id(house.now(), house.rng))
+        move_storage(house.store.facts, house.settings.storage_place, lambda: new_id(house.now(), house.rng))
     _ = house.destination, house.vault  # each looks whether it is the others' too
 
 

@@ -11,6 +11,9 @@ from sentry_connector.store.tables import facts
 STORAGE = "storage"
 """Which place the tables lie in."""
 
+PROVEN = "storage proven"
+"""The store of objects that was seen to keep two writers apart."""
+
 KEY = "key"
 """A known text, sealed: whoever opens it has the vault's key."""
 

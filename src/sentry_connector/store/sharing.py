@@ -6,12 +6,14 @@ can open. Either is found out before anything is read or written there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from sentry_connector.destinations.objects import holds_objects
+from sentry_connector.destinations.proof import prove, reach
 from sentry_connector.errors import StorageDiffers, VaultUnusable, disk_error
 from sentry_connector.settings import without_password
-from sentry_connector.store.facts import KEY, STORAGE, Facts
+from sentry_connector.store.facts import KEY, PROVEN, STORAGE, Facts
 from sentry_connector.store.private_files import private_directory, write_private
 from sentry_connector.store.vault import Vault
 
@@ -26,7 +28,7 @@ def agree_about_storage(facts: Facts, storage: str, new_mark: Callable[[], str])
 
     Args:
         facts: of the store.
-        storage: the setting: a folder, or the address of a store of objects.
+        storage: a folder, or the address of a store of objects and of its server.
         new_mark: makes a mark that no other folder has.
 
     Returns:
@@ -72,6 +74,29 @@ def move_storage(facts: Facts, storage: str, new_mark: Callable[[], str]) -> Non
     facts.change(STORAGE, _here(storage) or _marked(Path(storage), new_mark()))
 
 
+def rely_on_storage(facts: Facts, storage: str, options: Mapping[str, str], place: str) -> None:
+    """See that a store of objects answers and, the first time, that it keeps two writers apart; a folder is the system's affair.
+
+    Args:
+        facts: of the store, which remember for which place that was seen.
+        storage: a folder, or the address of a store of objects.
+        options: how it is reached.
+        place: what tells it apart from others.
+
+    Raises:
+        StorageUnsafe: it lets one writer overwrite another.
+        DestinationRefused: it is not there, or does not take the credentials.
+        DestinationUnavailable: it does not answer.
+    """
+    if not holds_objects(storage):
+        return
+    if facts.get(PROVEN) == place:
+        reach(storage, options)
+        return
+    prove(storage, options)
+    facts.change(PROVEN, place)
+
+
 def agree_about_key(facts: Facts, vault: Vault) -> None:
     """See to it that the vault has the key of all who share the store; whoever comes first settles which one that is.
 
@@ -90,7 +115,7 @@ def agree_about_key(facts: Facts, vault: Vault) -> None:
 
 def _here(storage: str) -> str | None:
     """What tells the place apart from others: an address by itself, a folder by its mark; None where it has none."""
-    if "://" in storage:
+    if holds_objects(storage):
         return without_password(storage).rstrip("/")
     try:
         return (Path(storage) / MARK).read_text(encoding="ascii", errors="replace").strip()
@@ -113,6 +138,6 @@ def _marked(folder: Path, mark: str) -> str:
 
 
 def _where(known: str | None, here: str | None) -> str:
-    if known is not None and "://" in known:
+    if known is not None and holds_objects(known):
         return f"they are in {known}."
     return f"the folder that they are in has the mark {known} in its file {MARK}, and this one has {here or 'none'}."

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from sentry_connector.cli.root import app
 from sentry_connector.simulator import Fault, Faults, Simulation, World
 
-VARIABLES = ("SENTRY_", "OTEL_", "NO_COLOR", "FORCE_COLOR")
+VARIABLES = ("SENTRY_", "AWS_", "AZURE_STORAGE_", "OTEL_", "NO_COLOR", "FORCE_COLOR")
 """What the environment of whoever runs the tests must not decide."""
 
 

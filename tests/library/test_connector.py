@@ -174,6 +174,7 @@ def test_the_rest_of_the_house(connector: sc.Connector, sentry: Simulation) -> N
     assert "acme/shop" in [one.value for one in connector.choices("projects", organization="acme")]
     assert len(connector.reports()) == 16
     assert {check.name for check in connector.doctor()} >= {"token", "store"}
+    assert [(check.name, check.ok) for check in connector.doctor(storage=True)] == [("storage", True)]
     connector.accounts.add(token=sentry.token)
     connector.accounts.rename("sentry account", "acme")
     assert connector.accounts.replace_token("acme", token=sentry.token).name == "acme"

@@ -1,16 +1,18 @@
 """A process that runs a DataSet and gets a signal (`kill -9`, or a long sleep) at the n-th time that it looks at the clock.
 
-python -m tests.runs.child HOME URL NAME N SIGNAL
+python -m tests.runs.child HOME URL NAME N SIGNAL VARIABLES
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from sentry_connector.errors import Locked
@@ -36,14 +38,23 @@ class MortalApp(StandingApp):
         return NOW
 
 
-def start(home: Path, url: str, name: str, at_look: int = 0, send: int = signal.SIGKILL) -> subprocess.Popen[str]:
+def start(
+    home: Path,
+    url: str,
+    name: str,
+    at_look: int = 0,
+    send: int = signal.SIGKILL,
+    variables: Mapping[str, str] | None = None,
+) -> subprocess.Popen[str]:
     """Start the process; it prints the run's verdict, or `locked`."""
-    command = [sys.executable, "-m", "tests.runs.child", str(home), url, name, str(at_look), str(int(send))]
+    where = [str(home), url, name, str(at_look), str(int(send)), json.dumps(dict(variables or {}))]
+    command = [sys.executable, "-m", "tests.runs.child", *where]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
-def main(home: str, url: str, name: str, at_look: str, send: str) -> None:
-    with MortalApp(Path(home), url, TOKEN, SENTRY_CONNECTOR_CONCURRENCY=str(SLICES_AT_ONCE)) as app:
+def main(home: str, url: str, name: str, at_look: str, send: str, variables: str) -> None:
+    given = {"SENTRY_CONNECTOR_CONCURRENCY": str(SLICES_AT_ONCE)} | json.loads(variables)
+    with MortalApp(Path(home), url, TOKEN, **given) as app:
         app.looks_left, app.signal = int(at_look), int(send)
         try:
             run = asyncio.run(datasets.run(app, name, progress=Progress()))

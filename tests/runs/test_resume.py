@@ -8,7 +8,7 @@ import os
 import random
 import signal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,7 @@ from tests.runs.acme import (
 )
 from tests.runs.watching import PATIENCE, Watch, watched
 
+NONE: Mapping[str, str] = {}
 EVERYTHING = Details(organizations=("acme",), projects=(ALL,), duration=SinceLastRun())
 
 
@@ -58,9 +59,7 @@ def left_over(app: HastyApp, dataset: DataSet) -> set[str]:
     table = app.destination.table(dataset.id)
     handles = [table.log.open(), *(table.log.at(one.version) for one in table.versions())]
     needed = {file.path for handle in handles if handle is not None for file in files_of(handle)}
-    root = Path(table.location()[1])
-    found = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
-    return {path for path in found - needed if not path.startswith("_delta_log/")}
+    return {path for path in table.log.folder.listing().keys() - needed if not path.startswith("_delta_log/")}
 
 
 def all_events(world: World, until: dt.datetime) -> list[str]:
@@ -238,16 +237,24 @@ def test_a_late_retry_by_another_process_changes_nothing(method: str, tmp_path: 
 
 
 async def killed_and_gone_on_with(
-    folder: Path, method: str, *, at_request: int = -1, at_look: int = 0
+    folder: Path,
+    method: str,
+    *,
+    at_request: int = -1,
+    at_look: int = 0,
+    variables: Mapping[str, str] = NONE,
+    machine: Path | None = None,
 ) -> tuple[bool, Run]:
     """Kill a process at its n-th request or look at the clock; go on with its run, and check all promises.
+
+    With `machine`, the process has its home there, as on another machine.
 
     Returns:
         Whether it was killed (it ends before, where n is too large), and the run.
     """
     world = small_world(events=1500)
     with watched(world) as (sentry, watch):
-        app = app_in(folder, sentry)
+        app = app_in(folder, sentry, **variables)
         dataset = made(app, method, EVERYTHING)
         await ran(app, dataset)  # the table holds something that must not be harmed
         before = state(app, dataset)
@@ -257,7 +264,7 @@ async def killed_and_gone_on_with(
         asked_at = app.moment = NOW + HOUR
         world.advance(3600)
         app.store.runs.add(Run(id="doomed", dataset_id=dataset.id, trigger=Trigger.MANUAL, queued_at=asked_at))
-        process = child.start(folder, sentry.url, dataset.name, at_look)
+        process = child.start(machine or folder, sentry.url, dataset.name, at_look, variables=variables)
         watch.at, watch.then = at_request, lambda: os.kill(process.pid, signal.SIGKILL)
         printed, _ = process.communicate(timeout=PATIENCE)
         killed = process.returncode == -signal.SIGKILL
@@ -307,7 +314,9 @@ async def test_killed_at_every_step_a_run_is_gone_on_with(method: str, way: str,
     number, killed = 0, True
     while killed:
         number += 1
-        killed, _ = await killed_and_gone_on_with(tmp_path / str(number), method, **{way: number})
+        at_request, at_look = (number, 0) if way == "at_request" else (-1, number)
+        folder = tmp_path / str(number)
+        killed, _ = await killed_and_gone_on_with(folder, method, at_request=at_request, at_look=at_look)
     assert number > 10
 
 

@@ -199,6 +199,9 @@ async def test_both_answer_the_same_about_everything(
     said = await asyncio.to_thread(shell.json, "doctor", "--account", "Main")
     diagnosis = await asked(http, "GET", "doctor?account=Main")
     assert [one["name"] for one in diagnosis["checks"]] == [one["name"] for one in said["checks"]]
+    (alone,) = (await asyncio.to_thread(shell.json, "doctor", "--storage"))["checks"]
+    (looked,) = (await asked(http, "GET", "doctor?storage=true"))["checks"]
+    assert {**alone, "seconds": 0, "message": ""} == {**looked, "seconds": 0, "message": ""}
     plan = await asked(http, "POST", "pull", json={"report": "team-projects", "details": TEAMS, "explain": True})
     told = await asyncio.to_thread(
         shell.json, "pull", "team-projects", "--team", "*", "--organization", "acme", "--explain"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 import typer
 
@@ -18,15 +19,25 @@ from sentry_connector.sentry.doctor import Check
 
 app = typer_app()
 
+OnlyStorage = Annotated[
+    bool, typer.Option("--storage", help="Look at the tables' storage alone, without asking Sentry.")
+]
+
 
 @app.command()
-def doctor(account: AccountName = None, *, as_json: AsJson = False) -> None:
+def doctor(account: AccountName = None, *, storage: OnlyStorage = False, as_json: AsJson = False) -> None:
     """Look at everything that a run needs: URL, DNS, TLS, token, scopes, organizations, limits, clock, storage.
 
+    The storage is tried: of those who write under one name only the first may succeed. What is written for it is deleted again.
     The exit code is that of the first check that fails.
     """
     with connector() as house:
-        checks = asyncio.run(operations.doctor(house, accounts.connection(house, account)))
+        look = (
+            operations.doctor_of_storage(house)
+            if storage
+            else operations.doctor(house, accounts.connection(house, account))
+        )
+        checks = asyncio.run(look)
     if as_json:
         print_json(operations.checks_view(checks))
     else:

@@ -90,8 +90,10 @@ class Connector:
         connection = operations.connection(self._open.house, account)
         return self._open.wait(lambda: choices.choices(self._open.house, connection, menu, narrowed))
 
-    def doctor(self, *, account: str | None = None) -> list[Check]:
-        """Checks of everything that a run needs; a failure is a result, not an error."""
+    def doctor(self, *, account: str | None = None, storage: bool = False) -> list[Check]:
+        """Checks of everything that a run needs, or of the tables' `storage` alone; a failure is a result, not an error."""
+        if storage:
+            return self._open.wait(lambda: doctor.doctor_of_storage(self._open.house))
         connection = operations.connection(self._open.house, account)
         return self._open.wait(lambda: doctor.doctor(self._open.house, connection))
 

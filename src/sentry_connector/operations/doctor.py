@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sentry_connector.destinations.objects import holds_objects
+from sentry_connector.destinations.proof import prove
 from sentry_connector.errors import ConnectorError, DestinationRefused, DiskFull
 from sentry_connector.operations import accounts, destinations, workers
 from sentry_connector.reports.catalogue import CATALOGUE
@@ -40,6 +42,11 @@ async def of_connection(house: House, connection: Connection) -> list[Check]:
     """Whether Sentry can be reached, and what its token may; a failure is a result, not an error."""
     scopes = {report.name: report.scope for report in CATALOGUE}
     return [*await examine(connection, scopes, clock=house.clock, rng=house.rng)]
+
+
+async def doctor_of_storage(house: House) -> list[Check]:
+    """The check of where the tables lie, alone: it needs no Sentry."""
+    return [await house.aside(lambda: _local("storage", partial(_storage, house), house))]
 
 
 def checks_view(checks: Sequence[Check]) -> dict[str, Any]:
@@ -96,8 +103,9 @@ def _sharing(house: House) -> tuple[str, str]:
 
 def _storage(house: House) -> tuple[str, str]:
     storage = house.settings.storage
-    if "://" in storage:
-        return f"Tables lie at {storage}.", ""
+    if holds_objects(storage):
+        prove(storage, house.settings.storage_options)
+        return f"{house.settings.storage_place} can be written, and keeps writers apart.", ""
     folder = Path(storage)
     probe = folder / f".doctor-{uuid.uuid4().hex}"
     try:
@@ -108,6 +116,7 @@ def _storage(house: House) -> tuple[str, str]:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskFull(f"No space is left at {folder}.") from error
         raise DestinationRefused(f"{folder} cannot be written: {error.strerror}.") from error
+    prove(storage)
     free = shutil.disk_usage(folder).free
     remedy = "Free space soon; a run needs room for its rows twice." if free < LEAST_FREE_BYTES else ""
-    return f"{folder} can be written; {free // 2**20:,} MiB are free.", remedy
+    return f"{folder} can be written, and keeps writers apart; {free // 2**20:,} MiB are free.", remedy

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from sentry_connector.datasets.schedule import EXAMPLES
 from sentry_connector.operations import accounts, schedules, vault, workers
-from sentry_connector.operations.doctor import checks_view, doctor
+from sentry_connector.operations.doctor import checks_view, doctor, doctor_of_storage
 from sentry_connector.operations.schedules import MOST_SLOTS
 from sentry_connector.runs.house import House
 from sentry_connector.web import openapi
@@ -39,6 +39,7 @@ class Examined(BaseModel, extra="forbid"):
     """Whose way to Sentry is looked at."""
 
     account: str | None = Field(None, description="By default that of the server's SENTRY_AUTH_TOKEN.")
+    storage: bool = Field(False, description="Look at the tables' storage alone, without asking Sentry.")
 
 
 def service_routes(house: House) -> APIRouter:
@@ -82,7 +83,9 @@ def service_routes(house: House) -> APIRouter:
         responses=openapi.answers("Diagnosis") | openapi.refusals(HTTPStatus.NOT_FOUND),
     )
     async def examine(asked: Annotated[Examined, Query()]) -> Response:
-        """Sentry is asked. A check that fails is a result, and no error."""
+        """Sentry is asked, but for the storage alone. A check that fails is a result, and no error."""
+        if asked.storage:
+            return json_of(checks_view(await doctor_of_storage(house)))
         connection = await run_in_threadpool(lambda: accounts.connection(house, asked.account))
         return json_of(checks_view(await doctor(house, connection)))
 

@@ -108,6 +108,13 @@ async def end_of(http: aiohttp.ClientSession, run_id: str) -> dict[str, Any]:
     return ended
 
 
+async def heard(http: aiohttp.ClientSession, path: str, after: str = "") -> list[tuple[str, Any]]:
+    """The events of a stream, after one of them: name and data."""
+    text = await (await http.get(path, headers={"Last-Event-ID": after})).text()
+    blocks = [block.split("\n") for block in text.strip().split("\n\n")[1:]]
+    return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for *_, name, data in blocks]
+
+
 async def test_a_run_is_asked_for_and_followed_to_its_end(shell: Shell, http: aiohttp.ClientSession) -> None:
     shell.ok("datasets", "create", "--name", "Events", "--report", "project-events", "--project", "acme/shop")
     asked = await http.post("/api/v1/runs", json={"dataset": "events"})
@@ -126,6 +133,11 @@ async def test_a_run_is_asked_for_and_followed_to_its_end(shell: Shell, http: ai
     assert await (await http.get(asked.headers["Location"])).json() == ended
     log = await (await http.get(f"{asked.headers['Location']}/log")).json()
     assert [log[0]["event"], log[-1]["event"]] == ["run begins", "run ends"]
+    lines = await heard(http, f"{asked.headers['Location']}/log/events")
+    assert [one for name, one in lines if name == "line"] == log
+    assert lines[-1] == ("end", ended)
+    rest = await heard(http, f"{asked.headers['Location']}/log/events", after=str(len(log) - 1))
+    assert [one for name, one in rest if name == "line"] == log[-1:], "whoever was cut off hears what is new"
     listed = await (await http.get("/api/v1/runs", params={"dataset": "Events"})).json()
     assert listed == [ended]
 

@@ -317,6 +317,7 @@ async def test_answers_have_the_fields_that_the_document_names(http: aiohttp.Cli
         "datasets/described/stats": "Stats",
         "datasets/described/schema": "TableColumn",
         "datasets/described/next": "Coming",
+        "overview": "Overview",
         "runs": "Run",
         "reports": "Report",
         "choices/organizations": "Choice",

@@ -375,6 +375,12 @@ def slots(schedule: Schedule, zone: zoneinfo.ZoneInfo, after: dt.datetime) -> It
             yield Slot(at, _note(schedule, zone, at))
 
 
+@functools.lru_cache(maxsize=4096)  # each look at a thousand DataSets asks for the same ones again
+def first_after(schedule: Schedule, zone: zoneinfo.ZoneInfo, after: dt.datetime) -> dt.datetime | None:
+    """The first instant after another at which it is time; None for a manual schedule, and at the end of the calendar."""
+    return next((slot.at for slot in slots(schedule, zone, after)), None)
+
+
 def between(schedule: Schedule, zone: zoneinfo.ZoneInfo, after: dt.datetime, until: dt.datetime) -> list[dt.datetime]:
     """The instants after one and up to another at which it is time: all that are to be accounted for."""
     return list(itertools.takewhile(lambda at: at <= until, _instants(schedule, zone, after)))

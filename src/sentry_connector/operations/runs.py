@@ -47,7 +47,8 @@ def history(
         before=None if before is None else find_by_id(house, before)[0],
         limit=limit,
     )
-    return [(run, of or house.store.datasets.get(run.dataset_id)) for run in found]
+    datasets_of = {of.id: of} if of else house.store.datasets.some({run.dataset_id for run in found})
+    return [(run, datasets_of.get(run.dataset_id)) for run in found]
 
 
 def figures(house: House, name: str) -> dict[str, Any]:

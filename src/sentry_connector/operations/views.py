@@ -193,7 +193,7 @@ def next_slot(house: House, dataset: DataSet, now: dt.datetime) -> dt.datetime |
     if rests(house, dataset) is not None:
         return None
     schedule, zone = schedule_of(dataset)
-    return next((slot.at for slot in schedules.slots(schedule, zone, now)), None)
+    return schedules.first_after(schedule, zone, now)
 
 
 def rests(house: House, dataset: DataSet) -> str | None:

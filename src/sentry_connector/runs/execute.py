@@ -39,6 +39,7 @@ from sentry_connector.runs.house import House, wholly
 from sentry_connector.runs.lease import Holding, held
 from sentry_connector.runs.log import Lines, bound_log, run_lines
 from sentry_connector.runs.marks import Marks
+from sentry_connector.runs.measure import measure
 from sentry_connector.runs.outcome import Outcome, drift_warnings
 from sentry_connector.runs.reconcile import Reconciled
 from sentry_connector.runs.shared_log import shown_to_all
@@ -150,6 +151,8 @@ class _Attempt:
                 raise
             outcome = self._failed(known) if known else self._failed_unexpectedly(error)
         await self._store_end(outcome)
+        if outcome.committed is not None:
+            await self._measure()
         if outcome.committed is None and self.work.run.epoch is not None and self.work.run.state is RunState.DONE:
             await self._sweep(before=self.work.epoch + 1)
         return self.work.run
@@ -191,6 +194,13 @@ class _Attempt:
 
     async def _commit_of(self, epoch: int) -> Committed | None:
         return await self.work.house.aside(lambda: self.work.table.committed(epoch))
+
+    async def _measure(self) -> None:
+        """Keep how large the table is now, for lists. What fails here costs them the figure, and no rows."""
+        try:
+            await self.work.holding.aside(lambda: measure(self.work.house, self.work.dataset, self.work.table))
+        except (ConnectorError, OSError) as error:
+            self.work.log.warning("table not measured", error=str(error))
 
     async def _committed_before(self) -> Outcome | None:
         """The outcome of a run whose process died between its commit and its end."""

@@ -6,7 +6,9 @@ import datetime as dt
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from statistics import median
+from typing import Protocol
 
 from sentry_connector.datasets import schedule as schedules
 from sentry_connector.errors import DatesError, ScheduleError
@@ -29,6 +31,7 @@ ACCOUNT_MISSING = "account missing"
 
 TOKEN_REJECTED = "token rejected"  # noqa: S105  # a word for people
 PAUSED = "paused"
+NEVER_RUN = "never run"
 LATE = "late"
 
 SCHEDULE_UNKNOWN = "schedule unknown"
@@ -66,6 +69,18 @@ class Keeping:
     at_work: bool = True
 
 
+class Told(Protocol):
+    """How far a run is, and what became of it."""
+
+    @property
+    def state(self) -> RunState:
+        """How far it is."""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What became of it."""
+
+
 def health(
     dataset: DataSet, account: Account | None, history: Sequence[Run], now: dt.datetime, keeping: Keeping | None = None
 ) -> str:
@@ -78,25 +93,60 @@ def health(
         now: the present.
         keeping: whether somebody looks after it; None = somebody does.
     """
-    keeping = keeping or Keeping()
     last = history[0] if history else None
+    return in_a_word(dataset, account, last, keeping or Keeping(), is_late=_late(history, now) is not None)
+
+
+def in_a_word(dataset: DataSet, account: Account | None, last: Told | None, keeping: Keeping, *, is_late: bool) -> str:
+    """As `health`, by what a list knows: the newest run, and whether a run of the schedule should have begun long ago."""
     words = {
         ACCOUNT_MISSING: bool(dataset.account_id) and account is None,
         TOKEN_REJECTED: account is not None and account.status is AccountStatus.INVALID,
         SCHEDULE_UNKNOWN: unknown_schedule(dataset) is not None,
         INTERRUPTED: last is not None and last.state is RunState.RUNNING and not keeping.at_work,
-        LATE: keeping.missed is not None or _late(history, now) is not None,
+        LATE: keeping.missed is not None or is_late,
         PAUSED: dataset.paused and (last is None or last.state is RunState.DONE),
     }
     shown = next((word for word, is_so in words.items() if is_so), None)
-    return shown or ("never run" if last is None else _of_run(last))
+    return shown or (NEVER_RUN if last is None else _of_run(last))
 
 
-def _of_run(run: Run) -> str:
+def _of_run(run: Told) -> str:
     if run.state is not RunState.DONE or run.verdict is None:
         return run.state.value
     words = {Verdict.COMPLETE: "good", Verdict.INCOMPLETE: "incomplete", Verdict.FAILED: "failing"}
     return words.get(run.verdict, "cancelled")
+
+
+class Status(StrEnum):
+    """How a DataSet is, as lists show it; in the order of what is to be looked at first."""
+
+    NEEDS_ATTENTION = "needs attention"
+    FAILED = "failed"
+    RETRYING = "retrying"
+    RUNNING = "running"
+    QUEUED = "queued"
+    CANCELLED = "cancelled"
+    NEVER_RUN = "never run"
+    PAUSED = "paused"
+    SUCCESS = "success"
+
+
+_STATUSES = {
+    "failing": Status.FAILED,
+    "retrying": Status.RETRYING,
+    "running": Status.RUNNING,
+    "queued": Status.QUEUED,
+    "cancelled": Status.CANCELLED,
+    NEVER_RUN: Status.NEVER_RUN,
+    PAUSED: Status.PAUSED,
+    "good": Status.SUCCESS,
+}
+
+
+def status_of(word: str) -> Status:
+    """The status that a DataSet of that health has: whatever no run can put right by itself needs attention."""
+    return _STATUSES.get(word, Status.NEEDS_ATTENTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +222,7 @@ def missed_slot(one: Scheduled, now: dt.datetime) -> dt.datetime | None:
         ScheduleError, DatesError: the rule or the zone is not one that this program knows.
     """
     schedule, zone = schedules.parse(one.schedule), windows.zone(one.details.timezone)
-    first = next((slot.at for slot in schedules.slots(schedule, zone, one.until)), None)
+    first = schedules.first_after(schedule, zone, one.until)
     return first if first is not None and now - first > GRACE and obstacle(one) is None else None
 
 

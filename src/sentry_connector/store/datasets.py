@@ -6,7 +6,7 @@ import datetime as dt
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,8 +19,9 @@ from sentry_connector.store.grants import add_owner, forget_grants
 from sentry_connector.store.records import DataSet, Passed, Scheduled
 from sentry_connector.store.rights import Thing
 from sentry_connector.store.rows import columns_of, fold, hold_dataset, read_record, refuse_taken, select_records
+from sentry_connector.store.sizes import PREFIX as SIZE
 from sentry_connector.store.slots import add_passed, scheduled
-from sentry_connector.store.tables import LIVE, datasets
+from sentry_connector.store.tables import LIVE, datasets, facts
 
 RESTORABLE = dt.timedelta(days=30)
 """How long a deleted DataSet can be restored."""
@@ -73,6 +74,10 @@ class DataSets:
         """The DataSet with that id, deleted or not; None where there is none."""
         found = self._select(datasets.c.id == id)
         return found[0] if found else None
+
+    def some(self, ids: Collection[str]) -> dict[str, DataSet]:
+        """Id → the DataSet, of those with these ids, deleted or not."""
+        return {one.id: one for one in self._select(datasets.c.id.in_(ids))}
 
     def find(self, name: str) -> DataSet:
         """The DataSet of that name, compared without case, or of that slug or id.
@@ -152,6 +157,7 @@ class DataSets:
         with self._database.writing() as connection:
             connection.execute(delete(datasets).where(datasets.c.id == id))
             forget_grants(connection, Thing.DATASET, id)
+            connection.execute(delete(facts).where(facts.c.name == SIZE + id))
 
     def next_epoch(self, id: str, at_least: int) -> int:  # noqa: A002  # the field's name
         """Take the DataSet's next epoch: one more than the highest of the store's and `at_least` (the table's).

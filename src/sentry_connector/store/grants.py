@@ -47,6 +47,16 @@ class Grants:
         """The names of a thing's owners, the first one first; empty where it is nobody's own."""
         return [user.name for user, grant in self.of_object(thing, object_id) if grant.level is Level.OWNER]
 
+    def all_owners(self, thing: Thing) -> dict[str, list[str]]:
+        """Id of each thing that somebody owns → the names of its owners, the first one first."""
+        whose = users.join(grants, grants.c.user_id == users.c.id)
+        query = select(grants.c.object_id, users.c.name).select_from(whose).order_by(grants.c.granted_at)
+        found: dict[str, list[str]] = {}
+        with self._database.reading() as connection:
+            for row in connection.execute(query.where(grants.c.thing == thing, grants.c.level == Level.OWNER)):
+                found.setdefault(row.object_id, []).append(row.name)
+        return found
+
     def refuse_beyond(self, thing: Thing, object_id: str, *levels: Level | None) -> None:
         """Refuse levels that whoever shares does not have; whoever has the whole store has all of them."""
 

@@ -303,6 +303,34 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return _seconds(self.started_at, self.finished_at)
 
 
+class Latest(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest run of a DataSet, as lists show it.
+
+    Attributes:
+        id, dataset_id, trigger, slot, attempt, state, verdict, error, rows_read: as the run says.
+        not_before, queued_at, started_at, finished_at: so too, UTC.
+    """
+
+    id: str
+    dataset_id: str
+    trigger: Trigger
+    slot: dt.datetime | None
+    attempt: int
+    state: RunState
+    verdict: Verdict | None
+    error: Problem | None
+    rows_read: int
+    not_before: dt.datetime | None
+    queued_at: dt.datetime
+    started_at: dt.datetime | None
+    finished_at: dt.datetime | None
+
+    @property
+    def seconds(self) -> float | None:
+        """From its beginning to its end; None where it has not come to that."""
+        return _seconds(self.started_at, self.finished_at)
+
+
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """A run that is not done and that nobody is at work on.
 

@@ -7,13 +7,26 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from sentry_connector.errors import UnknownName
 from sentry_connector.extraction.progress import Snapshot
 from sentry_connector.store.database import Database
 from sentry_connector.store.notices import add_notices
-from sentry_connector.store.records import Notice, Problem, Run, RunState, Verdict, Waiting
+from sentry_connector.store.records import Latest, Notice, Problem, Run, RunState, Verdict, Waiting
 from sentry_connector.store.rows import hold_dataset, insert_once, read_record, select_records
 from sentry_connector.store.tables import LIVE, UtcTime, accounts, datasets, leases, runs
 
@@ -184,6 +197,44 @@ class Runs:
         with self._database.reading() as connection:
             return dict(connection.execute(query.where(*complete).group_by(runs.c.dataset_id)).all())
 
+    def latest(self) -> dict[str, Latest]:
+        """DataSet's id → its newest run; without those that have none."""
+        with self._database.reading() as connection:
+            return {row["dataset_id"]: read_record(Latest, row) for row in connection.execute(_LATEST).mappings()}
+
+    def fresh(self, dataset_ids: Collection[str]) -> dict[str, dt.datetime]:
+        """DataSet's id → when its newest COMPLETE run ended; without those that have none."""
+        query = _FRESH.where(datasets.c.id.in_(dataset_ids))
+        with self._database.reading() as connection:
+            return {row.id: row.at for row in connection.execute(query) if row.at is not None}
+
+    def oldest_queued(self) -> dict[str, dt.datetime]:
+        """DataSet's id → the oldest slot whose run has not begun; without those that have none."""
+        query = select(runs.c.dataset_id, func.min(runs.c.slot, type_=UtcTime)).group_by(runs.c.dataset_id)
+        queued = (runs.c.state == RunState.QUEUED, runs.c.slot.is_not(None))
+        with self._database.reading() as connection:
+            return dict(connection.execute(query.where(*queued)).all())
+
+    def rows_of_each(self, dataset_ids: Collection[str], *, most: int) -> dict[str, list[int]]:
+        """DataSet's id → the rows that its newest runs read, those of them that have ended; oldest first."""
+        newest = select(_other.c.queued_at).where(_other.c.dataset_id == datasets.c.id)
+        last = newest.order_by(_other.c.queued_at.desc()).limit(1).offset(most - 1)
+        first = last.correlate(datasets).scalar_subquery()
+        # Found once for each DataSet, and not again for each of its runs.
+        each = select(datasets.c.id, first.label("first")).where(datasets.c.id.in_(dataset_ids))
+        since = each.cte("since").prefix_with("MATERIALIZED")
+        query = (
+            select(runs.c.dataset_id, runs.c.rows_read)
+            .join(since, and_(since.c.id == runs.c.dataset_id, runs.c.state == RunState.DONE))
+            .where(or_(since.c.first.is_(None), runs.c.queued_at >= since.c.first))
+            .order_by(runs.c.queued_at, runs.c.id)
+        )
+        found: dict[str, list[int]] = {}
+        with self._database.reading() as connection:
+            for id_, rows in connection.execute(query):
+                found.setdefault(id_, []).append(rows)
+        return {id_: rows[-most:] for id_, rows in found.items()}
+
     def waiting(self, now: dt.datetime) -> list[Waiting]:
         """The runs that are not done and that nobody is at work on, oldest first; those of deleted DataSets wait for ever."""
         with self._database.reading() as connection:
@@ -240,5 +291,17 @@ def _waiting() -> Select[Any]:
     )
 
 
+_other = runs.alias("other")
+
+
+def _of_newest(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
+    """What a column says in the newest of a DataSet's runs that fulfils the conditions: one look into the index for each."""
+    query = select(column).where(_other.c.dataset_id == datasets.c.id, *conditions)
+    return query.order_by(_other.c.queued_at.desc(), _other.c.id.desc()).limit(1).correlate(datasets).scalar_subquery()
+
+
+_LATEST = select_records(runs, Latest).select_from(datasets.join(runs, runs.c.id == _of_newest(_other.c.id)))
+_COMPLETE = (_other.c.verdict == Verdict.COMPLETE, _other.c.finished_at.is_not(None))
+_FRESH = select(datasets.c.id, _of_newest(_other.c.finished_at, *_COMPLETE).label("at"))
 _WAITING = _waiting()
 """Built once: an engine asks it every second."""

@@ -26,6 +26,11 @@ class Slots:
         with self._database.reading() as connection:
             return scheduled(connection, LIVE, *of_one)
 
+    def accounted(self) -> dict[str, dt.datetime]:
+        """DataSet's id → up to when its slots are accounted for; of those that have a schedule."""
+        with self._database.reading() as connection:
+            return dict(connection.execute(select(datasets.c.id, _UNTIL).where(datasets.c.schedule != MANUAL)).all())
+
     def account(
         self, one: Scheduled, until: dt.datetime, becoming: Callable[[str | None], Becoming] = lambda _busy: Becoming()
     ) -> bool:
@@ -65,13 +70,12 @@ class Slots:
 
 def scheduled(connection: Connection, *conditions: ColumnElement[bool]) -> list[Scheduled]:
     """The schedules of the DataSets that fulfil the conditions."""
-    until = func.coalesce(datasets.c.slots_until, datasets.c.created_at, type_=datasets.c.created_at.type)
     query = (
         select(
             datasets.c.id.label("dataset_id"),
             *(datasets.c[name] for name in ("schedule", "details", "paused", "catch_up", "account_id")),
             accounts.c.status.label("account_status"),
-            until.label("until"),
+            _UNTIL.label("until"),
         )
         .outerjoin(accounts, accounts.c.id == datasets.c.account_id)
         .where(datasets.c.schedule != MANUAL, *conditions)
@@ -96,6 +100,8 @@ def _add(connection: Connection, passed: Passed, *, after: dt.datetime) -> None:
     grown = {"last": passed.last, "count": row["count"] + passed.count}
     connection.execute(update(slots).where(slots.c.number == row["number"]).values(**grown))
 
+
+_UNTIL = func.coalesce(datasets.c.slots_until, datasets.c.created_at, type_=datasets.c.created_at.type)
 
 _BUSY = (
     select(runs.c.id)

@@ -27,6 +27,7 @@ from sentry_connector.store.request_keys import RequestKeys
 from sentry_connector.store.rights import Person
 from sentry_connector.store.runs import Runs
 from sentry_connector.store.sealed import Sealed
+from sentry_connector.store.sizes import Sizes
 from sentry_connector.store.slots import Slots
 from sentry_connector.store.thinning import Thinning
 
@@ -67,6 +68,7 @@ class Store:
         self.thinning = Thinning(self._database)
         self.leases = Leases(self._database)
         self.facts = Facts(self._database)
+        self.sizes = Sizes(self._database)
         self.log_lines = LogLines(self._database)
         self.people = People(self._database)
         self.factors = Factors(self._database)

@@ -93,6 +93,7 @@ class Word(TypeDecorator[Any]):
     def __init__(self, words: type) -> None:
         super().__init__(32)
         self.words = words
+        self._known = {str(word): word for word in words}  # type: ignore[attr-defined]  # an enumeration
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
         """Python → database."""
@@ -100,7 +101,7 @@ class Word(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """Database → Python."""
-        return None if value is None else msgspec.convert(value, self.words)
+        return None if value is None else self._known.get(value) or msgspec.convert(value, self.words)
 
 
 Words = tuple[str, ...]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -41,6 +42,10 @@ MOST = 1000
 Last = Annotated[str | None, Header(alias="Last-Event-ID", description="The last event that was heard.")]
 
 
+Stream = Callable[[House, Desk, str, int], AsyncIterator[bytes]]
+"""Given the number of the last event that was heard: those that follow."""
+
+
 class Wanted(BaseModel, extra="forbid"):
     """Which runs are listed."""
 
@@ -56,6 +61,7 @@ def run_routes(house: House) -> APIRouter:
     """The routes about runs."""
     routes = APIRouter(prefix="/api/v1/runs", tags=["runs"], route_class=KeyedRoute)
     unknown = openapi.refusals(HTTPStatus.NOT_FOUND)
+    heard: openapi.Answers = {int(HTTPStatus.NO_CONTENT): {"description": "The last event was heard already."}}
 
     @routes.get("", summary="Runs, newest first", responses=openapi.answers("Run", many=True) | unknown)
     def list_runs(request: Request, wanted: Annotated[Wanted, Query()]) -> Response:
@@ -104,20 +110,55 @@ def run_routes(house: House) -> APIRouter:
         "/{run_id}/events",
         summary="How far a run is, as server-sent events",
         response_class=StreamingResponse,
-        responses=openapi.events("progress", "end", "error")
-        | {int(HTTPStatus.NO_CONTENT): {"description": "The last event was heard already."}}
-        | unknown,
+        responses=openapi.events("progress", "end", "error") | heard | unknown,
     )
     def events(request: Request, run_id: str, last: Last = None) -> Response:
         """`progress` whenever something has changed, `end` with the run, `error` with a problem document."""
+        return answer_events(request, run_id, last, _events)
+
+    @routes.get(
+        "/{run_id}/log/events",
+        summary="The lines of a run's log as they come, as server-sent events",
+        response_class=StreamingResponse,
+        responses=openapi.events("line", "end", "error") | heard | unknown,
+    )
+    def log_events(request: Request, run_id: str, last: Last = None) -> Response:
+        """`line` for each line, from the first one or after the last one heard; `end` when the run has ended."""
+        return answer_events(request, run_id, last, _lines)
+
+    def answer_events(request: Request, run_id: str, last: str | None, stream: Stream) -> Response:
         run, _ = runs.find_by_id(house, run_id)  # what is not there is told before the stream begins
         if last == END and run.state is RunState.DONE:
             return Response(status_code=HTTPStatus.NO_CONTENT)  # tells an EventSource not to come back
         number = int(last) if last is not None and last.isascii() and last.isdecimal() else 0
-        stream = _events(house, request.app.state.desk, run_id, number)
-        return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        events = stream(house, request.app.state.desk, run_id, number)
+        return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     return routes
+
+
+async def _lines(house: House, desk: Desk, run_id: str, number: int) -> AsyncIterator[bytes]:
+    """The lines after the one of that number."""
+    yield RETRY
+    silent = 0.0
+    try:
+        while True:
+            run, dataset = await house.aside(lambda: runs.find_by_id(house, run_id))
+            lines = await house.aside(partial(runs.log, house, run))
+            for line in lines[number:]:
+                number += 1
+                yield _event("line", line, str(number))
+                silent = 0.0
+            if run.state is RunState.DONE:
+                yield _event("end", run_view(run, dataset), END)
+                return
+            if silent >= KEEP_ALIVE:
+                yield b": alive\n\n"
+                silent = 0.0
+            await house.clock.sleep(POLL)
+            silent += POLL
+    except ConnectorError as error:
+        yield _event("error", problems.document(desk.told(error), problems.status_of(error)))
 
 
 async def _events(house: House, desk: Desk, run_id: str, number: int) -> AsyncIterator[bytes]:

@@ -28,6 +28,7 @@ from sentry_connector.web.api_destinations import destination_routes
 from sentry_connector.web.api_drafts import draft_routes
 from sentry_connector.web.api_looks import look_routes
 from sentry_connector.web.api_notices import notice_routes
+from sentry_connector.web.api_overview import overview_routes
 from sentry_connector.web.api_people import people_routes
 from sentry_connector.web.api_query import query_routes
 from sentry_connector.web.api_reports import choice_routes, report_routes
@@ -92,6 +93,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         account_routes(house),
         dataset_routes(house),
         draft_routes(house),
+        overview_routes(house),
         destination_routes(house),
         config_routes(house),
         table_routes(house, streams),

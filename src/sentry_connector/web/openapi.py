@@ -16,7 +16,7 @@ from sentry_connector.store.records import Account, Channel, DataSet, Delivery, 
 from sentry_connector.store.rights import User
 from sentry_connector.web import problems
 from sentry_connector.web.answers import JSON
-from sentry_connector.web.schemas import ANSWERS, REQUESTS
+from sentry_connector.web.schemas import ANSWERS, REQUESTS, WORDS
 from sentry_connector.web.streaming import MEDIA_TYPES
 
 _REF = "#/components/schemas/{name}"
@@ -184,7 +184,7 @@ _VIEWS: dict[type[msgspec.Struct], tuple[tuple[str, ...], dict[str, Any]]] = {
 
 
 def _schemas() -> dict[str, Any]:
-    _, found = msgspec.json.schema_components([*_VIEWS, User, *ANSWERS, *REQUESTS], ref_template=_REF)
+    _, found = msgspec.json.schema_components([*_VIEWS, User, *ANSWERS, *REQUESTS, *WORDS], ref_template=_REF)
     for record, (without, more) in _VIEWS.items():
         schema = found[record.__name__]
         properties = {name: one for name, one in schema["properties"].items() if name not in without} | more

@@ -145,6 +145,7 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("GET", f"{_ACCOUNT}/checks"): Rule(Right.RUN, Role.EDITOR, Thing.ACCOUNT, Level.USE),  # Sentry is asked
     ("POST", f"{_ACCOUNT}/check"): _account(Right.RUN, Level.EDIT),
     ("POST", f"{_ACCOUNT}/replace-token"): _account(Right.EDIT, Level.EDIT),
+    ("GET", f"{_API}/overview"): SIGNED_IN,  # those that the person may read
     ("GET", f"{_API}/datasets"): SIGNED_IN,  # those that the person may read
     ("POST", f"{_API}/datasets"): EDITOR,
     ("GET", _DATASET): _dataset(Right.READ, Level.USE),
@@ -187,6 +188,7 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("POST", f"{_API}/runs"): Rule(Right.RUN, Role.EDITOR),  # the store asks for the level of the DataSet
     ("GET", _RUN): _dataset(Right.READ, Level.USE, "run_id"),
     ("GET", f"{_RUN}/log"): _dataset(Right.READ, Level.USE, "run_id"),
+    ("GET", f"{_RUN}/log/events"): _dataset(Right.READ, Level.USE, "run_id"),
     ("GET", f"{_RUN}/events"): _dataset(Right.READ, Level.USE, "run_id"),
     ("POST", f"{_RUN}/cancel"): _dataset(Right.RUN, Level.EDIT, "run_id"),
     ("GET", f"{_DATASET}/shares"): _dataset(Right.READ, Level.SHARE),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -10,11 +11,13 @@ import msgspec
 from sentry_connector.datasets.definition import Definition
 from sentry_connector.datasets.methods import Offer
 from sentry_connector.formats.model import Profile
+from sentry_connector.operations.overview import Group, Show, Sort
 from sentry_connector.operations.people import KEY_DAYS, LONGEST_KEY_DAYS
 from sentry_connector.operations.query import MOST_SHOWN
 from sentry_connector.reports.details import Details, Duration
+from sentry_connector.runs.health import Status
 from sentry_connector.store.audit import Entry
-from sentry_connector.store.records import Kind
+from sentry_connector.store.records import Kind, Problem, RunState, Trigger, Verdict
 from sentry_connector.store.rights import Level, Right, Role, User
 
 LARGEST = 2**53 - 1
@@ -804,6 +807,67 @@ class SavedQuery(msgspec.Struct, kw_only=True):
     updated_at: dt.datetime
 
 
+class LatestRun(msgspec.Struct, kw_only=True):
+    """The newest run of a DataSet, as lists show it."""
+
+    id: str
+    trigger: Trigger
+    slot: dt.datetime | None
+    attempt: int
+    state: RunState
+    verdict: Verdict | None
+    error: Problem | None
+    rows_read: int
+    not_before: dt.datetime | None
+    queued_at: dt.datetime
+    started_at: dt.datetime | None
+    finished_at: dt.datetime | None
+
+
+class Glance(msgspec.Struct, kw_only=True):
+    """A DataSet at a glance."""
+
+    id: str
+    name: str
+    slug: str
+    description: str
+    tags: list[str]
+    report: str
+    account: str | None
+    owners: list[str]
+    schedule: str
+    paused: bool
+    status: Status
+    health: str
+    rows: int | None
+    columns: int | None
+    last_run: LatestRun | None
+    fresh_at: dt.datetime | None
+    next_slot: dt.datetime | None
+    rows_of_runs: list[int]
+
+
+class Grouped(msgspec.Struct, kw_only=True):
+    """DataSets that have something in common, and how many of them failed or need attention."""
+
+    value: str
+    datasets: int
+    wanting: int
+    rows: int
+
+
+class Overview(msgspec.Struct, kw_only=True):
+    """A page of DataSets; `shown` says how many each quick choice would show."""
+
+    found: int
+    everything: int
+    page: int
+    pages: int
+    shown: dict[str, int]
+    datasets: list[Glance]
+    groups: list[Grouped]
+
+
 ANSWERS: tuple[type[msgspec.Struct], ...] = (
     ApiKey,
     NewlyMadeApiKey,
@@ -846,4 +910,8 @@ ANSWERS: tuple[type[msgspec.Struct], ...] = (
     FirstRows,
     Names,
     SavedQuery,
+    Overview,
 )
+
+WORDS: tuple[type[StrEnum], ...] = (Show, Sort, Group)
+"""Words that are asked with, and stand in no answer."""

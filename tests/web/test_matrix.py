@@ -46,6 +46,11 @@ EDITED = "nnn -nnyy ynnny"
 RUN_BY = "nnn -nnyy ynnyn"
 SEEN = "-yy -yyyy yyynn"
 TABLE = {
+    "GET /": "yyy yyyyy yyynn",
+    "GET /datasets": "yyy yyyyy yyynn",
+    "GET /bin": "yyy yyyyy yyynn",
+    "GET /runs": "yyy yyyyy yyynn",
+    "GET /runs/{run_id}": SEEN,
     "GET /notices": "yyy yyyyy yyynn",
     "GET /notices/channels": ADMINS_READ,
     "GET /notices/channels/{name}": ADMINS_READ,

@@ -17,9 +17,9 @@ from sentry_connector.operations.audited import write
 from sentry_connector.operations.seen import Passing, Seen
 from sentry_connector.operations.sign_in import SESSION, person_of
 from sentry_connector.runs.house import Actor, House
-from sentry_connector.store.rights import Person, Thing, is_at_least
+from sentry_connector.store.rights import Level, Person, Thing, is_at_least
 from sentry_connector.web.place import Place
-from sentry_connector.web.policy import Asked, Policy
+from sentry_connector.web.policy import Asked, Policy, Rule
 from sentry_connector.web.problems import Desk
 from sentry_connector.web.refusals import refusal
 
@@ -170,6 +170,12 @@ def _lacks_factor(house: House, person: Person) -> bool:
     """Whether somebody signed in with a password alone where that is not enough; programs have keys, and need none."""
     by_password = person.via == SESSION and person.user.issuer is None
     return house.settings.require_second_factor and by_password and person.user.factor_since is None
+
+
+def may(person: Person, rule: Rule, level: Level | None) -> bool:
+    """Whether a person may do what a rule is about, with a thing of which they have that level."""
+    is_for = (rule.right is None or person.may(rule.right)) and person.is_at_least(rule.role)
+    return is_for and (rule.thing is None or is_at_least(level, rule.level))
 
 
 def _id_of(house: House, thing: Thing, name: str, *, by_run: bool) -> str:

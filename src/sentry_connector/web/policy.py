@@ -66,6 +66,11 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("GET", "/static/{digest}/{path:path}"): PUBLIC,
     ("GET", "/sign-in"): PUBLIC,
     ("GET", "/first-admin"): PUBLIC,
+    ("GET", "/"): SIGNED_IN,  # the DataSets that the person may read
+    ("GET", "/datasets"): SIGNED_IN,  # leads there
+    ("GET", "/bin"): SIGNED_IN,  # those that the person owned
+    ("GET", "/runs"): SIGNED_IN,
+    ("GET", "/runs/{run_id}"): _dataset(Right.READ, Level.USE, "run_id"),
     ("GET", "/accounts"): SIGNED_IN,  # those that the person may use
     ("GET", "/accounts/new"): EDITOR,
     ("GET", "/accounts/{name}"): _account(Right.READ, Level.USE),

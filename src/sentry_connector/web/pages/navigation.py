@@ -12,11 +12,17 @@ class Section(NamedTuple):
         path: of its page, and the beginning of those below it.
         label: in English; a word that translators know.
         icon: its symbol in `icons.svg`.
+        also: the beginnings of other pages that belong to it.
     """
 
     path: str
     label: str
     icon: str
+    also: tuple[str, ...] = ()
+
+    def holds(self, path: str) -> bool:
+        """Whether a page belongs to it."""
+        return any(path == one or path.startswith(f"{one}/") for one in (self.path, *self.also))
 
 
 def _(word: str) -> str:
@@ -25,6 +31,8 @@ def _(word: str) -> str:
 
 
 SECTIONS = (
+    Section("/", _("DataSets"), "table", also=("/datasets", "/bin")),
+    Section("/runs", _("Runs"), "play"),
     Section("/query", _("Query"), "code"),
     Section("/accounts", _("Accounts"), "key"),
     Section("/notices", _("Notices"), "bell"),

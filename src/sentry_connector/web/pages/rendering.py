@@ -20,7 +20,8 @@ from starlette.types import Scope
 
 from sentry_connector import __version__
 from sentry_connector.errors import ConnectorError, NotAllowed, SignInNeeded, UnknownName
-from sentry_connector.web.access import allow, visitor_if_known
+from sentry_connector.store.rights import Level
+from sentry_connector.web.access import allow, may, visitor_if_known
 from sentry_connector.web.pages.assets import Assets
 from sentry_connector.web.pages.navigation import SECTIONS
 from sentry_connector.web.pages.words import LANGUAGES, language_of, translations
@@ -105,6 +106,11 @@ class Pages:
         except (NotAllowed, UnknownName):
             return False
         return True
+
+    def can_with(self, method: str, template: str, level: Level | None) -> bool:
+        """As `can`, for any thing of which whoever asks has that level; the path is a template."""
+        came, asked = visitor_if_known(), self._policy.find(method, template)
+        return came is not None and asked is not None and (came.person is None or may(came.person, asked.rule, level))
 
     def _to_sign_in(self, request: Request) -> Response:
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")

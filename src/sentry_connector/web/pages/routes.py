@@ -9,6 +9,7 @@ from sentry_connector.runs.house import House
 from sentry_connector.web.pages.accounts import account_pages
 from sentry_connector.web.pages.assets import asset_routes
 from sentry_connector.web.pages.audit import audit_pages
+from sentry_connector.web.pages.datacenter import datacenter_pages
 from sentry_connector.web.pages.dataset import dataset_pages
 from sentry_connector.web.pages.door import Doors, door_pages
 from sentry_connector.web.pages.health import health_pages
@@ -17,6 +18,7 @@ from sentry_connector.web.pages.oneself import own_pages
 from sentry_connector.web.pages.people import people_pages
 from sentry_connector.web.pages.query import query_pages
 from sentry_connector.web.pages.rendering import Pages
+from sentry_connector.web.pages.runs import run_pages
 from sentry_connector.web.pages.wizard import wizard_pages
 
 
@@ -32,6 +34,8 @@ def page_routes(house: House, pages: Pages, doors: Doors, engine: Engine) -> lis
     return [
         asset_routes(pages.assets),
         door_pages(house, pages, doors),
+        datacenter_pages(house, pages),
+        run_pages(house, pages),
         account_pages(house, pages),
         query_pages(house, pages),
         notice_pages(house, pages),

@@ -3,6 +3,8 @@
 import "./choices.js";
 import "./dialogs.js";
 import "./forms.js";
+import "./live.js";
+import "./palette.js";
 import "./times.js";
 import { toast } from "./toasts.js";
 

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from bench import console, contests, decoding, engine, pulls, starts, tables
+from bench import console, contests, decoding, engine, lists, pulls, starts, tables
 from bench.measure import Result
 from bench.promises import Judged, judged
 from bench.workloads import CONNECTIONS, WORKLOADS
@@ -26,6 +26,7 @@ SMALL: Mapping[str, Callable[[], Iterator[Result]]] = {
     "pull": pulls.results,
     "table": tables.results,
     "console": console.results,
+    "lists": lists.results,
     "engine": engine.results,
 }
 GROUPS = (*SMALL, *contests.CONTESTS)

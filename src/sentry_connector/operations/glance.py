@@ -36,6 +36,7 @@ class Line:
         fresh_at: when its newest COMPLETE run ended.
         next_slot: when it runs next by itself.
         size: how large its table is; None where nobody knows.
+        is_measured: whether the table is certainly as it was when that was measured.
         rows_of_runs: the rows that its newest runs read, oldest first.
     """
 
@@ -48,6 +49,7 @@ class Line:
     fresh_at: dt.datetime | None
     next_slot: dt.datetime | None
     size: Size | None
+    is_measured: bool
     rows_of_runs: Sequence[int] = ()
 
 
@@ -132,6 +134,7 @@ class _Facts:
             fresh_at=last.finished_at if last and last.verdict is Verdict.COMPLETE else self.fresh.get(dataset.id),
             next_slot=_next_slot(slot, self.now) if slot else None,
             size=measured.size if measured else None,
+            is_measured=measured is not None and measured.is_current,
         )
 
     def _scheduled(self, dataset: DataSet, account: Account | None) -> Scheduled | None:
@@ -164,12 +167,10 @@ def measured(house: House, lines: Sequence[Line]) -> list[Line]:
 
     Where a run is under way it will measure the table itself; a database is asked by runs alone, since it may not answer.
     """
-    sizes = house.store.sizes.all() if lines else {}
 
     def looked_at(line: Line) -> Line:
-        known = sizes.get(line.dataset.id)
         under_way = line.last is not None and line.last.state is not RunState.DONE
-        if known is None or known.is_current or under_way or line.dataset.destination != DELTA:
+        if line.is_measured or under_way or line.dataset.destination != DELTA:
             return line
         with contextlib.suppress(ConnectorError):  # a table that cannot be read is told of by its own page
             return replace(line, size=measure(house, line.dataset, house.table(line.dataset)))

@@ -18,7 +18,15 @@ from sentry_connector.store.database import Database
 from sentry_connector.store.grants import add_owner, forget_grants
 from sentry_connector.store.records import DataSet, Passed, Scheduled
 from sentry_connector.store.rights import Thing
-from sentry_connector.store.rows import columns_of, fold, hold_dataset, read_record, refuse_taken, select_records
+from sentry_connector.store.rows import (
+    columns_of,
+    fold,
+    hold_dataset,
+    read_all,
+    read_record,
+    refuse_taken,
+    select_records,
+)
 from sentry_connector.store.sizes import PREFIX as SIZE
 from sentry_connector.store.slots import add_passed, scheduled
 from sentry_connector.store.tables import LIVE, datasets, facts
@@ -176,7 +184,7 @@ class DataSets:
     def _select(self, condition: ColumnElement[bool]) -> Sequence[DataSet]:
         query = select_records(datasets, DataSet).where(condition).order_by(datasets.c.name_fold, datasets.c.id)
         with self._database.reading() as connection:
-            return [read_record(DataSet, row) for row in connection.execute(query).mappings()]
+            return read_all(connection, query, DataSet)
 
 
 def _is_restorable(deleted: DataSet, now: dt.datetime) -> bool:

@@ -27,8 +27,11 @@ from sentry_connector.extraction.progress import Snapshot
 from sentry_connector.store.database import Database
 from sentry_connector.store.notices import add_notices
 from sentry_connector.store.records import Latest, Notice, Problem, Run, RunState, Verdict, Waiting
-from sentry_connector.store.rows import hold_dataset, insert_once, read_record, select_records
+from sentry_connector.store.rows import hold_dataset, insert_once, read_all, read_record, select_records
 from sentry_connector.store.tables import LIVE, UtcTime, accounts, datasets, leases, runs
+
+LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+"""Before any run."""
 
 
 class Runs:
@@ -200,7 +203,7 @@ class Runs:
     def latest(self) -> dict[str, Latest]:
         """DataSet's id → its newest run; without those that have none."""
         with self._database.reading() as connection:
-            return {row["dataset_id"]: read_record(Latest, row) for row in connection.execute(_LATEST).mappings()}
+            return {run.dataset_id: run for run in read_all(connection, _LATEST, Latest)}
 
     def fresh(self, dataset_ids: Collection[str]) -> dict[str, dt.datetime]:
         """DataSet's id → when its newest COMPLETE run ended; without those that have none."""
@@ -221,12 +224,13 @@ class Runs:
         last = newest.order_by(_other.c.queued_at.desc()).limit(1).offset(most - 1)
         first = last.correlate(datasets).scalar_subquery()
         # Found once for each DataSet, and not again for each of its runs.
-        each = select(datasets.c.id, first.label("first")).where(datasets.c.id.in_(dataset_ids))
+        known = func.coalesce(first, LONG_AGO, type_=UtcTime).label("first")
+        each = select(datasets.c.id, known).where(datasets.c.id.in_(dataset_ids))
         since = each.cte("since").prefix_with("MATERIALIZED")
         query = (
             select(runs.c.dataset_id, runs.c.rows_read)
             .join(since, and_(since.c.id == runs.c.dataset_id, runs.c.state == RunState.DONE))
-            .where(or_(since.c.first.is_(None), runs.c.queued_at >= since.c.first))
+            .where(runs.c.queued_at >= since.c.first)
             .order_by(runs.c.queued_at, runs.c.id)
         )
         found: dict[str, list[int]] = {}

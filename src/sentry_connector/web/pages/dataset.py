@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from sentry_connector.errors import UnknownName
-from sentry_connector.operations import accounts, datasets, runs, tables
+from sentry_connector.operations import datasets, runs, tables
 from sentry_connector.operations.coming import coming, coming_view
 from sentry_connector.operations.lineage import lineage
 from sentry_connector.operations.views import columns_view, dataset_view, run_view, versions_view

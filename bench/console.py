@@ -74,7 +74,7 @@ def measure(folder: str) -> tuple[list[float], list[float]]:
         assert snapshot is not None  # noqa: S101  # it was committed
         try:
             with queries.rows(
-                Statement(sql=sql, views={"events": told(snapshot)}, limit=SHOWN), {}, ticket=ticket
+                Statement(sql=sql, views={"events": told(snapshot)}, limit=SHOWN), ticket=ticket
             ) as reader:
                 reader.read_all()
         except (SqlError, Cancelled):  # which are answers too

@@ -10,7 +10,7 @@ from typing import Any
 from sentry_connector.destinations.query import Snapshot
 from sentry_connector.queries.messages import Statement
 from sentry_connector.queries.pool import Limits, Queries
-from sentry_connector.queries.views import far_files, told
+from sentry_connector.queries.views import told
 
 Tables = Mapping[str, Snapshot]
 
@@ -26,7 +26,6 @@ def rows(
 ) -> list[dict[str, Any]]:
     known = tables or {}
     statement = Statement(sql=sql, views={name: told(one) for name, one in known.items()}, limit=limit)
-    far = {path: there for one in known.values() for path, there in far_files(one).items()}
-    with queries.rows(statement, far, ticket=ticket) as reader:
+    with queries.rows(statement, ticket=ticket) as reader:
         found: list[dict[str, Any]] = reader.read_all().to_pylist()
     return found

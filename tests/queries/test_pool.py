@@ -6,15 +6,12 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
-import pyarrow as pa
-import pyarrow.fs as pafs
 import pytest
 
 from sentry_connector.destinations.query import Snapshot
-from sentry_connector.errors import Cancelled, DestinationUnavailable, QueriesBusy, SqlError, UsageError
+from sentry_connector.errors import Cancelled, QueriesBusy, SqlError, UsageError
 from sentry_connector.queries import pool as pools
 from sentry_connector.queries.messages import Kind, Statement
 from sentry_connector.queries.pool import Queries
@@ -31,7 +28,7 @@ def test_rows_are_those_of_the_tables(queries: Queries, tables: Tables) -> None:
 
 def test_a_result_without_rows_has_its_columns(queries: Queries, tables: Tables) -> None:
     nothing = {"nothing": Snapshot(files=(), schema=SCHEMA)}
-    with queries.rows(Statement(sql="SELECT 1 AS one, 'x' AS word WHERE false", views={}), {}) as reader:
+    with queries.rows(Statement(sql="SELECT 1 AS one, 'x' AS word WHERE false", views={})) as reader:
         assert (reader.schema.names, reader.read_all().num_rows) == (["one", "word"], 0)
     assert rows(queries, "SELECT * FROM nothing", nothing) == []
 
@@ -46,7 +43,7 @@ def test_types_whose_values_stand_beside_the_rows_come_whole(queries: Queries) -
 
 def test_large_rows_come_in_small_parts(queries: Queries) -> None:
     sql = f"SELECT repeat('x', {MOST_BYTES // 4}) AS text FROM range(9)"
-    with queries.rows(Statement(sql=sql, views={}), {}) as reader:
+    with queries.rows(Statement(sql=sql, views={})) as reader:
         sizes = [batch.nbytes for batch in reader]
     assert sum(sizes) > 2 * MOST_BYTES
     assert max(sizes) <= MOST_BYTES
@@ -73,41 +70,8 @@ def test_what_goes_wrong_among_the_rows_is_told_after_those_before(queries: Quer
     assert rows(queries, "SELECT 1 AS n") == [{"n": 1}]
 
 
-def test_files_in_an_object_store_are_read_by_who_asks(queries: Queries, snapshot: Snapshot) -> None:
-    """Stood in for by a file system whose paths mean nothing to the process."""
-    folder = Path(snapshot.files[0]).parent
-    there = pafs.SubTreeFileSystem(str(folder), pafs.LocalFileSystem())
-    names = tuple(Path(path).name for path in snapshot.files)
-    far = {"shop": Snapshot(files=names, schema=snapshot.schema, filesystem=there)}
-    sql = 'SELECT event_id, "at" FROM shop ORDER BY 1'
-    assert rows(queries, sql, far) == rows(queries, sql, {"shop": snapshot})
-    with pytest.raises(SqlError):
-        rows(queries, f"SELECT * FROM read_parquet('{snapshot.files[0]}')", far)
-
-
-def test_an_object_store_that_fails_is_no_fault_of_the_statement(queries: Queries, snapshot: Snapshot) -> None:
-    class Failing(pafs.FileSystemHandler):  # type: ignore[misc]  # pyarrow's is untyped
-        def get_type_name(self) -> str:
-            return "failing"
-
-        def get_file_info(self, paths: list[str]) -> list[pafs.FileInfo]:
-            return [pafs.FileInfo(path, pafs.FileType.File, size=1000) for path in paths]
-
-        def open_input_file(self, path: str) -> pa.PythonFile:
-            raise OSError(f"no way to {path}")
-
-        open_input_stream = open_output_stream = open_append_stream = copy_file = move = create_dir = open_input_file
-        delete_dir = delete_dir_contents = delete_root_dir_contents = delete_file = normalize_path = open_input_file
-        get_file_info_selector = open_input_file
-
-    there = pafs.PyFileSystem(Failing())
-    far = {"shop": Snapshot(files=("a.parquet",), schema=snapshot.schema, filesystem=there)}
-    with pytest.raises(DestinationUnavailable, match=r"no way to a\.parquet"):
-        rows(queries, "SELECT * FROM shop", far)
-
-
 def test_a_process_that_dies_is_one_failed_statement(queries: Queries) -> None:
-    with queries.rows(Statement(sql=MANY, views={}), {}) as reader:
+    with queries.rows(Statement(sql=MANY, views={})) as reader:
         reader.read_next_batch()
         (running,) = queries._running.values()  # as the system's own killer would find it
         assert running.process is not None
@@ -127,7 +91,7 @@ def test_one_that_dies_between_two_statements_is_none(queries: Queries) -> None:
 
 def test_a_process_outlives_nobody_who_asks(queries: Queries) -> None:
     """The pipe to it is closed where who asks dies, whatever it is at."""
-    with queries.rows(Statement(sql="SELECT 1", views={}), {}) as reader:
+    with queries.rows(Statement(sql="SELECT 1", views={})) as reader:
         reader.read_all()
         (running,) = queries._running.values()
         assert running.process is not None
@@ -177,7 +141,7 @@ def full(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queries]:
 
 
 def test_where_all_places_are_taken_the_next_statement_is_sent_away(full: Queries) -> None:
-    with full.rows(Statement(sql=MANY, views={}), {}, ticket="first"):
+    with full.rows(Statement(sql=MANY, views={}), ticket="first"):
         with pytest.raises(QueriesBusy):
             rows(full, "SELECT 1")
         with pytest.raises(UsageError, match="ticket"):
@@ -187,7 +151,7 @@ def test_where_all_places_are_taken_the_next_statement_is_sent_away(full: Querie
 
 def test_one_whose_rows_nobody_takes_makes_room(full: Queries, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "STALLED", 0.0)
-    with full.rows(Statement(sql=MANY, views={}), {}) as stalled:
+    with full.rows(Statement(sql=MANY, views={})) as stalled:
         stalled.read_next_batch()
         assert rows(full, "SELECT 1 AS n") == [{"n": 1}]
         with pytest.raises(SqlError, match="Nobody took its rows"):
@@ -201,7 +165,7 @@ def test_a_warm_pool_has_a_process_ready(queries: Queries) -> None:
         assert len(warm._idle) == 1  # nothing else shows it
         with pytest.raises(SqlError):
             rows(warm, "SELECT error('no')")
-        with warm.rows(Statement(sql=MANY, views={}), {}):
+        with warm.rows(Statement(sql=MANY, views={})):
             pass  # which is left before its end
         assert len(warm._idle) == 1
     finally:

@@ -16,7 +16,7 @@ from sentry_connector.errors import UnknownName
 from sentry_connector.extraction.schema import arrow_schema
 from sentry_connector.operations.records import SCHEMAS, tables_of_records
 from sentry_connector.queries.messages import Statement
-from sentry_connector.queries.views import far_files, told
+from sentry_connector.queries.views import told
 from sentry_connector.reports import catalogue
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import DataSet
@@ -79,9 +79,8 @@ def run_query(
         tables = {one.slug: _table(house, one, folded, stack) for one in house.store.datasets.list()}
         records = {name: _stream(rows) for name, rows in tables_of_records(house).items()} if RECORDS in folded else {}
         views = {name: told(table) for name, table in tables.items()}
-        far = {path: there for table in tables.values() for path, there in far_files(table).items()}
         statement = Statement(sql=sql, views=views, records=records, limit=limit)
-        yield stack.enter_context(house.queries.rows(statement, far, ticket=ticket))
+        yield stack.enter_context(house.queries.rows(statement, ticket=ticket))
 
 
 def first_rows(house: House, sql: str, *, limit: int = MOST_SHOWN, ticket: str | None = None) -> Shown:
@@ -133,7 +132,7 @@ def _planned(dataset: DataSet) -> pa.Schema:
 def _table(house: House, dataset: DataSet, folded: str, stack: contextlib.ExitStack) -> Snapshot | Unread:
     """The newest version of a DataSet's table; without rows, but with its columns, where nothing was committed.
 
-    What the statement does not name is not looked for: that takes time, and rows in a database would come to this machine.
+    What the statement does not name is not looked for: that takes time, and rows that lie elsewhere would come to this machine.
     """
     planned = _planned(dataset)
     if dataset.slug not in folded:

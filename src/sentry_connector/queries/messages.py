@@ -24,10 +24,6 @@ class Kind(IntEnum):
     """Told: there are no more."""
     REFUSED = 4
     """Told: a `Refusal`, in place of the rows that are not there yet."""
-    WANTED = 5
-    """Told: a `Piece` of a file that only who asks can read."""
-    PIECE = 6
-    """Asked: its bytes."""
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,14 +33,12 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         schema: its columns, as Arrow serializes them.
         files: the paths of its Parquet files.
         holds_days: the files hold the column `_day`; otherwise their paths do.
-        sizes: bytes of each file, where they are in an object store: who asks reads them there.
         is_named: the statement names it; otherwise nobody has looked for its rows.
     """
 
     schema: bytes
     files: tuple[str, ...] = ()
     holds_days: bool = False
-    sizes: tuple[int, ...] | None = None
     is_named: bool = True
 
 
@@ -71,14 +65,6 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str
     line: int | None = None
     column: int | None = None
-
-
-class Piece(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a file."""
-
-    path: str
-    start: int
-    length: int
 
 
 _HEAD = struct.Struct(">BQ")

@@ -10,17 +10,16 @@ import sys
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
-import pyarrow.fs as pafs
 
 from sentry_connector.destinations.query import MORE_MEMORY
-from sentry_connector.errors import Cancelled, ConnectorError, DestinationUnavailable, QueriesBusy, SqlError, UsageError
-from sentry_connector.queries.messages import Broken, Kind, Piece, Refusal, Statement, receive, send
+from sentry_connector.errors import Cancelled, ConnectorError, QueriesBusy, SqlError, UsageError
+from sentry_connector.queries.messages import Broken, Kind, Refusal, Statement, receive, send
 
 AT_ONCE = 4
 """Statements that are run at one time."""
@@ -33,9 +32,6 @@ STALLED = 30.0
 
 THREADS = 4
 """Processors that one statement uses at most."""
-
-Far = Mapping[str, pafs.FileSystem]
-"""Path of a file → the object store that it is in."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,12 +103,11 @@ class Queries:
             self._refill()
 
     @contextlib.contextmanager
-    def rows(self, statement: Statement, far: Far, *, ticket: str | None = None) -> Iterator[pa.RecordBatchReader]:
+    def rows(self, statement: Statement, *, ticket: str | None = None) -> Iterator[pa.RecordBatchReader]:
         """The rows of a statement, as they come.
 
         Args:
             statement: what is run.
-            far: the files of its views that are in an object store.
             ticket: by what `cancel` finds it.
 
         Raises:
@@ -124,7 +119,7 @@ class Queries:
         running = _Running(left=self._limits.seconds)
         key = self._enter(running, ticket)
         try:
-            yield self._read(running, statement, far)
+            yield self._read(running, statement)
         finally:
             self._leave(key, running)
 
@@ -205,11 +200,11 @@ class Queries:
         if self._is_warm and not self._idle:
             self._idle.append(_Process(self._arguments))
 
-    def _read(self, running: _Running, statement: Statement, far: Far) -> pa.RecordBatchReader:
+    def _read(self, running: _Running, statement: Statement) -> pa.RecordBatchReader:
         process = running.process
         assert process is not None  # noqa: S101  # it was taken
         process.tell(Kind.STATEMENT, msgspec.msgpack.encode(statement))
-        streams = self._streams(running, process, far)
+        streams = self._streams(running, process)
         first = next(streams, None)
         if first is None:
             raise _crashed(process)
@@ -226,13 +221,11 @@ class Queries:
                     yield batch
                     running.given_at = None
 
-    def _streams(self, running: _Running, process: _Process, far: Far) -> Iterator[bytes]:
+    def _streams(self, running: _Running, process: _Process) -> Iterator[bytes]:
         while True:
             kind, payload = self._waited_for(running, process)
             if kind is Kind.ROWS:
                 yield payload
-            elif kind is Kind.WANTED:
-                process.tell(Kind.PIECE, _piece(msgspec.msgpack.decode(payload, type=Piece), far))
             elif kind in (Kind.END, Kind.REFUSED):
                 process.is_free = True
                 if kind is Kind.REFUSED:
@@ -345,23 +338,6 @@ def _environment() -> dict[str, str]:
 
 def _named(ticket: str) -> str:
     return f"ticket {ticket}"
-
-
-def _piece(wanted: Piece, far: Far) -> bytes:
-    """The bytes of a file that the statement is told of; of any other: none.
-
-    Raises:
-        DestinationUnavailable: the object store does not give them.
-    """
-    if wanted.path not in far:
-        return b""
-    try:
-        with far[wanted.path].open_input_file(wanted.path) as file:
-            data: bytes = file.read_at(wanted.length, wanted.start)
-    except OSError as error:
-        remedy = "See that the object store can be reached, and that its key is good."
-        raise DestinationUnavailable(f"{wanted.path} cannot be read: {error}", remedy=remedy) from error
-    return data
 
 
 def _sql_error(refusal: Refusal) -> SqlError:

@@ -22,7 +22,7 @@ import pyarrow as pa
 from sentry_connector.destinations.query import MORE_MEMORY, query
 from sentry_connector.errors import SqlError
 from sentry_connector.queries.confine import confine
-from sentry_connector.queries.messages import LARGEST, Broken, Kind, Piece, Refusal, Statement, receive, send
+from sentry_connector.queries.messages import LARGEST, Broken, Kind, Refusal, Statement, receive, send
 from sentry_connector.queries.views import understood
 
 MOST_BYTES = 16 * 2**20
@@ -73,9 +73,9 @@ def serve(asked: BinaryIO, told: BinaryIO, memory_limit: str, threads: int) -> N
     """As `main`, over these streams."""
     line = Line(asked, told)
     while True:
-        statement = msgspec.msgpack.decode(line.asked(Kind.STATEMENT), type=Statement)
+        statement = msgspec.msgpack.decode(line.asked(), type=Statement)
         try:
-            for frame in _frames(statement, line, memory_limit, threads):
+            for frame in _frames(statement, memory_limit, threads):
                 line.tell(Kind.ROWS, frame)
         except SqlError as error:
             line.tell(Kind.REFUSED, msgspec.msgpack.encode(_refusal(error)))
@@ -86,41 +86,32 @@ def serve(asked: BinaryIO, told: BinaryIO, memory_limit: str, threads: int) -> N
 
 
 class Line:
-    """To who asks: frames come in by a thread of their own, which ends the process with them."""
+    """To who asks: statements come in by a thread of their own, which ends the process with them."""
 
     def __init__(self, asked: BinaryIO, told: BinaryIO) -> None:
-        self._told, self._telling, self._wanting = told, threading.Lock(), threading.Lock()
-        self._came: dict[Kind, queue.SimpleQueue[bytes]] = {
-            kind: queue.SimpleQueue() for kind in (Kind.STATEMENT, Kind.PIECE)
-        }
+        self._told = told
+        self._came: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=self._listen, args=(asked,), daemon=True).start()
 
     def _listen(self, stream: BinaryIO) -> None:
         with contextlib.suppress(Broken):
             while True:
-                kind, payload = receive(stream)
-                self._came[kind].put(payload)
+                self._came.put(receive(stream)[1])
         os._exit(0)  # whatever the engine is at
 
-    def asked(self, kind: Kind) -> bytes:
-        """The next frame of that kind."""
-        return self._came[kind].get()
+    def asked(self) -> bytes:
+        """The next statement."""
+        return self._came.get()
 
     def tell(self, kind: Kind, payload: bytes | memoryview = b"") -> None:
         """Send a frame."""
-        with self._telling, contextlib.suppress(Broken):  # then nothing comes in either
+        with contextlib.suppress(Broken):  # then nothing comes in either
             send(self._told, kind, payload)
 
-    def piece(self, path: str, start: int, length: int) -> bytes:
-        """A part of a file that who asks reads."""
-        with self._wanting:
-            self.tell(Kind.WANTED, msgspec.msgpack.encode(Piece(path=path, start=start, length=length)))
-            return self.asked(Kind.PIECE)
 
-
-def _frames(statement: Statement, line: Line, memory_limit: str, threads: int) -> Iterator[memoryview]:
+def _frames(statement: Statement, memory_limit: str, threads: int) -> Iterator[memoryview]:
     """The columns, then the rows, in parts that are no larger than need be."""
-    tables = {name: understood(view, line.piece) for name, view in statement.views.items()}
+    tables = {name: understood(view) for name, view in statement.views.items()}
     records = {name: pa.ipc.open_stream(rows).read_all() for name, rows in statement.records.items()}
     options = {"limit": statement.limit, "memory_limit": memory_limit, "threads": threads}
     with query(statement.sql, tables, records=records, **options) as reader:  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.looks import THEMES, in_all_looks, too_wide, violations
 from tests.cli.shell import Shell
@@ -104,6 +104,18 @@ def test_a_statement_is_stopped_by_escape_and_by_the_button(page: Page) -> None:
     expect(page.get_by_role("button", name="Stop")).to_be_hidden()
     run(page, "SELECT 6 * 7 AS answer")
     expect(page.get_by_role("cell", name="42")).to_be_visible()
+
+
+def test_a_statement_is_stopped_of_which_the_server_has_not_heard_yet(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/query/first-rows", lambda route: held.append(route))  # noqa: PLW0108  # Playwright wants a function
+    page.goto("/query")
+    with page.expect_response("**/cancel") as first:
+        run(page, ENDLESS)
+        page.keyboard.press("Escape")
+    assert first.value.status == 404
+    held[0].continue_()
+    expect(page.get_by_role("alert")).to_contain_text("The statement was stopped.")
 
 
 def test_tables_columns_and_words_are_suggested_and_taken_by_the_keyboard(page: Page, filled: Shell) -> None:

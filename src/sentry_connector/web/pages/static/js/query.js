@@ -8,6 +8,8 @@ import { suggestIn } from "./suggestions.js";
 import { toast } from "./toasts.js";
 
 const LONGEST_ADDRESS = 4000;
+const TRIES = 50;
+const BETWEEN_TRIES = 200;
 
 const byId = (id) => document.getElementById(id);
 const place = byId("console");
@@ -126,16 +128,22 @@ function openChart(open) {
   if (open) chart.draw().catch(() => toast(document.body.dataset.failed, "bad"));
 }
 
+/** Stop what is run. The server may not have heard of it yet: then it is asked again, until the statement has stopped or ended. */
 async function stop() {
-  if (!running) return;
-  const { ticket, control } = running;
+  const job = running;
+  if (!job || job.stopping) return;
+  job.stopping = true;
   say(words.stopping);
-  try {
-    await ask("POST", `/api/v1/query/${ticket}/cancel`);
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    control.abort(); // it has ended, or has not begun: nobody waits for it any more
+  for (let tries = 0; running === job && tries < TRIES; tries += 1) {
+    try {
+      await ask("POST", `/api/v1/query/${job.ticket}/cancel`);
+      return;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_TRIES));
   }
+  if (running === job) job.control.abort(); // nobody waits for it any more
 }
 
 function brokenOff(error) {

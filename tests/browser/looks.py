@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from playwright.sync_api import Page
 
@@ -11,6 +12,16 @@ SIZES = {"wide": (1440, 900), "middle": (768, 1024), "small": (320, 640)}
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+class Look(NamedTuple):
+    """A size of the window, and a theme."""
+
+    size: str
+    theme: Literal["light", "dark"]
+
+
+LOOKS = tuple(Look(size, theme) for size, theme in product(SIZES, THEMES))
 
 
 def violations(page: Page) -> list[str]:
@@ -32,15 +43,18 @@ def too_wide(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
+def in_look(page: Page, path: str, look: Look) -> list[str]:
+    """What is wrong with a page in one theme at one width."""
+    width, height = SIZES[look.size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=look.theme)
+    page.goto(path)
+    wrong = violations(page)
+    if (more := too_wide(page)) > 0:
+        wrong.append(f"{more} pixels too wide")
+    return [f"{path}, {look.size}, {look.theme}: {one}" for one in wrong]
+
+
 def in_all_looks(page: Page, path: str) -> list[str]:
     """What is wrong with a page in any theme at any width."""
-    wrong = []
-    for size, (width, height) in SIZES.items():
-        page.set_viewport_size({"width": width, "height": height})
-        for theme in THEMES:
-            page.emulate_media(color_scheme=theme)
-            page.goto(path)
-            wrong += [f"{path}, {size}, {theme}: {one}" for one in violations(page)]
-        if too_wide(page) > 0:
-            wrong.append(f"{path}, {size}: {too_wide(page)} pixels too wide")
-    return wrong
+    return [one for look in LOOKS for one in in_look(page, path, look)]

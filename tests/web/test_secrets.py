@@ -96,7 +96,7 @@ def asked() -> Iterator[tuple[str, str]]:
 
 def path(template: str, run: str) -> str:
     kind = template.removeprefix("/api/v1").split("/")[1]
-    names = {"accounts": "Main", "notices": "hook", "users": "Bob"}
+    names = {"accounts": "Main", "notices": "hook", "users": "Bob", "people": "Bob"}
     return path_of(
         template, name=names.get(kind, "E"), run_id=run, report="projects", menu="organizations", person="Bob",
         origin="https://sentry.internal.example", key="key", session="none", digest="0", path="app.css",

@@ -129,7 +129,7 @@ def test_a_channel_is_added_its_secret_shown_once_and_a_test_that_fails_is_told(
 def test_health_says_how_it_is_and_what_sentry_answers(page: Page) -> None:
     sign_in(page, "ada", "/health")
     page.get_by_role("button", name="Examine Sentry").click()
-    expect(page.get_by_role("term").filter(has_text="token")).to_be_visible()
+    expect(page.get_by_text("token", exact=True)).to_be_visible()
     assert "sntryu_" not in page.content()
 
 

@@ -42,7 +42,8 @@ HOSTILE = ("", "it's", '"quoted"', "100%_\\", "日本", "Ärger", "<script>alert
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
     name = request.param
     server = request.getfixturevalue("postgres") if name == "postgresql" else None
-    return ground_of(name, tmp_path / name, server)
+    storage = request.getfixturevalue("storage") if name == "objects" else None
+    return ground_of(name, tmp_path / name, server, storage)
 
 
 def tags(**values: str) -> str:

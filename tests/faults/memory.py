@@ -111,6 +111,12 @@ class MemoryTable:
     def log(self) -> Place:
         return Place(Folder(filesystem=self.filesystem, root=self.root, address=self.root))
 
+    def schema(self) -> pa.Schema | None:
+        return self.state.schema
+
+    def rows(self) -> int:
+        return len(self.state.rows)
+
     def snapshot(self) -> Snapshot | None:
         """The rows in a file, for a query."""
         state = self.state

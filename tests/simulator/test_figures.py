@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from bench.contests import CONTESTS, extrapolated
 from bench.measure import Result, medians
 from bench.promises import PROMISES, judged
+from bench.tables import LOOKS
 from bench.workloads import WORKLOADS, Facts
 from tests.simulator.conftest import NOW
 
 from sentry_connector.simulator import Scale, world_of
 
+BENCH = Path(__file__).parents[2] / "bench"
 ONE = Result(
     name="W1: ours",
     seconds=2.0,
@@ -26,12 +30,19 @@ ONE = Result(
 )
 
 
+LOOKED_AT = (
+    *(re.findall(r'name = "(.+)"', (BENCH / "console.py").read_text() + (BENCH / "lists.py").read_text())),
+    *(f"page of 1,000,000 rows: {name}" for name in LOOKS),
+)
+"""What the measurements of pages are called."""
+
+
 def test_every_promise_is_about_something_that_is_measured() -> None:
     names = [f"{name}: {one.name}" for group in CONTESTS.values() for name, some in group.items() for one in some]
     rows = {"W6": 1_000_000, "W7": 25_000}
     measured = [
         replace(ONE, name=name, rows=rows.get(name[:2], 100), cpu_seconds=rows.get(name[:2], 100) / 1e5)
-        for name in (*names, "start: --version", "start: pull of one page")
+        for name in (*names, *LOOKED_AT, "start: --version", "start: pull of one page")
     ]
     assert [one.about for one in judged(measured)] == [one.about for one in PROMISES]
     assert list(judged([])) == []

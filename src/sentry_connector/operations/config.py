@@ -28,7 +28,7 @@ from sentry_connector.errors import ConnectorError, UnknownName, UsageError
 from sentry_connector.notices.channels import WEBHOOK
 from sentry_connector.operations import accounts, datasets, destinations, notices
 from sentry_connector.operations.config_secrets import Secrets
-from sentry_connector.operations.config_steps import Planned, Step, step_view
+from sentry_connector.operations.config_steps import Action, Planned, Step, step_view
 from sentry_connector.operations.destinations import refuse_file
 from sentry_connector.operations.planning import planned
 from sentry_connector.runs import check as runs_check
@@ -113,7 +113,7 @@ def read_texts(texts: Mapping[str, str]) -> Read:
 
     Raises:
         ConfigInvalid: something in them is wrong.
-        UsageError: a secret is to be read from a file of the server, or a database is one.
+        UsageError: a secret is to be read from a file of the server.
     """
     found = read([parse(text.encode(), name) for name, text in texts.items()])
     with_secrets: list[Placed[Any]] = [*found.accounts, *found.destinations, *found.notices]
@@ -124,9 +124,18 @@ def read_texts(texts: Mapping[str, str]) -> Read:
                 f"{placed.place}: a secret that comes with a request is no file of the server.",
                 remedy="Write `env: NAME`, and send it as NAME in `secrets`.",
             )
-    for destination in found.destinations:
-        refuse_file(destination.entry.url)
     return found
+
+
+def refuse_files(to_do: Planned) -> None:
+    """Refuse a plan that comes from elsewhere and would add a database that is a file of the server.
+
+    Raises:
+        UsageError: it would.
+    """
+    for step in to_do.steps:
+        if step.action is Action.CREATE and step.placed is not None and isinstance(step.placed.entry, DestinationEntry):
+            refuse_file(step.placed.entry.url)
 
 
 def plan(house: House, wanted: Read, env: Mapping[str, str], *, prune: bool = False) -> Planned:

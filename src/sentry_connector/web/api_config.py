@@ -24,7 +24,9 @@ def config_routes(house: House) -> APIRouter:
 
     def planned(asked: NewConfiguration) -> Planned:
         wanted = config.read_texts(asked.files)
-        return config.plan(house, wanted, asked.secrets, prune=asked.prune)
+        to_do = config.plan(house, wanted, asked.secrets, prune=asked.prune)
+        config.refuse_files(to_do)
+        return to_do
 
     @routes.get("", summary="What is stored, as a configuration", responses=openapi.answers("StoredConfiguration"))
     def export() -> Response:

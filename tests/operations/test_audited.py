@@ -11,7 +11,7 @@ from sentry_connector import operations
 
 LOOK = """
 glance.deleted glance.everything glance.measured glance.with_rows doctor.doctor_of_storage overview.overview
-accounts.connection accounts.everything accounts.find accounts.refuse_strange_server accounts.used_by
+accounts.connection accounts.everything accounts.find accounts.refuse_strange_server accounts.used_by accounts.with_users
 accounts.with_old_tokens audit.everything audit.recent audit.verify choices.choices coming.coming config.export
 config.plan datasets.account datasets.check_edit datasets.days_now datasets.everything datasets.find datasets.passed
 datasets.preview datasets.refuse_loss datasets.refuse_strange_place datasets.rows datasets.schema datasets.table_of

@@ -48,7 +48,7 @@ def add(
 def list_(*, as_json: AsJson = False) -> None:
     """List the accounts."""
     with connector() as house:
-        views = [account_view(account, operations.used_by(house, account)) for account in operations.everything(house)]
+        views = [account_view(*one) for one in operations.with_users(house, operations.everything(house))]
     if as_json:
         print_json(views)
         return

@@ -35,7 +35,7 @@ def account_routes(house: House) -> APIRouter:
 
     @routes.get("", summary="All accounts", responses=openapi.answers("Account", many=True))
     def list_accounts() -> Response:
-        return json_of([view(account) for account in accounts.everything(house)])
+        return json_of([account_view(*one) for one in accounts.with_users(house, accounts.everything(house))])
 
     @routes.post(
         "",

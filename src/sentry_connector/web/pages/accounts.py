@@ -10,31 +10,25 @@ from fastapi.responses import Response
 from sentry_connector.operations import accounts, sharing
 from sentry_connector.operations.views import account_view, share_view
 from sentry_connector.runs.house import House
-from sentry_connector.store.records import Account
+from sentry_connector.store.records import Account, DataSet
 from sentry_connector.store.rights import Level, Thing
 from sentry_connector.web.pages.rendering import Pages
-
-SORTS = ("name", "status", "used", "token")
-"""What the list can be sorted by; the first is had where none is chosen."""
 
 
 def account_pages(house: House, pages: Pages) -> APIRouter:
     """The pages about accounts."""
     routes = APIRouter(prefix="/accounts", include_in_schema=False)
 
-    def view(account: Account) -> dict[str, Any]:
-        used_by = accounts.used_by(house, account)
+    def view(account: Account, used_by: list[DataSet]) -> dict[str, Any]:
         owners = house.store.grants.owners(Thing.ACCOUNT, account.id)
         return account_view(account, used_by) | {"datasets": used_by, "owners": owners}
 
     @routes.get("")
-    def show_accounts(request: Request, search: str = "", sort: str = SORTS[0]) -> Response:
-        known = [view(account) for account in accounts.everything(house)]
+    def show_accounts(request: Request, search: str = "", sort: str = "name") -> Response:
+        known = [view(*one) for one in accounts.with_users(house, accounts.everything(house))]
         wanted = search.strip().casefold()
         found = sorted((one for one in known if wanted in _text(one)), key=_order(sort))
-        return pages.page(
-            request, "accounts/list.html", accounts=found, are_any=bool(known), search=search, sort=sort, sorts=SORTS
-        )
+        return pages.page(request, "accounts/list.html", accounts=found, are_any=bool(known), search=search, sort=sort)
 
     @routes.get("/new")
     def show_new_account(request: Request) -> Response:
@@ -48,7 +42,7 @@ def account_pages(house: House, pages: Pages) -> APIRouter:
         return pages.page(
             request,
             "accounts/show.html",
-            account=view(account),
+            account=view(account, accounts.used_by(house, account)),
             levels=[one.value for one in Level],
             shares=[share_view(user, grant) for user, grant in shares],
         )

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from sentry_connector.simulator.model import Organization, Project, Team
 from sentry_connector.simulator.refusals import Refusal, refuse
 
-TOKEN = "sntryu_" + "0" * 63 + "1"
-PROJECT_TOKEN = "sntryu_" + "0" * 63 + "2"
-EXPIRED_TOKEN = "sntryu_" + "0" * 63 + "3"
-SSO_TOKEN = "sntryu_" + "0" * 63 + "4"
-INTEGRATION_TOKEN = "0" * 63 + "5"
+# Sixty-four hexadecimal digits, as Sentry's are; no row of zeros, which other things are too: a search for a token that
+# got out finds the token alone.
+TOKEN = "sntryu_" + "0123456789abcdef" * 4
+PROJECT_TOKEN = "sntryu_" + "123456789abcdef0" * 4
+EXPIRED_TOKEN = "sntryu_" + "23456789abcdef01" * 4
+SSO_TOKEN = "sntryu_" + "3456789abcdef012" * 4
+INTEGRATION_TOKEN = "456789abcdef0123" * 4
 ORG_TOKEN = "sntrys_" + "0" * 40 + "_6"
 
 READ_SCOPES = frozenset({"org:read", "project:read", "team:read", "event:read"})

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentry_connector.cli.options import seconds
-from sentry_connector.cli.output import json_text, visible
+from sentry_connector.cli.output import counted, json_text, visible
 from sentry_connector.cli.tables import cell, print_table
 from sentry_connector.errors import UsageError
 from sentry_connector.simulator.texts import HOSTILE
@@ -34,6 +34,10 @@ def test_json_says_the_same_without_control_characters(text: str) -> None:
     assert json.loads(written) == {"text": text}
     assert "\x1b" not in written
     assert "\x9b" not in written
+
+
+def test_one_row_is_a_row() -> None:
+    assert [counted(count, "row") for count in (0, 1, 2, 1200)] == ["0 rows", "1 row", "2 rows", "1,200 rows"]
 
 
 def test_cells_say_values_in_words() -> None:

@@ -370,6 +370,8 @@ def test_describe_says_the_days_and_the_instants(duration: Duration, line: str) 
         (SingleDate(day=dt.date(2026, 2, 28)), "2026-02-28"),
         (DateRange(start=6, end=0), "the last 7 days"),
         (DateRange(start=8, end=1), "8 days ago to yesterday"),
+        (DateRange(start=5, end=5), "5 days ago"),
+        (DateRange(start=0, end=0), "today"),
         (DateRange(start=dt.date(2026, 2, 28), end=dt.date(2026, 3, 1)), "2026-02-28 to 2026-03-01"),
     ],
 )

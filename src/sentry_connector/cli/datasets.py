@@ -16,7 +16,7 @@ from sentry_connector.cli.definition import DefinitionOptions
 from sentry_connector.cli.details import DetailsOptions, filled_from_environment
 from sentry_connector.cli.files import FileOptions, print_json_of, print_table_of
 from sentry_connector.cli.options import AccountName, AsJson, WaitLock, Yes, confirm, seconds, typer_app, with_options
-from sentry_connector.cli.output import note, note_days, print_json, print_line
+from sentry_connector.cli.output import counted, note, note_days, print_json, print_line
 from sentry_connector.cli.progress import shown_progress
 from sentry_connector.cli.schedule import in_words, print_slots
 from sentry_connector.cli.sharing import add_share
@@ -375,7 +375,7 @@ def revert(
     if as_json:
         print_json(view)
     else:
-        note(f"Version {committed.version} is what version {to_version} was: {view['rows']:,} rows.")
+        note(f"Version {committed.version} is what version {to_version} was: {counted(view['rows'], 'row')}.")
 
 
 @app.command("delete-update")
@@ -395,7 +395,7 @@ def delete_update(
     if as_json:
         print_json(deleted_view(committed))
     else:
-        note(f"{committed.deleted:,} rows were deleted: version {committed.version}.")
+        note(f"{counted(committed.deleted, 'row')} deleted: version {committed.version}.")
 
 
 @app.command()
@@ -412,7 +412,7 @@ def export(
     with connector() as house, operations.rows(house, name, version) as reader:
         written = target.write(reader.schema, reader)
     summary = {"dataset": name, "rows": written.rows, "format": target.format_name, "output": target.output}
-    target.tell(summary, f"{written.rows:,} rows", as_json=as_json)
+    target.tell(summary, counted(written.rows, "row"), as_json=as_json)
 
 
 @app.command()
@@ -421,7 +421,7 @@ def delete(name: Name, *, yes: Yes = False, as_json: AsJson = False) -> None:
     with connector() as house:
         dataset = operations.find(house, name)
         rows = dataset_view(house, dataset)["rows"]
-        gone = "its rows" if rows is None else f"{rows:,} rows"
+        gone = "its rows" if rows is None else counted(rows, "row")
         note(f"{dataset.name}: {gone} go out of sight; `datasets restore` brings them back for 30 days.")
         confirm(f"Delete the DataSet {dataset.name}?", yes=yes)
         view = dataset_view(house, operations.delete(house, dataset.slug))
@@ -466,7 +466,7 @@ def _in_words(view: dict[str, Any], dataset: DataSet) -> dict[str, Any]:
     last, retry, details = view["last_run"], dataset.retry, dataset.details
     words = {
         "retry": f"every {retry.every // 60} minutes, {retry.times} times at most" if retry else "never",
-        "last_run": f"{last['verdict'] or last['state']}, {last['rows_read']:,} rows read" if last else None,
+        "last_run": f"{last['verdict'] or last['state']}, {counted(last['rows_read'], 'row')} read" if last else None,
     }
     chosen = {
         **{

@@ -31,6 +31,11 @@ def message(text: str) -> str:
     return visible(Redactor(secrets).redact(text))
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 row`, `1,200 rows`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def note(text: str) -> None:
     """A line on standard error: progress, resolved dates, warnings."""
     print(message(text), file=sys.stderr, flush=True)  # noqa: T201  # the command line prints

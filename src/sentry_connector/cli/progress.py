@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from sentry_connector.cli.output import visible
+from sentry_connector.cli.output import counted, visible
 from sentry_connector.extraction.progress import Progress
 
 Begin = Callable[[str], Progress]
@@ -75,8 +75,11 @@ def how_far(progress: Progress) -> tuple[int, int]:
 
 
 def counts(progress: Progress) -> str:
-    """`1,200 rows, 12 pages, 14 requests`, and what is waited for."""
-    line = f"{progress.rows:,} rows, {progress.pages:,} pages, {progress.requests:,} requests"
+    """`1,200 rows, 1 page, 14 requests`, and what is waited for."""
+    line = ", ".join(
+        counted(count, noun)
+        for count, noun in ((progress.rows, "row"), (progress.pages, "page"), (progress.requests, "request"))
+    )
     if progress.waiting is None:
         return line
     reason, seconds = progress.waiting

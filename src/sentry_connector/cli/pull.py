@@ -13,7 +13,7 @@ from sentry_connector.app import app as connector
 from sentry_connector.cli.details import DetailsOptions, filled_from_environment
 from sentry_connector.cli.files import FileOptions, Target
 from sentry_connector.cli.options import AccountName, AsJson, typer_app, with_options
-from sentry_connector.cli.output import note, note_days
+from sentry_connector.cli.output import counted, note, note_days
 from sentry_connector.cli.progress import shown_progress
 from sentry_connector.errors import RunIncomplete
 from sentry_connector.operations import accounts
@@ -97,5 +97,7 @@ def _tell(summary: dict[str, Any], target: Target, *, as_json: bool) -> None:
     for one in summary["incomplete"]:
         note(f"Missing: {one['scope']}: {one['reason']}")
     limited = ", limited by request" if summary["limited"] else ""
-    counted = f"{summary['rows']:,} rows, {summary['requests']:,} requests, {summary['seconds']:.1f} s"
-    target.tell(summary, f"{counted}, {summary['verdict']}{limited}", as_json=as_json)
+    figures = (
+        f"{counted(summary['rows'], 'row')}, {counted(summary['requests'], 'request')}, {summary['seconds']:.1f} s"
+    )
+    target.tell(summary, f"{figures}, {summary['verdict']}{limited}", as_json=as_json)

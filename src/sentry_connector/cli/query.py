@@ -10,6 +10,7 @@ from sentry_connector.app import App
 from sentry_connector.app import app as connector
 from sentry_connector.cli.files import TABLE, FileOptions, print_json_of, print_table_of
 from sentry_connector.cli.options import AsJson, typer_app, with_options
+from sentry_connector.cli.output import counted
 from sentry_connector.operations.export import STANDARD_OUTPUT
 from sentry_connector.operations.query import run_query
 
@@ -40,7 +41,7 @@ def print_rows_of(house: App, sql: str, files: FileOptions, *, as_json: bool) ->
         if target is not None:
             written = target.write(reader.schema, reader)
             summary = {"rows": written.rows, "format": target.format_name, "output": target.output}
-            target.tell(summary, f"{written.rows:,} rows", as_json=as_json)
+            target.tell(summary, counted(written.rows, "row"), as_json=as_json)
         elif as_json:
             print_json_of(reader.schema, reader)
         else:

@@ -18,7 +18,7 @@ import typer
 
 from sentry_connector.app import app as connector
 from sentry_connector.cli.options import AsJson, typer_app
-from sentry_connector.cli.output import note, print_json, print_line
+from sentry_connector.cli.output import counted, note, print_json, print_line
 from sentry_connector.errors import UsageError
 from sentry_connector.operations import datasets, workers
 from sentry_connector.operations import people as people_of
@@ -160,5 +160,5 @@ def in_a_line(house: House, run: Run) -> str:
     if run.state is RunState.RETRYING and run.not_before is not None:
         why = run.error.message if run.error else "rows are missing"
         return f"{name}: attempt {run.attempt} failed: {why} Again at {run.not_before:%H:%M}Z."
-    line = f"{name}: {run.verdict}, {run.rows_read:,} rows read, {run.requests:,} requests"
+    line = f"{name}: {run.verdict}, {counted(run.rows_read, 'row')} read, {counted(run.requests, 'request')}"
     return f"{line}: {run.error.name}: {run.error.message}" if run.error else line

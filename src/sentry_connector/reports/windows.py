@@ -232,6 +232,8 @@ def dates_in_words(duration: Duration) -> str:
             return f"since the last run, and {overlap // 60} minutes before"
         case SingleDate(day=day):
             return _day_in_words(day)
+        case DateRange(start=start, end=end) if start == end:
+            return _day_in_words(start)
         case DateRange(start=int(start), end=0):
             return f"the last {start + 1} days"
         case DateRange(start=start, end=end):

@@ -18,7 +18,7 @@ from sentry_connector.datasets.config import Configuration, text_of
 from sentry_connector.datasets.config_reader import Read
 from sentry_connector.datasets.definition import Definition
 from sentry_connector.errors import ConfigInvalid, DatesError, EditedMeanwhile, TokenRejected, UnknownName, UsageError
-from sentry_connector.operations import accounts, config, datasets, destinations, notices
+from sentry_connector.operations import accounts, config, datasets, destinations, edits, notices
 from sentry_connector.operations.config import Outcome, State
 from sentry_connector.operations.config_steps import Planned
 from sentry_connector.reports.details import Details
@@ -455,7 +455,7 @@ async def goes_round(wished: list[Definition]) -> None:
             assert plan(first, text, prune=True).steps == ()
             await applied(second, text)
             assert text_of(config.export(second)[0]) == text
-            both = [[datasets.definition_of(one) for one in datasets.everything(each)] for each in (first, second)]
+            both = [[edits.definition_of(one) for one in datasets.everything(each)] for each in (first, second)]
             assert both[0] == both[1]
 
 

@@ -13,7 +13,7 @@ from sentry_connector.datasets.definition import Definition
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.errors import DatesError, DestinationRefused, LossNotAccepted, UnknownName, UsageError
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.operations import backfill, datasets, runs
+from sentry_connector.operations import backfill, datasets, days, runs
 from sentry_connector.reports.details import AllAvailable, DateRange, Details, SinceLastRun, SingleDate
 from sentry_connector.runs.due import tick
 from sentry_connector.runs.execute import execute
@@ -92,7 +92,7 @@ def test_a_dataset_whose_days_have_crossed_can_still_be_renamed(app: HastyApp) -
     dataset = made(app, "append", shop(DateRange(start=3, end=app.moment.date())))
     app.moment += 9 * DAY
     with pytest.raises(DatesError, match="backwards"):
-        datasets.days_now(app, dataset)
+        days.days_now(app, dataset)
     assert datasets.edit(app, dataset.name, {"name": "Old days"}).name == "Old days"
 
 
@@ -244,10 +244,10 @@ async def test_a_run_that_begins_while_its_dataset_is_paused_stops(app: HastyApp
 
 def test_a_replace_that_will_lose_rows_later_can_be_told(app: HastyApp) -> None:
     yesterday = shop(SingleDate(day=1))
-    assert datasets.will_lose(made(app, "replace", yesterday, name="a"))
-    assert not datasets.will_lose(made(app, "replace", yesterday, name="b", accept_loss=True))
-    assert not datasets.will_lose(made(app, "replace", shop(AllAvailable()), name="c"))
-    assert not datasets.will_lose(made(app, "append", yesterday, name="d"))
+    assert days.will_lose(made(app, "replace", yesterday, name="a"))
+    assert not days.will_lose(made(app, "replace", yesterday, name="b", accept_loss=True))
+    assert not days.will_lose(made(app, "replace", shop(AllAvailable()), name="c"))
+    assert not days.will_lose(made(app, "append", yesterday, name="d"))
 
 
 async def test_an_edit_by_which_the_next_run_would_drop_rows_wants_consent(app: HastyApp) -> None:
@@ -263,17 +263,17 @@ async def test_an_edit_by_which_the_next_run_would_drop_rows_wants_consent(app: 
 
 async def test_a_run_that_goes_on_is_told_from_where(app: HastyApp) -> None:
     dataset = made(app, "upsert", shop(SinceLastRun()))
-    assert "everything" in str(datasets.days_now(app, dataset))
+    assert "everything" in str(days.days_now(app, dataset))
     await ran(app, dataset)
-    days = str(datasets.days_now(app, dataset))
-    assert "everything" not in days
-    assert days.endswith("what was never read, from its beginning")
+    meant = str(days.days_now(app, dataset))
+    assert "everything" not in meant
+    assert meant.endswith("what was never read, from its beginning")
 
 
 def test_dates_are_told_in_days_before_anything_runs(app: HastyApp) -> None:
     dataset = made(app, "append", shop(SingleDate(day=1)))
-    assert (datasets.days_now(app, dataset) or "").startswith("2026-03-09 (1 day, UTC)")
-    assert datasets.days_now(app, made(app, "replace", Details(), "organizations")) is None
+    assert (days.days_now(app, dataset) or "").startswith("2026-03-09 (1 day, UTC)")
+    assert days.days_now(app, made(app, "replace", Details(), "organizations")) is None
 
 
 # ---- runs

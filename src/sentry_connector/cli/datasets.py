@@ -23,7 +23,7 @@ from sentry_connector.cli.sharing import add_share
 from sentry_connector.cli.tables import print_fields, print_table
 from sentry_connector.datasets.definition import Definition
 from sentry_connector.errors import DatesError, UsageError
-from sentry_connector.operations import backfill, updates
+from sentry_connector.operations import backfill, days, updates
 from sentry_connector.operations import datasets as operations
 from sentry_connector.operations.coming import coming, coming_view
 from sentry_connector.operations.running import is_served
@@ -448,16 +448,16 @@ def _print(house: App, dataset: DataSet, *, as_json: bool) -> None:
     if view["next_slot"] and not view["served"]:
         note(NO_SERVER)
     try:
-        days = operations.days_now(house, dataset)
+        meant = days.days_now(house, dataset)
     except DatesError as error:  # days that were chosen in two ways can cross as time goes on
         note(f"A run now would fail: {error.message}")
     else:
-        if days is not None:
-            note(f"A run now reads: {days}")
+        if meant is not None:
+            note(f"A run now reads: {meant}")
     if dataset.account_id is None and dataset.schedule != MANUAL:
         note("It has no account: the server that keeps its schedule takes its own SENTRY_AUTH_TOKEN and SENTRY_URL.")
         note("  Give it one: `sentry-connector datasets edit NAME --account ACCOUNT`.")
-    if operations.will_lose(dataset):
+    if days.will_lose(dataset):
         note("Replace keeps only the days of its last run: once they have moved on, a run needs --accept-loss.")
 
 

@@ -17,7 +17,7 @@ from sentry_connector.library.house import Open
 from sentry_connector.library.rows import Rows
 from sentry_connector.library.runs import raise_its_end
 from sentry_connector.library.words import Words, entry_with
-from sentry_connector.operations import backfill, updates
+from sentry_connector.operations import backfill, edits, updates
 from sentry_connector.operations import datasets as operations
 from sentry_connector.operations.running import tell_others
 from sentry_connector.reports import catalogue, menus
@@ -88,7 +88,7 @@ class DataSets:
             LossNotAccepted: the next run would drop rows, and nobody has consented to that.
         """
         dataset = self.get(name)
-        before = entry_of(operations.definition_of(dataset), None)
+        before = entry_of(edits.definition_of(dataset), None)
         more = {"name": new_name or dataset.name, "report": catalogue.find(report).slug if report else dataset.report}
         wanted = definition_of(entry_with(words, before, **more))
         changes = msgspec.structs.asdict(wanted)

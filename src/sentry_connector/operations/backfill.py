@@ -10,7 +10,7 @@ from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.errors import UsageError
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations.audited import audited
-from sentry_connector.operations.datasets import definition_of, refuse_loss
+from sentry_connector.operations.edits import definition_of, refuse_loss
 from sentry_connector.operations.running import to_its_end
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.reports.details import DateRange

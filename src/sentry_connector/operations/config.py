@@ -26,7 +26,7 @@ from sentry_connector.datasets.config_reader import Placed, Read, read
 from sentry_connector.datasets.yaml_tree import MOST_BYTES, parse
 from sentry_connector.errors import ConnectorError, UnknownName, UsageError
 from sentry_connector.notices.channels import WEBHOOK
-from sentry_connector.operations import accounts, datasets, destinations, notices
+from sentry_connector.operations import accounts, datasets, destinations, edits, notices
 from sentry_connector.operations.config_secrets import Secrets
 from sentry_connector.operations.config_steps import Action, Planned, Step, step_view
 from sentry_connector.operations.destinations import refuse_file
@@ -351,7 +351,7 @@ def _exported_dataset(dataset: DataSet, known: Mapping[str, Account], notes: lis
     account = known.get(dataset.account_id or "")
     if dataset.account_id and account is None:
         notes.append(f"{dataset.name}: its account was deleted, so that it is written without one.")
-    entry = entry_of(datasets.definition_of(dataset), account.name if account else None)
+    entry = entry_of(edits.definition_of(dataset), account.name if account else None)
     return msgspec.structs.replace(entry, paused=dataset.paused or None, muted=dataset.muted or None)
 
 

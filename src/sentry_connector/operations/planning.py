@@ -35,7 +35,7 @@ from sentry_connector.errors import (
 )
 from sentry_connector.notices.channels import WEBHOOK, address_of
 from sentry_connector.notices.webhook import is_secret
-from sentry_connector.operations import accounts, datasets, destinations
+from sentry_connector.operations import accounts, days, destinations, edits
 from sentry_connector.operations.config_matching import Matched
 from sentry_connector.operations.config_secrets import Secrets, missing
 from sentry_connector.operations.config_steps import Change, Planned, Step, changed, changes, created, deleted
@@ -177,7 +177,7 @@ class _Planner:
         definition = check(definition_of(placed.entry))
         definition = msgspec.structs.replace(definition, destination=self._destination_of(definition))
         if stored is None:
-            datasets.days_now(self.house, definition)
+            days.days_now(self.house, definition)
             paused: bool | None = placed.entry.paused or None
             muted: bool | None = placed.entry.muted or None
         else:
@@ -190,7 +190,7 @@ class _Planner:
         if stored is None:
             return created("datasets", complete)
         before = entry_of(
-            datasets.definition_of(stored), self._stored_account(stored), paused=stored.paused, muted=stored.muted
+            edits.definition_of(stored), self._stored_account(stored), paused=stored.paused, muted=stored.muted
         )
         found = changes(before, entry)
         notes = self._rows_lost(stored, entry) if found else ()
@@ -199,8 +199,8 @@ class _Planner:
     def _check_edit(self, stored: DataSet, wanted: Definition, origin: Origin | None) -> None:
         """Refuse what `datasets edit` would refuse, also where the destination is only to be made."""
         if wanted.destination != stored.destination:
-            datasets.refuse_strange_place(self.house, stored, wanted)
-        datasets.check_edit(self.house, stored, msgspec.structs.replace(wanted, destination=stored.destination), origin)
+            edits.refuse_strange_place(self.house, stored, wanted)
+        edits.check_edit(self.house, stored, msgspec.structs.replace(wanted, destination=stored.destination), origin)
 
     def _destination_of(self, definition: Definition) -> str:
         """The name of the definition's destination, as it is written where the destination stands.
@@ -247,7 +247,7 @@ class _Planner:
             return ()
         without = msgspec.structs.replace(definition_of(entry), accept_loss=False)
         try:
-            datasets.refuse_loss(self.house, stored, without)
+            edits.refuse_loss(self.house, stored, without)
         except LossNotAccepted as error:
             return (error.message,)
         return ()

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from sentry_connector.errors import UnknownName
-from sentry_connector.operations import datasets, runs, tables
+from sentry_connector.operations import datasets, days, runs, tables
 from sentry_connector.operations.coming import coming, coming_view
 from sentry_connector.operations.lineage import lineage
 from sentry_connector.operations.views import columns_view, dataset_view, run_view, versions_view
@@ -57,7 +57,7 @@ def dataset_pages(house: House, pages: Pages) -> APIRouter:
             "overview",
             runs=[run_view(run, dataset) for run, _ in runs.history(house, name, limit=LAST_RUNS)],
             coming=coming_view(coming(house, name)),
-            days=datasets.days_now(house, dataset),
+            days=days.days_now(house, dataset),
             figures=runs.figures(house, name),
             size=datasets.table_of(house, dataset).size(),
         )

@@ -18,7 +18,7 @@ from sentry_connector.datasets.definition import (
     RETRY_TIMES,
     Definition,
 )
-from sentry_connector.operations import accounts, datasets, destinations
+from sentry_connector.operations import accounts, destinations, edits
 from sentry_connector.operations.views import report_view
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.details import Details, SinceLastRun
@@ -54,7 +54,7 @@ def settings_context(house: House, pages: Pages, dataset: DataSet) -> dict[str, 
     """
     return {
         "version_tag": version_tag(dataset),
-        "values": pane_values(datasets.definition_of(dataset), dataset.account_id or ""),
+        "values": pane_values(edits.definition_of(dataset), dataset.account_id or ""),
         **pane_context(house, pages),
     }
 

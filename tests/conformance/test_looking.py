@@ -190,6 +190,8 @@ WRONG = [
     (Condition("ratio", Operator.BELOW, ("nan",)), "no value of 'ratio'"),
     (Condition("flag", Operator.EQUALS, ("yes",)), "no value of 'flag'"),
     (Condition("at", Operator.AT_LEAST, ("yesterday",)), "no value of 'at'"),
+    (Condition("at", Operator.AT_LEAST, ("0001-01-01T00:00+01:00",)), "no value of 'at'"),
+    (Condition("at", Operator.BELOW, ("9999-12-31T23:59-01:00",)), "no value of 'at'"),
     (Condition("at", Operator.CONTAINS, ("2026",)), "holds no texts"),
     (Condition("value", Operator.EQUALS), "takes 1 value"),
     (Condition("value", Operator.EMPTY, ("x",)), "takes 0 values"),

@@ -169,7 +169,7 @@ def value_of(given: str, field: pa.Field) -> Value:
         return given
     try:
         return _VALUES[field.type](given.strip())
-    except ValueError:
+    except (ValueError, OverflowError):  # in UTC, a time of another zone can lie before the first year
         example = _EXAMPLES[field.type]
         raise UsageError(f"{given!r} is no value of {field.name!r}.", remedy=f"Write it like {example}.") from None
 

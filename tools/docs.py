@@ -16,7 +16,7 @@ from sentry_connector.cli.root import app
 from sentry_connector.datasets import config
 from sentry_connector.reports import pages
 from sentry_connector.settings import SETTINGS
-from tools import routes, schedules
+from tools import routes, scenarios, schedules
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -29,6 +29,7 @@ def generated() -> dict[Path, str]:
         DOCS / "settings.md": settings_page(),
         DOCS / "errors.md": errors_page(),
         DOCS / "schedules.md": schedules.page(),
+        DOCS / "scenarios.md": scenarios.page(),
         DOCS / "config.schema.json": json.dumps(config.schema(), indent=2) + "\n",
         DOCS / "api-routes.md": routes.page(),
     }

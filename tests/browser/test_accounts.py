@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
-from sentry_connector.simulator import Simulation
+from sentry_connector.simulator import PROJECT_TOKEN, Simulation
 from tests.browser.looks import in_all_looks
+from tests.browser.panes import details, pane
 from tests.cli.shell import Shell
 
 
@@ -72,6 +75,41 @@ def test_07_08_10_an_account_is_renamed_keeps_its_token_and_is_deleted_with_its_
     expect(page).to_have_url("/accounts")
     assert "New name" not in {one["name"] for one in shell.json("accounts", "list")}
     assert shell.json("datasets", "show", "Of the account")["account"] is None
+
+
+def test_04_an_account_that_is_there_asks_for_no_token(page: Page, sentry: Simulation, shell: Shell) -> None:
+    connect(page, sentry.token, "There already")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There already")
+    details(page, account="There already")
+    expect(page.get_by_label("API Auth Token")).to_be_hidden()
+
+
+def test_05_09_datasets_are_counted_and_linked_and_no_page_has_the_token(
+    page: Page, sentry: Simulation, shell: Shell
+) -> None:
+    connect(page, sentry.token, "Of two")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Of two")
+    for name in ("One of two", "Two of two"):
+        shell.ok("datasets", "create", "--name", name, "--report", "projects", "--account", "Of two")
+    page.goto("/accounts")
+    expect(page.get_by_role("row").filter(has_text="Of two").get_by_role("cell", name="2", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Of two").click()
+    page.get_by_role("link", name="One of two").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("One of two")
+    for path in ("/accounts", "/datasets/one_of_two/settings", "/datasets/one_of_two/lineage", "/audit", "/health"):
+        page.goto(path)
+        assert sentry.token not in page.content()
+
+
+def test_14_a_token_that_may_too_little_is_told_by_what_it_lacks(page: Page) -> None:
+    connect(page, PROJECT_TOKEN, "Little")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Little")
+    expect(page.get_by_text("Valid", exact=True)).to_be_visible()
+    details(page, "organization-teams", "Little")
+    menu = pane(page, "details").locator("[data-menu=organizations]")
+    expect(menu).to_contain_text("The token may not read organizations. It needs the scope org:read")
+    page.get_by_role("button", name="Credentials").click()
+    expect(pane(page, "credentials")).to_contain_text(re.compile(r"\d+ of 16 may be read"))
 
 
 def test_accounts_are_searched_as_one_types(page: Page, sentry: Simulation) -> None:

@@ -174,7 +174,7 @@ def test_the_palette_is_for_the_keyboard_alone(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("DataSets")
 
 
-def test_58_a_hostile_name_is_text_wherever_it_is_shown(page: Page, shell: Shell) -> None:
+def test_68_a_hostile_name_is_text_wherever_it_is_shown(page: Page, shell: Shell) -> None:
     make(shell, HOSTILE)
     bar = choose(page, "gnirts", HOSTILE)
     bar.get_by_role("button", name="Delete").click()

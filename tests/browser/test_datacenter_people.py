@@ -77,3 +77,29 @@ def test_80_an_owner_gives_a_dataset_to_somebody_else_with_the_use_of_its_accoun
     page.goto("/?owner=max")
     expect(page.get_by_role("row").filter(has_text="Ponds")).to_contain_text("max")
     assert in_all_looks(page, "/") == []
+
+
+def test_13_who_may_use_an_account_may_not_change_it_and_its_last_owner_stays(page: Page, shell: Shell) -> None:
+    shell.ok("accounts", "share", "Ours", "max", "--level", "use")
+    page.goto("/sign-in")
+    sign_in(page, "max", PASSWORD)
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    page.goto("/datasets/new")
+    expect(page.get_by_label("Account", exact=True)).to_contain_text("Ours")
+    page.goto("/accounts")
+    page.get_by_role("link", name="Ours").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ours")
+    for button in ("Rename", "Replace token", "Share", "Delete"):
+        expect(page.get_by_role("button", name=button)).to_be_hidden()
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, "eve", PASSWORD)
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    page.goto("/accounts")
+    page.get_by_role("link", name="Ours").click()
+    page.get_by_role("button", name="Share").click()
+    dialog = page.get_by_role("dialog", name="Share the account")
+    dialog.get_by_label("Person").fill("eve")
+    dialog.get_by_label("What they may").select_option("use")
+    dialog.get_by_role("button", name="Share").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("last owner")
+    assert levels(shell, "accounts", "Ours")["eve"] == "owner"

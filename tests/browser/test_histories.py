@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from sentry_connector.datasets.schedule import MANUAL
 from sentry_connector.errors import UsageError
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.operations import accounts, datasets
@@ -25,7 +24,7 @@ from sentry_connector.runs.slots import slot_id
 from sentry_connector.simulator import Fault, Faults, World
 from sentry_connector.simulator.running import Simulation, start_in_thread
 from sentry_connector.simulator.tokens import TOKEN, Access
-from sentry_connector.store.records import DataSet, Retry, Run, Trigger, Verdict
+from sentry_connector.store.records import MANUAL, DataSet, Retry, Run, Trigger, Verdict
 from tests.cli.shell import shell_on
 from tests.cli.test_serve import Served, serving
 from tests.parts import NOW

@@ -212,7 +212,7 @@ def test_no_page_of_a_thing_with_such_a_name_is_harmed(admin: Page, numbers: ran
     assert [one for number, template in every for one in harm(admin, of_one(template, number))] == []
 
 
-def test_texts_in_a_table_are_shown_as_they_are(admin: Page) -> None:
+def test_41_texts_in_a_table_are_shown_as_they_are(admin: Page) -> None:
     """All of them as rows of a query's result, which a script draws."""
     admin.goto("/query?sql=SELECT+*+FROM+shop_events+WHERE+_run_id+LIKE+'%25+%25'")
     admin.get_by_role("button", name="Run", exact=True).click()

@@ -10,6 +10,8 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import pytest
+
 from sentry_connector.cli.root import COMMANDS
 from sentry_connector.simulator import TOKEN, Simulation
 from tests.canary import Canaries, forms
@@ -128,6 +130,7 @@ def test_every_command_is_called() -> None:
     assert {call[0] for call in CALLS} | ELSEWHERE == set(COMMANDS)
 
 
+@pytest.mark.scenario("5")
 def test_a_token_stands_in_no_output_and_no_file(shell: Shell, sentry: Simulation, tmp_path: Path) -> None:
     canary = shell.without("SENTRY_AUTH_TOKEN")
     told: list[tuple[tuple[str, ...], bytes]] = []

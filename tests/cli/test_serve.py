@@ -401,6 +401,7 @@ def test_a_commit_that_does_not_end_holds_nobody_up(shell: Shell, tmp_path: Path
         assert process.wait(timeout=60) == 143
 
 
+@pytest.mark.scenario("53")
 def test_killed_at_any_moment_each_slot_is_accounted_for_once(shell: Shell) -> None:
     """The long form, with two hundred DataSets and ten minutes, is in `tests.faults.test_siege`."""
     now = dt.datetime.now(dt.UTC)

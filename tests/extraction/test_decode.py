@@ -67,6 +67,7 @@ def test_context_fills_what_an_item_does_not_say() -> None:
     assert rows(item)[0]["project_id"] == "7"
 
 
+@pytest.mark.scenario("65")
 def test_an_unknown_field_is_kept_and_counted() -> None:
     decoder = Decoder(THINGS)
     body = json.dumps([PLAIN | {"novel": {"a": 1}, "user": {"email": "x", "shoe": 44}}, PLAIN]).encode()
@@ -81,6 +82,7 @@ def test_an_unknown_field_is_kept_and_counted() -> None:
         assert decoded.drift == {"novel": 1, "user/shoe": 1}
 
 
+@pytest.mark.scenario("65")
 def test_a_misfit_becomes_null_and_is_kept_and_counted() -> None:
     decoder = Decoder(THINGS)
     page = decoder.page(
@@ -107,6 +109,7 @@ def test_of_a_key_that_comes_twice_the_last_value_counts_as_in_every_reader() ->
             assert (row["id"], row["score"]) == ("1", 2)
 
 
+@pytest.mark.scenario("36")
 def test_rows_outside_the_window_are_dropped() -> None:
     start, end = dt.datetime(2026, 3, 10, 11, tzinfo=dt.UTC), dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
     times = ["10:59:59.999999", "11:00:00", "11:59:59.999999", "12:00:00"]

@@ -87,6 +87,7 @@ def test_columnar_formats_read_back_identically(name: str) -> None:
     assert summary == Summary(rows=2 * batch.num_rows)
 
 
+@pytest.mark.scenario("76")
 def test_csv_reads_back_identically() -> None:
     batch = batch_of(list(HOSTILE))
     data, summary = written("csv", batch, batch)
@@ -114,6 +115,7 @@ def test_another_reader_agrees_about_null_and_empty_text(tmp_path: Path) -> None
     assert [row[0] for row in duckdb.execute(query, [str(path)]).fetchall()] == [*texts, None]
 
 
+@pytest.mark.scenario("76")
 def test_spreadsheet_csv_makes_every_formula_inert_and_counts_them() -> None:
     batch = batch_of(list(HOSTILE))
     data, summary = written("csv", batch, profile="spreadsheet")

@@ -236,6 +236,7 @@ async def test_a_clock_that_is_ahead_of_sentrys_skips_no_event(app: HastyApp, wo
     assert column(app, dataset) == events_in(world, until=app.moment)
 
 
+@pytest.mark.scenario("36c")
 async def test_a_run_with_no_rows_moves_the_watermark(app: HastyApp, world: World) -> None:
     world.project("acme", "shop").events.clear()
     dataset = made(app, "upsert")
@@ -247,6 +248,7 @@ async def test_a_run_with_no_rows_moves_the_watermark(app: HastyApp, world: Worl
     assert after - before == 2 * 3600 * 1_000_000
 
 
+@pytest.mark.scenario("27", "36c")
 async def test_a_preview_moves_nothing(app: HastyApp, world: World) -> None:
     dataset = made(app, "upsert")
     await ran(app, dataset)
@@ -270,6 +272,7 @@ async def test_a_chosen_day_leaves_the_watermark_so_that_no_gap_is_skipped(app: 
     assert column(app, dataset) == events_in(world, until=app.moment)
 
 
+@pytest.mark.scenario("36d", "74")
 async def test_revert_brings_back_rows_and_watermark_and_the_next_run_catches_up(app: HastyApp, world: World) -> None:
     dataset = made(app, "append")
     first = await ran(app, dataset)
@@ -301,6 +304,7 @@ async def test_another_stat_is_read_from_the_beginning(app: HastyApp, world: Wor
     assert len(epochs["generated"]) > 24 * 29
 
 
+@pytest.mark.scenario("36d")
 @pytest.mark.parametrize("method", ["append", "upsert"])
 async def test_another_project_starts_from_all_that_is_available_and_the_old_ones_rows_stay(
     method: str, app: HastyApp, world: World
@@ -401,6 +405,7 @@ async def test_replace_whose_days_have_moved_on_says_how_many_rows_it_would_drop
 # ---- dates
 
 
+@pytest.mark.scenario("35")
 async def test_a_slot_keeps_its_days_however_late_it_is_run_or_gone_on_with(
     app: HastyApp, world: World, faults: Broken
 ) -> None:

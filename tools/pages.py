@@ -26,7 +26,7 @@ _LEADS_ON = "/datasets"
 
 VALUES: Values = {
     "accounts": {"name": "Acme"},
-    "datasets": {"name": "Shop events", "run_id": RUN},
+    "datasets": {"name": "Shop events"},
     "runs": {"run_id": RUN},
     "people": {"name": EDITOR},
     "notices": {"name": "Operations"},

@@ -225,11 +225,12 @@ def test_54_its_schedule_is_paused_and_goes_on(page: Page, shell: Shell, events:
 def test_a_run_tells_all_of_itself(page: Page, shell: Shell, events: int) -> None:
     run = next(one for one in shell.json("runs", "list", "Shop events") if one["verdict"] == "COMPLETE")
     page.goto("/datasets/shop_events/history")
-    page.locator(f'a[href$="/history/{run["id"]}"]').click()
-    expect(page.get_by_role("heading", name="Log")).to_be_visible()
-    expect(page.get_by_text(f"{run['rows_written']} written")).to_be_visible()
-    assert page.locator(".log tr").count() == len(shell.json("runs", "logs", run["id"]))
+    page.locator(f'a[href="/runs/{run["id"]}"]').click()
+    expect(page.locator('[data-figure="written"]')).to_have_text(f"{run['rows_written']:,}")
+    expect(page.locator(".log-line")).to_have_count(len(shell.json("runs", "logs", run["id"])))
     assert events >= run["rows_written"]
+    page.get_by_role("link", name="History").click()
+    expect(page).to_have_url(re.compile("/datasets/shop_events/history$"))
 
 
 @pytest.mark.parametrize("side", ["", "/data", "/schema", "/stats", "/history", "/settings", "/lineage", "/export"])

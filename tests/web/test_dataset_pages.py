@@ -37,11 +37,11 @@ async def test_72_a_viewer_sees_the_data_and_can_change_nothing(town_of_two: Tow
         assert settings.status == (200 if may_change else 403)
 
 
-async def test_a_run_is_shown_below_its_own_dataset_alone(town_of_two: Town) -> None:
+async def test_a_run_is_shown_to_who_sees_its_dataset(town_of_two: Town) -> None:
     ada, vera = [await town_of_two.signed_in(name) for name in ("ada", "vera")]
-    assert (await vera("GET", "/datasets/shop/history/run-shop", headers=HTML)).status == 200
-    assert (await ada("GET", "/datasets/shop/history/run-hidden", headers=HTML)).status == 404
-    assert (await vera("GET", "/datasets/shop/history/run-hidden", headers=HTML)).status == 404
+    assert (await vera("GET", "/runs/run-shop", headers=HTML)).status == 200
+    assert (await ada("GET", "/runs/run-hidden", headers=HTML)).status == 200
+    assert (await vera("GET", "/runs/run-hidden", headers=HTML)).status == 404
     assert (await vera("GET", "/datasets/hidden", headers=HTML)).status == 404
 
 

@@ -68,7 +68,7 @@ TABLE = {
     "GET /query": "yyy yyyyy yyynn",
     **{
         f"GET /datasets/{{name}}{tab}": SEEN
-        for tab in ("", "/data", "/schema", "/stats", "/history", "/history/{run_id}", "/lineage", "/export")
+        for tab in ("", "/data", "/schema", "/stats", "/history", "/lineage", "/export")
     },
     "GET /datasets/new": "nnn yyyyy ynnny",
     "GET /datasets/{name}/settings": EDITED,

@@ -139,7 +139,7 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("POST", f"{_API}/pull"): Rule(Right.RUN, Role.EDITOR),  # with an account that they may use
     **{
         ("GET", f"/datasets/{{name}}{tab}"): _dataset(Right.READ, Level.USE)
-        for tab in ("", "/data", "/schema", "/stats", "/history", "/history/{run_id}", "/lineage", "/export")
+        for tab in ("", "/data", "/schema", "/stats", "/history", "/lineage", "/export")
     },
     ("GET", "/datasets/{name}/settings"): _dataset(Right.EDIT, Level.EDIT),
     ("GET", f"{_API}/accounts"): SIGNED_IN,  # those that the person may use

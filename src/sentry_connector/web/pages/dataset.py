@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from sentry_connector.errors import UnknownName
 from sentry_connector.operations import datasets, days, runs, tables
 from sentry_connector.operations.coming import coming, coming_view
 from sentry_connector.operations.lineage import lineage
@@ -26,7 +25,6 @@ SHOWN_COLUMNS = 12
 
 LAST_RUNS = 10
 RUNS_ON_A_PAGE = 50
-LOG_LINES = 500
 
 
 def dataset_pages(house: House, pages: Pages) -> APIRouter:
@@ -113,21 +111,6 @@ def _add_history(routes: APIRouter, house: House, page: Maker) -> None:
             figures=runs.figures(house, name),
             versions=versions_view(table.versions()),
             keeps_versions=table.keeps_versions,
-        )
-
-    @routes.get("/history/{run_id}")
-    def show_run(request: Request, name: str, run_id: str) -> Response:
-        run, dataset = runs.find_by_id(house, run_id)
-        if dataset is None or dataset.id != datasets.find(house, name).id:
-            raise UnknownName("run", run_id)
-        lines = runs.log(house, run)
-        return page(
-            request,
-            name,
-            "run",
-            shown=run_view(run, dataset),
-            lines=lines[-LOG_LINES:],
-            left_out=max(0, len(lines) - LOG_LINES),
         )
 
 

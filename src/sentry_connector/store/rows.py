@@ -34,7 +34,7 @@ def read_record(record: type[Record], row: RowMapping) -> Record:
 def read_all(connection: Connection, query: Select[Any], record: type[Record]) -> list[Record]:
     """All records of a query that `select_records` began; for many of them, quicker than one by one."""
     names = record.__struct_fields__
-    return [record(**dict(zip(names, row, strict=True))) for row in connection.execute(query)]
+    return [record(**dict(zip(names, row, strict=True))) for row in connection.execute(query).all()]
 
 
 def fold(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -44,6 +45,17 @@ from sentry_connector.store.records import (
 )
 from sentry_connector.store.rights import Level, Right, Role, Thing
 
+_Reading = Callable[[Any], Any]
+"""From what the database's driver gives to the value; one call for each, where `process_result_value` costs three."""
+
+
+def _utc_of_text(value: str | None) -> dt.datetime | None:
+    return None if value is None else dt.datetime.fromisoformat(f"{value}+00:00")
+
+
+def _utc_of_time(value: dt.datetime | None) -> dt.datetime | None:
+    return None if value is None else value.astimezone(dt.UTC)
+
 
 class UtcTime(TypeDecorator[dt.datetime]):
     """An instant: goes in with any zone, comes out in UTC. SQLite keeps no zones, so what it keeps is UTC."""
@@ -58,11 +70,9 @@ class UtcTime(TypeDecorator[dt.datetime]):
         utc = value.astimezone(dt.UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
-    def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
-        """Database → Python."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=dt.UTC) if dialect.name == "sqlite" else value.astimezone(dt.UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> _Reading:  # noqa: ARG002  # as SQLAlchemy asks
+        """Database → Python; SQLite's text in one step, since lists hold thousands of times."""
+        return _utc_of_text if dialect.name == "sqlite" else _utc_of_time
 
 
 class Json(TypeDecorator[Any]):
@@ -79,9 +89,10 @@ class Json(TypeDecorator[Any]):
         """Python → database; None is NULL."""
         return None if value is None else msgspec.json.encode(value).decode()
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, coltype: object) -> _Reading:  # noqa: ARG002  # as SQLAlchemy asks
         """Database → Python."""
-        return None if value is None else msgspec.json.decode(value, type=self.type)
+        decode = msgspec.json.Decoder(self.type).decode
+        return lambda value: None if value is None else decode(value)
 
 
 class Word(TypeDecorator[Any]):
@@ -99,9 +110,10 @@ class Word(TypeDecorator[Any]):
         """Python → database."""
         return None if value is None else str(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, coltype: object) -> _Reading:  # noqa: ARG002  # as SQLAlchemy asks
         """Database → Python."""
-        return None if value is None else self._known.get(value) or msgspec.convert(value, self.words)
+        known, words = self._known, self.words
+        return lambda value: None if value is None else known.get(value) or msgspec.convert(value, words)
 
 
 Words = tuple[str, ...]

@@ -11,11 +11,39 @@ from sqlalchemy import insert
 
 from sentry_connector.reports import catalogue
 from sentry_connector.reports.details import Details
-from sentry_connector.store.records import Account, AccountStatus, DataSet, Problem, Run, RunState, Trigger, Verdict
+from sentry_connector.store.records import (
+    Account,
+    AccountStatus,
+    Channel,
+    DataSet,
+    Delivery,
+    Destination,
+    Kind,
+    Notice,
+    Problem,
+    Run,
+    RunState,
+    SavedQuery,
+    Trigger,
+    Verdict,
+)
+from sentry_connector.store.rights import Grant, Level, Role, Thing, User
 from sentry_connector.store.rows import fold
 from sentry_connector.store.sizes import PREFIX, Size
 from sentry_connector.store.store import Store
-from sentry_connector.store.tables import accounts, datasets, facts, runs
+from sentry_connector.store.tables import (
+    accounts,
+    channels,
+    datasets,
+    deliveries,
+    destinations,
+    facts,
+    grants,
+    notices,
+    runs,
+    saved_queries,
+    users,
+)
 
 SCHEDULES = ("daily 06:30", "every 15m", "manual", "hourly", "weekdays 10:00", "cron: 5 4 * * MON")
 ENDS = (Verdict.COMPLETE,) * 17 + (Verdict.FAILED, Verdict.CANCELLED, Verdict.INCOMPLETE)
@@ -78,3 +106,47 @@ UNFINISHED = {11: RunState.QUEUED, 12: RunState.RUNNING, 13: RunState.RETRYING}
 def _unfinished(run: Run, number: int) -> Run:
     nothing = {"verdict": None, "finished_at": None, "error": None, "table_version": None}
     return msgspec.structs.replace(run, state=UNFINISHED[number % 30], slot=run.queued_at, **nothing)
+
+
+def surround(store: Store, now: dt.datetime, *, count: int) -> None:
+    """Store so much of all that lists show beside DataSets; each thing is somebody's, each notice on its way to each channel."""
+    rows: dict[Any, list[dict[str, Any]]] = {
+        table: [] for table in (users, accounts, channels, notices, deliveries, destinations, saved_queries, grants)
+    }
+    for number in (f"{number:04}" for number in range(count)):
+        user, dataset = f"many-user-{number}", f"many-{number}"
+        sealed = {"sealed_token": "v1.sealed", "sealed_address": "v1.sealed"}
+        named: dict[Any, Any] = {
+            users: User(id=user, name=f"Person {number}", role=Role.EDITOR, created_at=now, updated_at=now),
+            accounts: Account(
+                id=f"more-{number}", name=f"More {number}", url="https://sentry.io", token_hint="sntryu_…",
+                created_at=now, updated_at=now,
+            ),
+            channels: Channel(
+                id=f"hook-{number}", name=f"Hook {number}", service="Webhook", hint="", dataset_ids=(dataset,),
+                created_at=now, updated_at=now,
+            ),
+            destinations: Destination(
+                id=f"place-{number}", name=f"Place {number}", url=f"sqlite:///{number}.db", created_at=now, updated_at=now
+            ),
+            saved_queries: SavedQuery(
+                id=f"query-{number}", name=f"Query {number}", sql="SELECT 1", shared=True, owner_id=user,
+                created_at=now, updated_at=now,
+            ),
+        }  # fmt: skip
+        for table, record in named.items():
+            more = {name: value for name, value in sealed.items() if name in table.c}
+            rows[table].append({**_fields(record), "name_fold": fold(record.name), **more})
+        notice = Notice(
+            id=f"notice-{number}", kind=Kind.FAILED, recovered=False, subject_id=dataset, subject=f"Many {number}",
+            dataset_id=dataset, message="It failed.", since=now, at=now,
+        )  # fmt: skip
+        rows[notices].append(_fields(notice))
+        for to in range(count):
+            rows[deliveries].append(_fields(Delivery(notice_id=notice.id, channel_id=f"hook-{to:04}")))
+        for thing, id_ in ((Thing.DATASET, dataset), (Thing.ACCOUNT, f"more-{number}")):
+            owned = Grant(user_id=user, thing=thing, object_id=id_, level=Level.OWNER, granted_at=now)
+            rows[grants].append(_fields(owned))
+    with store._database.writing() as connection:
+        for table, values in rows.items():
+            connection.execute(insert(table), values)

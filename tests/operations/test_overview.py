@@ -48,13 +48,29 @@ def test_at_a_glance_each_is_as_it_is_for_itself(house: StandingApp) -> None:
     lines = glance.everything(house)
     assert len(lines) == 120
     for line in lines:
-        whole = views.health_of(house, line.dataset), views.next_slot(house, line.dataset, NOW)
+        whole = views.dataset_view(house, line.dataset)["health"], views.next_slot(house, line.dataset, NOW)
         assert (line.health, line.next_slot) == whole, line.dataset.name
         history = house.store.runs.history(line.dataset.id)
         assert (line.last.id if line.last else None) == (history[0].id if history else None)
         fresh = [run.finished_at for run in history if run.verdict == "COMPLETE"]
         assert line.fresh_at == (fresh[0] if fresh else None)
     assert {line.status for line in lines} == set(Status) - {Status.RUNNING, Status.QUEUED}
+
+
+def test_a_list_says_of_each_what_is_said_of_it_alone(house: StandingApp) -> None:
+    fill(house.store, NOW, count=120, runs_of_each=8)
+    datasets.delete(house, "many_0033")  # it had slots, and has none any more
+    for known in (house.store.datasets.list(), house.store.datasets.deleted()):
+        alone = [views.dataset_view(house, one) for one in known]
+        for view, whole in zip(views.dataset_views(house, known), alone, strict=True):
+            assert without_table(view) == without_table(whole)
+    (sudden,) = views.dataset_views(house, [datasets.find(house, "many_0000")])
+    assert "read no row" in sudden["attention"][-1], "what is usual is known from the runs before"
+
+
+def without_table(view: dict[str, object]) -> dict[str, object]:
+    """What is said of a DataSet, but of its table, which is not there."""
+    return {name: view[name] for name in view if name not in {"rows", "columns", "version"}}
 
 
 def test_a_thousand_are_asked_for_with_no_more_questions_than_a_few(house: StandingApp) -> None:
@@ -138,6 +154,7 @@ async def test_the_size_is_that_of_the_table_after_runs_and_after_what_is_no_run
     await datasets.revert(app, dataset.name, table.versions()[-1].version)
     reverted = size_of(app)
     assert reverted is not None
+    assert views.dataset_views(app, [dataset]) == [views.dataset_view(app, dataset)]
     assert reverted.rows == table.rows(), "and the list itself what somebody has reverted"
     datasets.delete(app, dataset.name)
     (deleted,) = glance.deleted(app)

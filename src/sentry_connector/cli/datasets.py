@@ -32,6 +32,7 @@ from sentry_connector.operations.search import search
 from sentry_connector.operations.views import (
     columns_view,
     dataset_view,
+    dataset_views,
     deleted_view,
     reverted_view,
     run_view,
@@ -95,7 +96,7 @@ def list_(
     """List the DataSets."""
     with connector() as house:
         found = search(house, text=text, tag=tag, report=report, account=account, health=health, deleted=deleted)
-        views = [dataset_view(house, dataset) for dataset in found]
+        views = dataset_views(house, found)
     if as_json:
         print_json(views)
         return

@@ -58,7 +58,7 @@ def add(
 def list_(*, as_json: AsJson = False) -> None:
     """List the databases."""
     with connector() as house:
-        views = [destination_view(one, operations.used_by(house, one)) for one in operations.everything(house)]
+        views = [destination_view(*one) for one in operations.with_users(house, operations.everything(house))]
     if as_json:
         print_json(views)
         return

@@ -52,7 +52,7 @@ def add(
     with connector() as house:
         adding = operations.add(house, name, _read_address(), kinds=_kinds(kind), datasets=dataset or ())
         channel, secret = asyncio.run(adding)
-        view = channel_view(house, channel) | ({"secret": secret} if secret else {})
+        view = channel_view(channel, house.store.datasets.names()) | ({"secret": secret} if secret else {})
     if as_json:
         print_json(view)
         return
@@ -66,7 +66,8 @@ def add(
 def list_(*, as_json: AsJson = False) -> None:
     """List the channels."""
     with connector() as house:
-        views = [channel_view(house, channel) for channel in operations.everything(house)]
+        datasets = house.store.datasets.names()
+        views = [channel_view(channel, datasets) for channel in operations.everything(house)]
     if as_json:
         print_json(views)
         return
@@ -120,7 +121,7 @@ def test_(name: Name, *, as_json: AsJson = False) -> None:
     """Send a test, on the way of every other notice."""
     with connector() as house:
         channel = asyncio.run(operations.test(house, name))
-        view = channel_view(house, channel)
+        view = channel_view(channel, house.store.datasets.names())
     if as_json:
         print_json(view)
     else:
@@ -133,7 +134,7 @@ def delete(name: Name, *, yes: Yes = False, as_json: AsJson = False) -> None:
     with connector() as house:
         channel = operations.find(house, name)
         confirm(f"Delete the channel {channel.name}?", yes=yes)
-        view = channel_view(house, channel)
+        view = channel_view(channel, house.store.datasets.names())
         operations.delete(house, name)
     if as_json:
         print_json(view)
@@ -150,7 +151,8 @@ def sent(
 ) -> None:
     """List what was told, newest first, and what became of it on each channel."""
     with connector() as house:
-        views = [notice_view(house, notice, to) for notice, to in operations.told(house, dataset, limit=limit)]
+        channels = operations.names(house)
+        views = [notice_view(notice, to, channels) for notice, to in operations.told(house, dataset, limit=limit)]
     if as_json:
         print_json(views)
         return
@@ -184,7 +186,7 @@ def _kinds(given: list[str] | None) -> tuple[Kind, ...]:
 
 
 def _print(house: App, channel: Channel, *, as_json: bool) -> None:
-    view = channel_view(house, channel)
+    view = channel_view(channel, house.store.datasets.names())
     if as_json:
         print_json(view)
     else:

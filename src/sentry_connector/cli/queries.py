@@ -13,7 +13,7 @@ from sentry_connector.cli.options import AsJson, Yes, confirm, typer_app, with_o
 from sentry_connector.cli.output import note, print_json, print_line
 from sentry_connector.cli.tables import print_table
 from sentry_connector.operations import queries as operations
-from sentry_connector.operations.views import saved_view
+from sentry_connector.operations.views import saved_view, saved_views
 
 app = typer_app()
 
@@ -29,7 +29,7 @@ def queries() -> None:
 def list_(*, as_json: AsJson = False) -> None:
     """List the saved queries."""
     with connector() as house:
-        views = [saved_view(house, one) for one in operations.everything(house)]
+        views = saved_views(house, operations.everything(house))
     if as_json:
         print_json(views)
         return

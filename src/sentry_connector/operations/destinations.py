@@ -88,8 +88,17 @@ def find(house: House, name: str) -> Destination:
 
 
 def used_by(house: House, destination: Destination) -> list[DataSet]:
-    """The DataSets whose tables lie there."""
-    return [dataset for dataset in house.store.datasets.list() if dataset.destination == destination.name]
+    """The DataSets whose tables lie there, among those that whoever asks may see."""
+    return with_users(house, [destination])[0][1]
+
+
+def with_users(house: House, destinations: Sequence[Destination]) -> list[tuple[Destination, list[DataSet]]]:
+    """Destinations, each with what `used_by` says; the DataSets are looked at once, however many destinations there are."""
+    users: dict[str, list[DataSet]] = {one.name: [] for one in destinations}
+    for dataset in house.store.datasets.list():
+        if dataset.destination in users:
+            users[dataset.destination].append(dataset)
+    return [(one, users[one.name]) for one in destinations]
 
 
 @audited("destinations check")

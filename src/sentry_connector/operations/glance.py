@@ -56,7 +56,7 @@ class Line:
 def everything(house: House) -> list[Line]:
     """All DataSets, by name; without the rows of their runs."""
     datasets = house.store.datasets.list()
-    facts = _Facts.of(house, datasets)
+    facts = Facts.of(house, datasets)
     return [facts.line(one) for one in datasets]
 
 
@@ -84,7 +84,7 @@ def deleted(house: House) -> list[Deleted]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Facts:
+class Facts:
     """What the store knows of all DataSets, each asked once."""
 
     now: dt.datetime
@@ -98,13 +98,13 @@ class _Facts:
     sizes: Mapping[str, Measured]
 
     @classmethod
-    def of(cls, house: House, datasets: Sequence[DataSet]) -> _Facts:
+    def of(cls, house: House, datasets: Sequence[DataSet]) -> Facts:
+        """Ask what there is to know of some DataSets."""
         store, now = house.store, house.now()
-        accounts = (store.accounts.get(id_) for id_ in {one.account_id for one in datasets} if id_)
         latest = store.runs.latest()
         return cls(
             now=now,
-            accounts={one.id: one for one in accounts if one is not None},
+            accounts=store.accounts.some({one.account_id for one in datasets if one.account_id}),
             owners=store.grants.all_owners(Thing.DATASET),
             latest=latest,
             fresh=store.runs.fresh([id_ for id_, run in latest.items() if run.verdict is not Verdict.COMPLETE]),
@@ -116,13 +116,10 @@ class _Facts:
 
     def line(self, dataset: DataSet) -> Line:
         """A DataSet at a glance."""
-        account, last = self.accounts.get(dataset.account_id or ""), self.latest.get(dataset.id)
-        slot = None if unknown_schedule(dataset) else self._scheduled(dataset, account)
-        keeping = Keeping(
-            missed=missed_slot(slot, self.now) if slot else None, at_work=f"dataset/{dataset.id}" in self.at_work
-        )
+        account, last, slot = self.account(dataset), self.latest.get(dataset.id), self._scheduled(dataset)
         oldest = self.queued.get(dataset.id)
-        health = in_a_word(dataset, account, last, keeping, is_late=oldest is not None and self.now - oldest > GRACE)
+        is_late = oldest is not None and self.now - oldest > GRACE
+        health = in_a_word(dataset, account, last, self._keeping(dataset, slot), is_late=is_late)
         measured = self.sizes.get(dataset.id)
         return Line(
             dataset=dataset,
@@ -137,9 +134,21 @@ class _Facts:
             is_measured=measured is not None and measured.is_current,
         )
 
-    def _scheduled(self, dataset: DataSet, account: Account | None) -> Scheduled | None:
-        until = self.accounted.get(dataset.id)
-        if until is None:
+    def account(self, dataset: DataSet) -> Account | None:
+        """The DataSet's account, if it has one (still)."""
+        return self.accounts.get(dataset.account_id or "")
+
+    def keeping(self, dataset: DataSet) -> Keeping:
+        """Whether somebody looks after the DataSet."""
+        return self._keeping(dataset, self._scheduled(dataset))
+
+    def _keeping(self, dataset: DataSet, slot: Scheduled | None) -> Keeping:
+        missed = missed_slot(slot, self.now) if slot else None
+        return Keeping(missed=missed, at_work=f"dataset/{dataset.id}" in self.at_work)
+
+    def _scheduled(self, dataset: DataSet) -> Scheduled | None:
+        until, account = self.accounted.get(dataset.id), self.account(dataset)
+        if until is None or dataset.deleted_at is not None or unknown_schedule(dataset) is not None:
             return None
         return Scheduled(
             dataset_id=dataset.id,
@@ -165,15 +174,15 @@ def _next_slot(one: Scheduled, now: dt.datetime) -> dt.datetime | None:
 def measured(house: House, lines: Sequence[Line]) -> list[Line]:
     """The lines, where a table was changed by something that was no run, or measured by no run yet, with its size as it is.
 
-    Where a run is under way it will measure the table itself; a database is asked by runs alone, since it may not answer.
+    Where a run is under way it will measure the table anew by itself; a database is asked by runs alone, since it may not answer.
     """
 
     def looked_at(line: Line) -> Line:
         under_way = line.last is not None and line.last.state is not RunState.DONE
-        if line.is_measured or under_way or line.dataset.destination != DELTA:
+        if line.is_measured or (under_way and line.size is not None) or line.dataset.destination != DELTA:
             return line
         with contextlib.suppress(ConnectorError):  # a table that cannot be read is told of by its own page
-            return replace(line, size=measure(house, line.dataset, house.table(line.dataset)))
+            return replace(line, size=measure(house, line.dataset, house.table(line.dataset)), is_measured=True)
         return line
 
     return [looked_at(line) for line in lines]

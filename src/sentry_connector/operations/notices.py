@@ -147,15 +147,29 @@ async def test(house: House, name: str) -> Channel:
     return channel
 
 
-def told(house: House, dataset: str | None = None, *, limit: int = 100) -> list[tuple[Notice, list[Delivery]]]:
-    """What was told, newest first, of all or of one DataSet and its account, with what became of it on each channel.
+def told(
+    house: House, dataset: str | None = None, *, before: str | None = None, limit: int = 100, most: int | None = None
+) -> list[tuple[Notice, list[Delivery]]]:
+    """What was told, newest first, with what became of it on each channel.
+
+    Args:
+        house: the parts.
+        dataset: only of this DataSet and its account.
+        before: the id of a notice: only those that come after it.
+        limit: how many notices at most.
+        most: how many channels of each at most, those that have not taken it first; None = all.
 
     Raises:
-        UnknownName: there is no such DataSet.
+        UnknownName: there is no such DataSet or notice.
     """
     found = None if dataset is None else house.store.datasets.find(dataset)
     subjects = (found.id, found.account_id) if found else ()
-    return house.store.notices.recent(*filter(None, subjects), limit=limit)
+    return house.store.notices.recent(*filter(None, subjects), before=before, limit=limit, most=most)
+
+
+def names(house: House) -> dict[str, str]:
+    """Id → name of all channels."""
+    return {one.id: one.name for one in everything(house)}
 
 
 def _ids(house: House, names: Collection[str]) -> tuple[str, ...]:

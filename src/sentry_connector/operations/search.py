@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from sentry_connector.errors import UnknownName
-from sentry_connector.operations.views import health_of
+from sentry_connector.operations.glance import Facts
 from sentry_connector.reports import catalogue
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import DataSet
@@ -56,9 +56,10 @@ def search(
     if account is not None:
         account_id = house.store.accounts.find(account).id
         conditions.append(lambda one: one.account_id == account_id)
-    if health is not None:  # the last: it asks the store for each
-        conditions.append(lambda one: health_of(house, one) == health)
-    known: Iterable[DataSet] = house.store.datasets.deleted() if deleted else house.store.datasets.list()
+    known = house.store.datasets.deleted() if deleted else house.store.datasets.list()
+    if health is not None:
+        facts = Facts.of(house, known)
+        conditions.append(lambda one: facts.line(one).health == health)
     found = (one for one in known if all(condition(one) for condition in conditions))
     return list(itertools.islice(found, limit))
 

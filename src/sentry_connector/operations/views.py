@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,6 +15,7 @@ from sentry_connector.errors import ConnectorError
 from sentry_connector.notices.message import object_of
 from sentry_connector.operations.accounts import scopes_beyond_reading
 from sentry_connector.operations.datasets import find, schedule_of, schema
+from sentry_connector.operations.glance import Facts, Line, measured
 from sentry_connector.operations.running import is_served
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.model import Column, Report
@@ -34,6 +35,7 @@ from sentry_connector.store.records import (
     SavedQuery,
 )
 from sentry_connector.store.rights import ApiKey, Grant, Session, Thing, User
+from sentry_connector.store.sizes import NOTHING
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,12 +101,6 @@ def account_view(account: Account, used_by: list[DataSet]) -> dict[str, Any]:
     }
 
 
-def health_of(house: House, dataset: DataSet) -> str:
-    """How a DataSet is, in a word."""
-    history, now = house.store.runs.history(dataset.id, limit=HISTORY), house.now()
-    return health(dataset, _account(house, dataset), history, now, keeping_of(house, dataset, now))
-
-
 def _account(house: House, dataset: DataSet) -> Account | None:
     return house.store.accounts.get(dataset.account_id) if dataset.account_id else None
 
@@ -124,12 +120,51 @@ def destination_view(destination: Destination, used_by: Sequence[DataSet]) -> di
 
 
 def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
-    """A DataSet with what can be said about its table and its runs."""
+    """A DataSet with what can be said about its table, which is looked at, and its runs."""
     history, now = house.store.runs.history(dataset.id, limit=HISTORY), house.now()
+    account, keeping = _account(house, dataset), keeping_of(house, dataset, now)
+    return _dataset_view(
+        dataset,
+        history,
+        account=account.name if account else None,
+        health=health(dataset, account, history, now, keeping),
+        attention=attention(dataset, account, history, now, keeping),
+        next_slot=next_slot(house, dataset, now),
+        served=is_served(house),
+        owner=next(iter(house.store.grants.owners(Thing.DATASET, dataset.id)), None),
+        **_table_view(house, dataset),
+    )
+
+
+def dataset_views(house: House, datasets: Sequence[DataSet]) -> list[dict[str, Any]]:
+    """DataSets, as `dataset_view`, by a few questions however many there are; of tables what is known since they last changed."""
+    facts, served = Facts.of(house, datasets), is_served(house)
+    histories = house.store.runs.histories([one.id for one in datasets], most=HISTORY)
+
+    def view(line: Line) -> dict[str, Any]:
+        dataset, history = line.dataset, histories.get(line.dataset.id, [])
+        size = line.size or (NOTHING if line.is_measured else None)
+        return _dataset_view(
+            dataset,
+            history,
+            account=line.account,
+            health=line.health,
+            attention=attention(dataset, facts.account(dataset), history, facts.now, facts.keeping(dataset)),
+            next_slot=line.next_slot,
+            served=served,
+            owner=next(iter(line.owners), None),
+            rows=size and size.rows,
+            columns=size and size.columns,
+            version=size and size.version,
+            table_error=None,
+        )
+
+    return [view(line) for line in measured(house, [facts.line(one) for one in datasets])]
+
+
+def _dataset_view(dataset: DataSet, history: Sequence[Run], **found: Any) -> dict[str, Any]:
+    """A DataSet with its runs, newest first, and what was found about it, each in its place."""
     last = history[0] if history else None
-    account = _account(house, dataset)
-    keeping = keeping_of(house, dataset, now)
-    table = _table_view(house, dataset)
     return {
         "id": dataset.id,
         "name": dataset.name,
@@ -137,7 +172,7 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
         "description": dataset.description,
         "tags": list(dataset.tags),
         "report": dataset.report,
-        "account": account.name if account else None,
+        "account": found["account"],
         "details": msgspec.to_builtins(dataset.details),
         "update_method": dataset.update_method.value,
         "key": list(dataset.key),
@@ -151,16 +186,19 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
         "catch_up": dataset.catch_up.value,
         "paused": dataset.paused,
         "muted": dataset.muted,
-        "health": health(dataset, account, history, now, keeping),
-        "attention": attention(dataset, account, history, now, keeping),
-        **table,
+        "health": found["health"],
+        "attention": found["attention"],
+        "rows": found["rows"],
+        "columns": found["columns"],
+        "version": found["version"],
+        "table_error": found["table_error"],
         "last_run": run_view(last, dataset) if last else None,
-        "next_slot": next_slot(house, dataset, now),
-        "served": is_served(house),
+        "next_slot": found["next_slot"],
+        "served": found["served"],
         "created_at": dataset.created_at,
         "updated_at": dataset.updated_at,
         "deleted_at": dataset.deleted_at,
-        "owner": next(iter(house.store.grants.owners(Thing.DATASET, dataset.id)), None),
+        "owner": found["owner"],
     }
 
 
@@ -220,16 +258,15 @@ def run_view(run: Run, dataset: DataSet | None) -> dict[str, Any]:
     return view | named | {"seconds": run.seconds}
 
 
-def channel_view(house: House, channel: Channel) -> dict[str, Any]:
-    """A channel; its address is never part of anything."""
-    names = {dataset.id: dataset.name for dataset in house.store.datasets.list()}
+def channel_view(channel: Channel, datasets: Mapping[str, str]) -> dict[str, Any]:
+    """A channel; its address is never part of anything. `datasets` are all DataSets, id → name."""
     return {
         "id": channel.id,
         "name": channel.name,
         "service": channel.service,
         "hint": channel.hint,
         "kinds": [kind.value for kind in channel.kinds],
-        "datasets": [names[one] for one in channel.dataset_ids if one in names],
+        "datasets": [datasets[one] for one in channel.dataset_ids if one in datasets],
         "failures": channel.failures,
         "rests_until": channel.rests_until,
         "created_at": channel.created_at,
@@ -237,14 +274,13 @@ def channel_view(house: House, channel: Channel) -> dict[str, Any]:
     }
 
 
-def notice_view(house: House, notice: Notice, sent: Sequence[Delivery]) -> dict[str, Any]:
-    """A notice, and what became of it on each channel."""
-    names = {channel.id: channel.name for channel in house.store.notices.channels()}
+def notice_view(notice: Notice, sent: Sequence[Delivery], channels: Mapping[str, str]) -> dict[str, Any]:
+    """A notice, and what became of it on each channel. `channels` are all of them, id → name."""
     facts: list[dict[str, Any]] = [msgspec.to_builtins(one, builtin_types=(dt.datetime,)) for one in sent]
     return {
         **object_of(notice),
         "deliveries": [
-            {"channel": names.get(one.pop("channel_id")), **{name: one[name] for name in one if name != "notice_id"}}
+            {"channel": channels.get(one.pop("channel_id")), **{name: one[name] for name in one if name != "notice_id"}}
             for one in facts
         ],
     }
@@ -252,14 +288,24 @@ def notice_view(house: House, notice: Notice, sent: Sequence[Delivery]) -> dict[
 
 def saved_view(house: House, query: SavedQuery) -> dict[str, Any]:
     """A saved query; whether whoever asks may change it."""
-    owner = None if query.owner_id is None else house.store.people.get(query.owner_id)
+    return saved_views(house, [query])[0]
+
+
+def saved_views(house: House, queries: Sequence[SavedQuery]) -> list[dict[str, Any]]:
+    """Saved queries, as `saved_view`; whose they are is asked once."""
+    people = house.store.people.some({one.owner_id for one in queries if one.owner_id})
+    may_change = house.store.queries.changeable(queries)
+    return [_saved_view(one, people.get(one.owner_id or ""), may_change=one.id in may_change) for one in queries]
+
+
+def _saved_view(query: SavedQuery, owner: User | None, *, may_change: bool) -> dict[str, Any]:
     return {
         "id": query.id,
         "name": query.name,
         "sql": query.sql,
         "shared": query.shared,
         "owner": owner and owner.name,
-        "may_change": house.store.queries.may_change(query),
+        "may_change": may_change,
         "created_at": query.created_at,
         "updated_at": query.updated_at,
     }

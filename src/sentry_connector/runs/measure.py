@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from sentry_connector.destinations.model import Table
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import DataSet
-from sentry_connector.store.sizes import Size
+from sentry_connector.store.sizes import NOTHING, Size
 
 
 def measure(house: House, dataset: DataSet, table: Table) -> Size:
@@ -15,7 +17,10 @@ def measure(house: House, dataset: DataSet, table: Table) -> Size:
         ConnectorError: the table, or the store, cannot be used.
     """
     epoch = house.store.sizes.epoch(dataset.id)  # first: what is committed meanwhile shows by a later one
-    schema = table.schema()
-    size = Size(epoch=epoch, rows=0 if schema is None else table.rows(), columns=0 if schema is None else len(schema))
+    schema, size = table.schema(), msgspec.structs.replace(NOTHING, epoch=epoch)
+    if schema is not None:
+        newest = next(iter(table.versions()), None)
+        version = None if newest is None else newest.version
+        size = Size(epoch=epoch, rows=table.rows(), columns=len(schema), version=version)
     house.store.sizes.keep(dataset.id, size)
     return size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,15 @@ from sentry_connector.store.grants import add_owner, forget_grants
 from sentry_connector.store.notices import add_notices
 from sentry_connector.store.records import Account, Notice
 from sentry_connector.store.rights import Thing
-from sentry_connector.store.rows import columns_of, find_named, fold, read_record, refuse_taken, select_records
+from sentry_connector.store.rows import (
+    columns_of,
+    find_named,
+    fold,
+    read_all,
+    read_record,
+    refuse_taken,
+    select_records,
+)
 from sentry_connector.store.tables import accounts
 
 FOUND = ("status", "checked_at", "message", "scopes", "identity")
@@ -63,6 +71,12 @@ class Accounts:
         with self._database.reading() as connection:
             row = connection.execute(select_records(accounts, Account).where(accounts.c.id == id)).mappings().first()
         return None if row is None else read_record(Account, row)
+
+    def some(self, ids: Collection[str]) -> dict[str, Account]:
+        """Id → the account, of those with these ids."""
+        query = select_records(accounts, Account).where(accounts.c.id.in_(ids))
+        with self._database.reading() as connection:
+            return {one.id: one for one in read_all(connection, query, Account)}
 
     def find(self, name: str) -> Account:
         """The account of that name, compared without case, or of that id.

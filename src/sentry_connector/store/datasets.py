@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, case, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, or_, select, update
 
 from sentry_connector.errors import EditedMeanwhile, UnknownName
 from sentry_connector.reports.scopes import Scope
@@ -35,6 +35,8 @@ RESTORABLE = dt.timedelta(days=30)
 """How long a deleted DataSet can be restored."""
 
 LONGEST_SLUG = 48
+
+_BY_NAME = (datasets.c.name_fold, datasets.c.id)
 
 RESERVED = frozenset({"new"})
 """Words that stand where an address has a slug."""
@@ -68,7 +70,13 @@ class DataSets:
 
     def list(self) -> Sequence[DataSet]:
         """All DataSets, by name."""
-        return self._select(LIVE)
+        return self._seen(LIVE)
+
+    def names(self) -> dict[str, str]:
+        """Id → name of all DataSets, by name: for choices of one among many, of which nothing else is asked."""
+        query, seen = select(datasets.c.id, datasets.c.name).where(LIVE).order_by(*_BY_NAME), self._sees()
+        with self._database.reading() as connection:
+            return {id_: name for id_, name in connection.execute(query).all() if seen is None or id_ in seen}
 
     def of_account(self, account_id: str) -> Sequence[DataSet]:
         """All DataSets that use an account, those that were deleted too."""
@@ -93,7 +101,11 @@ class DataSets:
         Raises:
             UnknownName: there is none; the nearest names are given.
         """
-        return _find(self.list(), name)
+        is_meant = or_(datasets.c.name_fold == fold(name), datasets.c.slug == name, datasets.c.id == name)
+        found = _named(self._seen(and_(LIVE, is_meant)), name)
+        if found is None:
+            raise UnknownName("DataSet", name, list(self.names().values()))
+        return found
 
     def change(
         self,
@@ -151,7 +163,9 @@ class DataSets:
         """
         restorable = [each for each in self.deleted() if _is_restorable(each, now)]
         by_age = sorted(restorable, key=lambda each: each.deleted_at or now, reverse=True)
-        dataset = _find(by_age, name)
+        dataset = _named(by_age, name)
+        if dataset is None:
+            raise UnknownName("DataSet", name, [each.name for each in by_age])
         with self._database.writing() as connection:
             back = {"name": dataset.name, "deleted_at": None, "updated_at": now}
             return _changed(connection, dataset.id, back, passed)
@@ -181,8 +195,16 @@ class DataSets:
             raise UnknownName("DataSet", id)
         return int(epoch)
 
+    def _sees(self) -> Collection[str] | None:
+        """The ids of the DataSets that whoever asks may see; None = all."""
+        return None
+
+    def _seen(self, condition: ColumnElement[bool]) -> Sequence[DataSet]:
+        found, seen = self._select(condition), self._sees()
+        return found if seen is None else [one for one in found if one.id in seen]
+
     def _select(self, condition: ColumnElement[bool]) -> Sequence[DataSet]:
-        query = select_records(datasets, DataSet).where(condition).order_by(datasets.c.name_fold, datasets.c.id)
+        query = select_records(datasets, DataSet).where(condition).order_by(*_BY_NAME)
         with self._database.reading() as connection:
             return read_all(connection, query, DataSet)
 
@@ -235,14 +257,10 @@ def _when(connection: Connection, id_: str) -> tuple[str, str, dt.datetime | Non
     return None if row is None else (row.schedule, row.details.timezone, row.deleted_at)
 
 
-def _find(among: Sequence[DataSet], name: str) -> DataSet:
-    for dataset in among:
-        if fold(dataset.name) == fold(name):
-            return dataset
-    for dataset in among:
-        if name in {dataset.slug, dataset.id}:
-            return dataset
-    raise UnknownName("DataSet", name, [dataset.name for dataset in among])
+def _named(among: Sequence[DataSet], name: str) -> DataSet | None:
+    """The one of that name, else the one of that slug or id."""
+    by_name = (one for one in among if fold(one.name) == fold(name))
+    return next(by_name, None) or next((one for one in among if name in {one.slug, one.id}), None)
 
 
 def _values(dataset: DataSet) -> dict[str, Any]:

@@ -6,7 +6,7 @@ A notice and its deliveries are stored in one transaction with what it is about,
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +18,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Update,
+    and_,
     bindparam,
     case,
     delete,
@@ -30,9 +31,19 @@ from sqlalchemy import (
     update,
 )
 
+from sentry_connector.errors import UnknownName
 from sentry_connector.store.database import Database
 from sentry_connector.store.records import Channel, Delivery, Kind, Notice, Outgoing
-from sentry_connector.store.rows import Record, find_named, fold, insert_once, read_record, refuse_taken, select_records
+from sentry_connector.store.rows import (
+    Record,
+    find_named,
+    fold,
+    insert_once,
+    read_all,
+    read_record,
+    refuse_taken,
+    select_records,
+)
 from sentry_connector.store.tables import LIVE, UtcTime, channels, datasets, deliveries, episodes, notices
 
 WAITING = (deliveries.c.sent_at.is_(None), deliveries.c.given_up_at.is_(None))
@@ -75,17 +86,37 @@ class Notices:
         with self._database.writing() as connection:
             connection.execute(delete(episodes).where(episodes.c.subject_id == subject_id))
 
-    def recent(self, *subject_ids: str, limit: int | None = 100) -> list[tuple[Notice, list[Delivery]]]:
-        """Notices with their deliveries, newest first; of all subjects, or of some."""
+    def recent(
+        self, *subject_ids: str, before: str | None = None, limit: int | None = 100, most: int | None = None
+    ) -> list[tuple[Notice, list[Delivery]]]:
+        """Notices with their deliveries, newest first.
+
+        Args:
+            subject_ids: only those about these; none = all.
+            before: the id of a notice: only those that come after it.
+            limit: how many notices at most.
+            most: how many deliveries of each at most, those that have not arrived first; None = all.
+
+        Raises:
+            UnknownName: nothing ever had the id.
+        """
         query = select_records(notices, Notice).order_by(notices.c.at.desc(), notices.c.id.desc()).limit(limit)
         if subject_ids:
             query = query.where(notices.c.subject_id.in_(subject_ids))
+        sent: dict[str, list[Delivery]] = {}
         with self._database.reading() as connection:
-            found = [read_record(Notice, row) for row in connection.execute(query).mappings()]
-            ids = [notice.id for notice in found]
-            rows = connection.execute(select_records(deliveries, Delivery).where(deliveries.c.notice_id.in_(ids)))
-            sent = [read_record(Delivery, row) for row in rows.mappings()]
-        return [(notice, [one for one in sent if one.notice_id == notice.id]) for notice in found]
+            if before is not None:
+                query = query.where(_after(connection, before))
+            found = read_all(connection, query, Notice)
+            for one in read_all(connection, _deliveries([notice.id for notice in found], most), Delivery):
+                sent.setdefault(one.notice_id, []).append(one)
+        return [(notice, sent.get(notice.id, [])) for notice in found]
+
+    def takers(self, ids: Collection[str]) -> dict[str, int]:
+        """Id of each of these notices → to how many channels it goes; without those that go to none."""
+        query = select(deliveries.c.notice_id, func.count()).where(deliveries.c.notice_id.in_(ids))
+        with self._database.reading() as connection:
+            return dict(connection.execute(query.group_by(deliveries.c.notice_id)).all())
 
     def due(self, now: dt.datetime) -> list[str]:
         """The ids of the channels that something waits for, and that do not rest."""
@@ -280,6 +311,25 @@ def _begun() -> ColumnElement[bool]:
     its_own = (its.c.notice_id == first.c.id, its.c.channel_id == deliveries.c.channel_id, its.c.sent_at.is_not(None))
     episode = (notices.c.subject_id, notices.c.kind, notices.c.since)
     return exists().where(*_begins(*episode, first), *its_own).correlate(notices, deliveries)
+
+
+def _after(connection: Connection, id_: str) -> ColumnElement[bool]:
+    """That a notice stands after that one, newest first."""
+    at = connection.scalar(select(notices.c.at).where(notices.c.id == id_))
+    if at is None:
+        raise UnknownName("notice", id_, remedy="`before` is the id of the last notice of the page before.")
+    return or_(notices.c.at < at, and_(notices.c.at == at, notices.c.id < id_))
+
+
+def _deliveries(notice_ids: Collection[str], most: int | None) -> Select[Any]:
+    """The deliveries of some notices; of each so many at most, those that have not arrived first."""
+    query = select_records(deliveries, Delivery).where(deliveries.c.notice_id.in_(notice_ids))
+    if most is None:
+        return query
+    order = (deliveries.c.sent_at.is_not(None), deliveries.c.channel_id)
+    place = func.row_number().over(partition_by=deliveries.c.notice_id, order_by=order).label("place")
+    each = query.add_columns(place).subquery()
+    return select(*(each.c[name] for name in Delivery.__struct_fields__)).where(each.c.place <= most)
 
 
 def _change(delivery: Delivery, **values: Any) -> Update:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,15 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, i
 from sentry_connector.errors import Locked, UnknownName, UsageError
 from sentry_connector.store.database import Database
 from sentry_connector.store.rights import ApiKey, Role, Session, User
-from sentry_connector.store.rows import columns_of, find_named, fold, read_record, refuse_taken, select_records
+from sentry_connector.store.rows import (
+    columns_of,
+    find_named,
+    fold,
+    read_all,
+    read_record,
+    refuse_taken,
+    select_records,
+)
 from sentry_connector.store.tables import api_keys, sessions, users
 
 IDLE, LONGEST = dt.timedelta(minutes=30), dt.timedelta(hours=12)
@@ -65,6 +73,12 @@ class People:
     def get(self, id: str) -> User | None:  # noqa: A002  # the field's name
         """The person with that id, or None."""
         return self._one(users.c.id == id)
+
+    def some(self, ids: Collection[str]) -> dict[str, User]:
+        """Id → the person, of those with these ids."""
+        query = select_records(users, User).where(users.c.id.in_(ids))
+        with self._database.reading() as connection:
+            return {one.id: one for one in read_all(connection, query, User)}
 
     def find(self, name: str) -> User:
         """The person of that name, compared without case.

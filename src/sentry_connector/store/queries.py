@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 from sqlalchemy import delete, insert, update
@@ -34,9 +34,13 @@ class SavedQueries:
         """
         return find_named("saved query", name, self.list())
 
-    def may_change(self, query: SavedQuery) -> bool:  # noqa: ARG002  # whoever has the whole store may change all
+    def may_change(self, query: SavedQuery) -> bool:
         """Whether whoever asks may change it."""
-        return True
+        return query.id in self.changeable([query])
+
+    def changeable(self, queries: Sequence[SavedQuery]) -> Collection[str]:
+        """The ids of those that whoever asks may change: whoever has the whole store, all."""
+        return {one.id for one in queries}
 
     def save(self, query: SavedQuery) -> SavedQuery:
         """Store a query; where there is one of its name, that becomes as this one, and keeps its id and its owner.

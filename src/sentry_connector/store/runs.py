@@ -220,24 +220,22 @@ class Runs:
 
     def rows_of_each(self, dataset_ids: Collection[str], *, most: int) -> dict[str, list[int]]:
         """DataSet's id → the rows that its newest runs read, those of them that have ended; oldest first."""
-        newest = select(_other.c.queued_at).where(_other.c.dataset_id == datasets.c.id)
-        last = newest.order_by(_other.c.queued_at.desc()).limit(1).offset(most - 1)
-        first = last.correlate(datasets).scalar_subquery()
-        # Found once for each DataSet, and not again for each of its runs.
-        known = func.coalesce(first, LONG_AGO, type_=UtcTime).label("first")
-        each = select(datasets.c.id, known).where(datasets.c.id.in_(dataset_ids))
-        since = each.cte("since").prefix_with("MATERIALIZED")
-        query = (
-            select(runs.c.dataset_id, runs.c.rows_read)
-            .join(since, and_(since.c.id == runs.c.dataset_id, runs.c.state == RunState.DONE))
-            .where(runs.c.queued_at >= since.c.first)
-            .order_by(runs.c.queued_at, runs.c.id)
-        )
+        query = _newest(select(runs.c.dataset_id, runs.c.rows_read), dataset_ids, most)
+        query = query.where(runs.c.state == RunState.DONE).order_by(runs.c.queued_at, runs.c.id)
         found: dict[str, list[int]] = {}
         with self._database.reading() as connection:
-            for id_, rows in connection.execute(query):
+            for id_, rows in connection.execute(query).all():
                 found.setdefault(id_, []).append(rows)
         return {id_: rows[-most:] for id_, rows in found.items()}
+
+    def histories(self, dataset_ids: Collection[str], *, most: int) -> dict[str, list[Run]]:
+        """DataSet's id → what `history` says, of many at once; without those that have no runs."""
+        query = _newest(_NEWEST_FIRST, dataset_ids, most)
+        found: dict[str, list[Run]] = {}
+        with self._database.reading() as connection:
+            for run in read_all(connection, query, Run):
+                found.setdefault(run.dataset_id, []).append(run)
+        return {id_: known[:most] for id_, known in found.items()}
 
     def waiting(self, now: dt.datetime) -> list[Waiting]:
         """The runs that are not done and that nobody is at work on, oldest first; those of deleted DataSets wait for ever."""
@@ -302,6 +300,18 @@ def _of_newest(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> 
     """What a column says in the newest of a DataSet's runs that fulfils the conditions: one look into the index for each."""
     query = select(column).where(_other.c.dataset_id == datasets.c.id, *conditions)
     return query.order_by(_other.c.queued_at.desc(), _other.c.id.desc()).limit(1).correlate(datasets).scalar_subquery()
+
+
+def _newest(query: Select[Any], dataset_ids: Collection[str], most: int) -> Select[Any]:
+    """Of a query for runs, the newest ones of each of these DataSets: at least so many, more where times are equal."""
+    newest = select(_other.c.queued_at).where(_other.c.dataset_id == datasets.c.id)
+    last = newest.order_by(_other.c.queued_at.desc()).limit(1).offset(most - 1)
+    first = last.correlate(datasets).scalar_subquery()
+    # Found once for each DataSet, and not again for each of its runs.
+    known = func.coalesce(first, LONG_AGO, type_=UtcTime).label("first")
+    each = select(datasets.c.id, known).where(datasets.c.id.in_(dataset_ids))
+    since = each.cte("since").prefix_with("MATERIALIZED")
+    return query.join(since, since.c.id == runs.c.dataset_id).where(runs.c.queued_at >= since.c.first)
 
 
 _LATEST = select_records(runs, Latest).select_from(datasets.join(runs, runs.c.id == _of_newest(_other.c.id)))

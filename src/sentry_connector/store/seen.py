@@ -62,6 +62,12 @@ class Eye:
         person = self.person()
         return person.level(self._grants.level(person.user.id, thing, id_))
 
+    def levels(self, thing: Thing) -> Callable[[str], Level | None]:
+        """As `level`, of any number of things by one look."""
+        person = self.person()
+        granted = self._grants.of_user(person.user.id, thing)
+        return lambda id_: person.level(granted.get(id_))
+
     def need(self, thing: Thing, id_: str, level: Level, right: Right = Right.EDIT) -> None:
         """Refuse what the person may not do with a thing.
 
@@ -167,13 +173,13 @@ class SeenDataSets(DataSets):
         self._eye = eye
         self._destinations = SeenDestinations(database, eye)
 
-    def list(self) -> Sequence[DataSet]:
-        seen = self._eye.sees(Thing.DATASET)
-        return [one for one in super().list() if seen is None or one.id in seen]
+    def _sees(self) -> Collection[str] | None:
+        return self._eye.sees(Thing.DATASET)
 
     def deleted(self) -> Sequence[DataSet]:
         """Those that the person owned: nobody else can do anything with them."""
-        return [one for one in super().deleted() if self._eye.level(Thing.DATASET, one.id) is Level.OWNER]
+        level = self._eye.levels(Thing.DATASET)
+        return [one for one in super().deleted() if level(one.id) is Level.OWNER]
 
     def add(self, dataset: DataSet, *, owner: str | None = None) -> DataSet:  # noqa: ARG002  # whoever makes it
         self._eye.need_right(Right.EDIT)
@@ -295,11 +301,13 @@ class SeenQueries(SavedQueries):
         self._eye = eye
 
     def list(self) -> Sequence[SavedQuery]:
-        return [one for one in super().list() if one.shared or self.may_change(one)]
+        found = super().list()
+        changeable = self.changeable(found)
+        return [one for one in found if one.shared or one.id in changeable]
 
-    def may_change(self, query: SavedQuery) -> bool:
+    def changeable(self, queries: Sequence[SavedQuery]) -> Collection[str]:
         person = self._eye.person()
-        return query.owner_id == person.user.id or person.is_at_least(Role.ADMIN)
+        return {one.id for one in queries if one.owner_id == person.user.id or person.is_at_least(Role.ADMIN)}
 
     def save(self, query: SavedQuery) -> SavedQuery:
         self._eye.need_right(Right.EDIT)
@@ -319,12 +327,14 @@ class SeenNotices(Notices):
         super().__init__(database)
         self._eye = eye
 
-    def recent(self, *subject_ids: str, limit: int | None = 100) -> list[tuple[Notice, list[Delivery]]]:
+    def recent(
+        self, *subject_ids: str, before: str | None = None, limit: int | None = 100, most: int | None = None
+    ) -> list[tuple[Notice, list[Delivery]]]:
         datasets, accounts = self._eye.sees(Thing.DATASET), self._eye.sees(Thing.ACCOUNT)
         if datasets is None or accounts is None:
-            return super().recent(*subject_ids, limit=limit)
+            return super().recent(*subject_ids, before=before, limit=limit, most=most)
         seen = {*datasets, *accounts} & set(subject_ids) if subject_ids else {*datasets, *accounts}
-        return super().recent(*seen, limit=limit) if seen else []
+        return super().recent(*seen, before=before, limit=limit, most=most) if seen else []
 
     def channels(self) -> Sequence[Channel]:
         return super().channels() if self._eye.person().is_at_least(Role.ADMIN) else ()

@@ -21,11 +21,17 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         epoch: the DataSet's epoch before it was measured; where that has moved on, the table may have changed.
         rows, columns: of the newest version; no columns where nothing was ever committed.
+        version: that version; None where there is none.
     """
 
     epoch: int
     rows: int
     columns: int
+    version: int | None = None
+
+
+NOTHING = Size(epoch=0, rows=0, columns=0)
+"""Where nothing was ever committed."""
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):

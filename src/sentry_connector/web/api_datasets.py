@@ -16,7 +16,7 @@ from sentry_connector.datasets.definition import Definition
 from sentry_connector.errors import EditedMeanwhile
 from sentry_connector.operations import datasets
 from sentry_connector.operations.search import search
-from sentry_connector.operations.views import dataset_view
+from sentry_connector.operations.views import dataset_view, dataset_views
 from sentry_connector.reports import catalogue
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import DataSet
@@ -67,7 +67,7 @@ def dataset_routes(house: House) -> APIRouter:
         found = search(house, text=wanted.search, **wanted.model_dump(exclude={"search"}))
         following = request.url.include_query_params(after=found[-1].id) if len(found) == wanted.limit else None
         headers = {"Link": f'<{following}>; rel="next"'} if following else None
-        return json_of([dataset_view(house, one) for one in found], headers=headers)
+        return json_of(dataset_views(house, found), headers=headers)
 
     @routes.post(
         "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
@@ -25,6 +25,7 @@ class Wanted(BaseModel, extra="forbid"):
     """Which notices are listed."""
 
     dataset: str | None = Field(None, description="Only this DataSet's, and those about its account.")
+    before: str | None = Field(None, description="The id of a notice: only those that come after it in the list.")
     limit: int = Field(100, ge=1, le=1000)
 
 
@@ -33,18 +34,23 @@ def notice_routes(house: House) -> APIRouter:
     routes = APIRouter(prefix="/api/v1/notices", tags=["notices"], route_class=KeyedRoute)
     unknown = openapi.refusals(HTTPStatus.NOT_FOUND)
 
+    def view(channel: Channel) -> dict[str, Any]:
+        return channel_view(channel, house.store.datasets.names())
+
     async def answer(channel: Channel) -> Response:
-        return json_of(await run_in_threadpool(channel_view, house, channel))
+        return json_of(await run_in_threadpool(view, channel))
 
     @routes.get("", summary="What was told, newest first", responses=openapi.answers("Notice", many=True) | unknown)
     def sent(wanted: Annotated[Wanted, Query()]) -> Response:
         """Each notice says what became of it on each channel."""
-        found = notices.told(house, wanted.dataset, limit=wanted.limit)
-        return json_of([notice_view(house, notice, to) for notice, to in found])
+        found = notices.told(house, wanted.dataset, before=wanted.before, limit=wanted.limit)
+        channels = notices.names(house)
+        return json_of([notice_view(notice, to, channels) for notice, to in found])
 
     @routes.get("/channels", summary="All channels", responses=openapi.answers("Channel", many=True))
     def list_channels() -> Response:
-        return json_of([channel_view(house, channel) for channel in notices.everything(house)])
+        datasets = house.store.datasets.names()
+        return json_of([channel_view(channel, datasets) for channel in notices.everything(house)])
 
     @routes.post(
         "/channels",
@@ -58,14 +64,14 @@ def notice_routes(house: House) -> APIRouter:
         channel, secret = await notices.add(
             house, asked.name, asked.address.strip(), kinds=asked.kinds, datasets=asked.datasets, id=made
         )
-        view = await run_in_threadpool(channel_view, house, channel)
+        made_view = await run_in_threadpool(view, channel)
         headers = {"Location": f"/api/v1/notices/channels/{channel.id}"}
-        shown = view | ({"secret": secret} if secret else {})
-        return json_of(shown, status=HTTPStatus.CREATED, headers=headers, kept=view)
+        shown = made_view | ({"secret": secret} if secret else {})
+        return json_of(shown, status=HTTPStatus.CREATED, headers=headers, kept=made_view)
 
     @routes.get("/channels/{name}", summary="A channel, by name or id", responses=openapi.answers("Channel") | unknown)
     def show(name: str) -> Response:
-        return json_of(channel_view(house, notices.find(house, name)))
+        return json_of(view(notices.find(house, name)))
 
     @routes.patch(
         "/channels/{name}",
@@ -99,6 +105,6 @@ def notice_routes(house: House) -> APIRouter:
         responses=openapi.answers("Channel") | unknown,
     )
     def delete(name: str) -> Response:
-        return json_of(channel_view(house, notices.delete(house, name)))
+        return json_of(view(notices.delete(house, name)))
 
     return routes

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from sentry_connector.operations import queries
 from sentry_connector.operations.query import cancel, first_rows, names, run_query
 from sentry_connector.operations.query_views import names_view, shown_view
-from sentry_connector.operations.views import saved_view
+from sentry_connector.operations.views import saved_view, saved_views
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import SavedQuery
 from sentry_connector.web import openapi
@@ -89,7 +89,7 @@ def _add_saved(routes: APIRouter, house: House) -> None:
     @routes.get("/queries", summary="Saved queries", responses=openapi.answers("SavedQuery", many=True))
     def list_queries() -> Response:
         """One's own, and those that are shared."""
-        return json_of([saved_view(house, one) for one in queries.everything(house)])
+        return json_of(saved_views(house, queries.everything(house)))
 
     @routes.get(
         "/queries/{name:path}",

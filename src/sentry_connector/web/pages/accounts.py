@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,7 +11,7 @@ from fastapi.responses import Response
 from sentry_connector.operations import accounts, sharing
 from sentry_connector.operations.views import account_view, share_view
 from sentry_connector.runs.house import House
-from sentry_connector.store.records import Account, DataSet
+from sentry_connector.store.records import Account
 from sentry_connector.store.rights import Level, Thing
 from sentry_connector.web.pages.rendering import Pages
 
@@ -19,13 +20,16 @@ def account_pages(house: House, pages: Pages) -> APIRouter:
     """The pages about accounts."""
     routes = APIRouter(prefix="/accounts", include_in_schema=False)
 
-    def view(account: Account, used_by: list[DataSet]) -> dict[str, Any]:
-        owners = house.store.grants.owners(Thing.ACCOUNT, account.id)
-        return account_view(account, used_by) | {"datasets": used_by, "owners": owners}
+    def views(known: Sequence[Account]) -> list[dict[str, Any]]:
+        owners = house.store.grants.all_owners(Thing.ACCOUNT)
+        return [
+            account_view(account, used_by) | {"datasets": used_by, "owners": owners.get(account.id, [])}
+            for account, used_by in accounts.with_users(house, known)
+        ]
 
     @routes.get("")
     def show_accounts(request: Request, search: str = "", sort: str = "name") -> Response:
-        known = [view(*one) for one in accounts.with_users(house, accounts.everything(house))]
+        known = views(accounts.everything(house))
         wanted = search.strip().casefold()
         found = sorted((one for one in known if wanted in _text(one)), key=_order(sort))
         return pages.page(request, "accounts/list.html", accounts=found, are_any=bool(known), search=search, sort=sort)
@@ -42,7 +46,7 @@ def account_pages(house: House, pages: Pages) -> APIRouter:
         return pages.page(
             request,
             "accounts/show.html",
-            account=view(account, accounts.used_by(house, account)),
+            account=views([account])[0],
             levels=[one.value for one in Level],
             shares=[share_view(user, grant) for user, grant in shares],
         )

@@ -16,7 +16,7 @@ from sentry_connector.operations.overview import Group, Show, Sort, overview
 from sentry_connector.reports import catalogue
 from sentry_connector.runs.house import House
 from sentry_connector.store.rights import Level, Thing
-from sentry_connector.web.access import visitor
+from sentry_connector.web.access import levels, visitor
 from sentry_connector.web.api_overview import Choice
 from sentry_connector.web.pages.rendering import Pages
 
@@ -45,7 +45,7 @@ def datacenter_pages(house: House, pages: Pages) -> APIRouter:
             "datacenter/list.html",
             seen=seen,
             asked=asked,
-            may=_may(house, pages, seen.lines),
+            may=_may(pages, seen.lines),
             link=_links(asked),
             points=points,
             reports={one.slug: one.name for one in catalogue.CATALOGUE},
@@ -67,17 +67,14 @@ def datacenter_pages(house: House, pages: Pages) -> APIRouter:
     return routes
 
 
-def _may(house: House, pages: Pages, lines: Sequence[Line]) -> dict[str, list[str]]:
-    """DataSet's id → what whoever asks may do with it; with one question to the store, not one for each."""
-    person = visitor().person
-    if person is None:
-        return {line.dataset.id: list(ACTIONS) for line in lines}
-    granted = house.store.grants.of_user(person.user.id, Thing.DATASET)
+def _may(pages: Pages, lines: Sequence[Line]) -> dict[str, list[str]]:
+    """DataSet's id → what whoever asks may do with it."""
+    level_of = levels(Thing.DATASET)
     of_level: dict[Level | None, list[str]] = {
         level: [one for one, (method, path) in ACTIONS.items() if pages.can_with(method, path, level)]
         for level in (None, *Level)
     }
-    return {line.dataset.id: of_level[person.level(granted.get(line.dataset.id))] for line in lines}
+    return {line.dataset.id: of_level[level_of(line.dataset.id)] for line in lines}
 
 
 def _links(asked: Choice) -> Callable[..., str]:

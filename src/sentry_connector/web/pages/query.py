@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from sentry_connector.destinations.sql_text import quoted
 from sentry_connector.operations import datasets, queries
 from sentry_connector.operations.query import MOST_SHOWN
-from sentry_connector.operations.views import saved_view
+from sentry_connector.operations.views import saved_view, saved_views
 from sentry_connector.reports import catalogue
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import DataSet
@@ -49,7 +49,7 @@ def query_pages(house: House, pages: Pages) -> APIRouter:
             "query/show.html",
             saved=None if saved is None else saved_view(house, saved),
             sql=sql if saved is None else saved.sql,
-            queries=[saved_view(house, one) for one in queries.everything(house)],
+            queries=saved_views(house, queries.everything(house)),
             examples=list(islice(_examples(known), EXAMPLES)),
             datasets=[{"slug": one.slug, "name": one.name, "sql": _named(one.slug)} for one in known],
             may_save=pages.can("PUT", "/api/v1/queries/x"),

@@ -13,9 +13,12 @@ from pydantic import BaseModel
 from sentry_connector.operations import runs
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import RunState, Trigger, Verdict
+from sentry_connector.store.rights import Thing
+from sentry_connector.web.access import levels
 from sentry_connector.web.pages.rendering import Pages
 
 PAGE = 100
+CANCEL = "/api/v1/runs/{run_id}/cancel"
 
 
 class Choice(BaseModel):
@@ -45,10 +48,12 @@ def run_pages(house: House, pages: Pages) -> APIRouter:
         )
         chosen = {name: value for name, value in asked.model_dump(mode="json").items() if value}
         more = found[PAGE - 1][0].id if len(found) > PAGE else None
+        level_of = levels(Thing.DATASET)
         return pages.page(
             request,
             "runs/list.html",
             found=found[:PAGE],
+            may_cancel=lambda run: pages.can_with("POST", CANCEL, level_of(run.dataset_id)),
             asked=asked,
             is_chosen=bool(chosen.keys() - {"before"}),
             newest="/runs" + _query(chosen, before=""),

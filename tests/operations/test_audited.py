@@ -17,14 +17,14 @@ datasets.rows datasets.schema datasets.table_of datasets.versions days.days_now 
 destinations.everything destinations.find destinations.offered destinations.password_of destinations.tried
 destinations.used_by destinations.with_users doctor.doctor doctor.doctor_of_storage doctor.of_connection drafts.days
 drafts.plan drafts.preview edits.check_edit edits.refuse_loss edits.refuse_strange_place edits.server_of
-edits.with_destination factors.codes_left glance.deleted glance.everything glance.measured glance.with_rows
-lineage.lineage notices.everything notices.find notices.names notices.told origins.everything overview.overview
-people.everybody people.exist people.find people.find_key people.keys people.sessions planning.planned
-queries.everything queries.find query.cancel query.first_rows query.names query.run_query records.tables_of_records
-running.is_served runs.figures runs.find runs.find_by_id runs.follow runs.history runs.log search.search sharing.find
-sharing.shares sign_in.person_of tables.chart tables.column_figures tables.drift tables.most_common tables.page
-tables.source_of views.columns_view views.dataset_view views.dataset_views views.keeping_of views.next_slot
-views.rests views.saved_view views.saved_views workers.living
+edits.with_destination factors.codes_left glance.deleted glance.everything glance.lines glance.measured
+glance.with_rows lineage.lineage notices.everything notices.find notices.names notices.told origins.everything
+overview.overview people.everybody people.exist people.find people.find_key people.keys people.sessions
+planning.planned queries.everything queries.find query.cancel query.first_rows query.names query.run_query
+records.tables_of_records running.is_served runs.figures runs.find runs.find_by_id runs.follow runs.history runs.log
+search.search sharing.find sharing.shares sign_in.person_of tables.chart tables.column_figures tables.drift
+tables.most_common tables.page tables.source_of views.columns_view views.dataset_view views.dataset_views
+views.keeping_of views.next_slot views.rests views.saved_view views.saved_views workers.living
 """
 """They only look."""
 

@@ -15,9 +15,10 @@ from sentry_connector.runs.house import House
 from sentry_connector.runs.measure import measure
 from sentry_connector.runs.slots import GRACE, obstacle
 from sentry_connector.store.datasets import RESTORABLE
-from sentry_connector.store.records import DELTA, Account, DataSet, Latest, RunState, Scheduled, Verdict
+from sentry_connector.store.outlines import Outline
+from sentry_connector.store.records import DELTA, MANUAL, Account, DataSet, Latest, RunState, Scheduled
 from sentry_connector.store.rights import Thing
-from sentry_connector.store.sizes import Measured, Size
+from sentry_connector.store.sizes import Size
 
 RUNS = 20
 """Runs whose rows are shown."""
@@ -29,8 +30,9 @@ class Line:
 
     Attributes:
         dataset: what it is.
-        account: the name of its account; None where it has none, or has it no more.
+        account: None where it has none, or has it no more.
         owners: their names.
+        keeping: whether somebody looks after it.
         health, status: how it is: the exact word, and that of lists.
         last: its newest run.
         fresh_at: when its newest COMPLETE run ended.
@@ -41,8 +43,9 @@ class Line:
     """
 
     dataset: DataSet
-    account: str | None
+    account: Account | None
     owners: Sequence[str]
+    keeping: Keeping
     health: str
     status: Status
     last: Latest | None
@@ -55,9 +58,13 @@ class Line:
 
 def everything(house: House) -> list[Line]:
     """All DataSets, by name; without the rows of their runs."""
-    datasets = house.store.datasets.list()
-    facts = Facts.of(house, datasets)
-    return [facts.line(one) for one in datasets]
+    return lines(house, house.store.datasets.outlines())
+
+
+def lines(house: House, outlines: Sequence[Outline]) -> list[Line]:
+    """DataSets at a glance, as `everything`."""
+    facts = _Facts.of(house, outlines)
+    return [facts.line(one) for one in outlines]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,11 +79,10 @@ class Deleted:
 
 def deleted(house: House) -> list[Deleted]:
     """The DataSets that can be restored, the one deleted last first."""
-    owners, sizes, now = house.store.grants.all_owners(Thing.DATASET), house.store.sizes.all(), house.now()
-    found = []
-    for dataset in house.store.datasets.deleted():
+    owners, now, found = house.store.grants.all_owners(Thing.DATASET), house.now(), []
+    for one in house.store.datasets.outlines([each.id for each in house.store.datasets.deleted()]):
+        dataset, size = one.dataset, one.measured.size
         if dataset.deleted_at is not None and now - dataset.deleted_at <= RESTORABLE:
-            size = sizes[dataset.id].size if dataset.id in sizes else None
             until = dataset.deleted_at + RESTORABLE
             owned = owners.get(dataset.id, [])
             found.append(Deleted(dataset=dataset, owners=owned, rows=size.rows if size else None, until=until))
@@ -84,82 +90,66 @@ def deleted(house: House) -> list[Deleted]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Facts:
+class _Facts:
     """What the store knows of all DataSets, each asked once."""
 
     now: dt.datetime
     accounts: Mapping[str, Account]
     owners: Mapping[str, Sequence[str]]
-    latest: Mapping[str, Latest]
-    fresh: Mapping[str, dt.datetime]
     queued: Mapping[str, dt.datetime]
-    accounted: Mapping[str, dt.datetime]
     at_work: frozenset[str]
-    sizes: Mapping[str, Measured]
 
     @classmethod
-    def of(cls, house: House, datasets: Sequence[DataSet]) -> Facts:
-        """Ask what there is to know of some DataSets."""
+    def of(cls, house: House, outlines: Sequence[Outline]) -> _Facts:
         store, now = house.store, house.now()
-        latest = store.runs.latest()
+        account_ids = {one.dataset.account_id for one in outlines}
         return cls(
             now=now,
-            accounts=store.accounts.some({one.account_id for one in datasets if one.account_id}),
+            accounts=store.accounts.some({id_ for id_ in account_ids if id_}),
             owners=store.grants.all_owners(Thing.DATASET),
-            latest=latest,
-            fresh=store.runs.fresh([id_ for id_, run in latest.items() if run.verdict is not Verdict.COMPLETE]),
             queued=store.runs.oldest_queued(),
-            accounted=store.slots.accounted(),
             at_work=frozenset(one.name for one in store.leases.living("dataset/", now)),
-            sizes=store.sizes.all(),
         )
 
-    def line(self, dataset: DataSet) -> Line:
+    def line(self, one: Outline) -> Line:
         """A DataSet at a glance."""
-        account, last, slot = self.account(dataset), self.latest.get(dataset.id), self._scheduled(dataset)
+        dataset, account = one.dataset, self.accounts.get(one.dataset.account_id or "")
+        slot = None if unknown_schedule(dataset) else _scheduled(one, account)
+        missed = missed_slot(slot, self.now) if slot else None
+        keeping = Keeping(missed=missed, at_work=f"dataset/{dataset.id}" in self.at_work)
         oldest = self.queued.get(dataset.id)
         is_late = oldest is not None and self.now - oldest > GRACE
-        health = in_a_word(dataset, account, last, self._keeping(dataset, slot), is_late=is_late)
-        measured = self.sizes.get(dataset.id)
+        health = in_a_word(dataset, account, one.last, keeping, is_late=is_late)
         return Line(
             dataset=dataset,
-            account=account.name if account else None,
+            account=account,
             owners=self.owners.get(dataset.id, ()),
+            keeping=keeping,
             health=health,
             status=status_of(health),
-            last=last,
-            fresh_at=last.finished_at if last and last.verdict is Verdict.COMPLETE else self.fresh.get(dataset.id),
+            last=one.last,
+            fresh_at=one.fresh_at,
             next_slot=_next_slot(slot, self.now) if slot else None,
-            size=measured.size if measured else None,
-            is_measured=measured is not None and measured.is_current,
+            size=one.measured.size,
+            is_measured=one.measured.is_current,
         )
 
-    def account(self, dataset: DataSet) -> Account | None:
-        """The DataSet's account, if it has one (still)."""
-        return self.accounts.get(dataset.account_id or "")
 
-    def keeping(self, dataset: DataSet) -> Keeping:
-        """Whether somebody looks after the DataSet."""
-        return self._keeping(dataset, self._scheduled(dataset))
-
-    def _keeping(self, dataset: DataSet, slot: Scheduled | None) -> Keeping:
-        missed = missed_slot(slot, self.now) if slot else None
-        return Keeping(missed=missed, at_work=f"dataset/{dataset.id}" in self.at_work)
-
-    def _scheduled(self, dataset: DataSet) -> Scheduled | None:
-        until, account = self.accounted.get(dataset.id), self.account(dataset)
-        if until is None or dataset.deleted_at is not None or unknown_schedule(dataset) is not None:
-            return None
-        return Scheduled(
-            dataset_id=dataset.id,
-            schedule=dataset.schedule,
-            details=dataset.details,
-            paused=dataset.paused,
-            catch_up=dataset.catch_up,
-            account_id=dataset.account_id,
-            account_status=account.status if account else None,
-            until=until,
-        )
+def _scheduled(one: Outline, account: Account | None) -> Scheduled | None:
+    """The schedule of a DataSet that has one."""
+    dataset = one.dataset
+    if dataset.schedule == MANUAL or dataset.deleted_at is not None:
+        return None
+    return Scheduled(
+        dataset_id=dataset.id,
+        schedule=dataset.schedule,
+        details=dataset.details,
+        paused=dataset.paused,
+        catch_up=dataset.catch_up,
+        account_id=dataset.account_id,
+        account_status=account.status if account else None,
+        until=one.until,
+    )
 
 
 def _next_slot(one: Scheduled, now: dt.datetime) -> dt.datetime | None:

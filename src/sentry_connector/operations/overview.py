@@ -159,11 +159,15 @@ def _fits(line: Line, wanted: Wanted, now: dt.datetime) -> bool:
         _is_shown(line, wanted.show, wanted.me, now)
         and (wanted.status is None or line.status is wanted.status)
         and (not wanted.report or line.dataset.report == wanted.report)
-        and (not wanted.account or _same(line.account or "", wanted.account))
+        and (not wanted.account or _same(_account(line), wanted.account))
         and (not wanted.owner or any(_same(one, wanted.owner) for one in line.owners))
         and (not wanted.tag or any(_same(one, wanted.tag) for one in line.dataset.tags))
         and is_found(line, wanted.search)
     )
+
+
+def _account(line: Line) -> str:
+    return line.account.name if line.account else ""
 
 
 def _same(one: str, other: str) -> bool:
@@ -181,7 +185,7 @@ def is_found(line: Line, search: str) -> bool:
         dataset.description,
         dataset.slug,
         *dataset.tags,
-        line.account or "",
+        _account(line),
         *line.owners,
         line.status,
     )
@@ -218,7 +222,7 @@ _VALUES: Mapping[Sort, Callable[[Line], Any]] = {
     Sort.STATUS: lambda line: _STATUSES[line.status],
     Sort.NAME: lambda line: line.dataset.name.casefold(),
     Sort.REPORT: lambda line: _report(line.dataset.report).name.casefold(),
-    Sort.ACCOUNT: lambda line: line.account and line.account.casefold(),
+    Sort.ACCOUNT: lambda line: line.account and line.account.name.casefold(),
     Sort.OWNER: lambda line: line.owners[0].casefold() if line.owners else None,
     Sort.ROWS: lambda line: line.size and line.size.rows,
     Sort.COLUMNS: lambda line: line.size and line.size.columns,
@@ -245,7 +249,7 @@ def _values(line: Line, group: Group) -> Iterator[str]:
     elif group is Group.OWNER:
         yield from line.owners or ("",)
     else:
-        one = {Group.STATUS: str(line.status), Group.REPORT: line.dataset.report, Group.ACCOUNT: line.account or ""}
+        one = {Group.STATUS: str(line.status), Group.REPORT: line.dataset.report, Group.ACCOUNT: _account(line)}
         yield one[group]
 
 
@@ -272,7 +276,7 @@ def _choices(lines: Sequence[Line]) -> dict[str, Sequence[str]]:
     values = {
         Group.STATUS: {str(line.status) for line in lines},
         Group.REPORT: {line.dataset.report for line in lines},
-        Group.ACCOUNT: {line.account for line in lines if line.account},
+        Group.ACCOUNT: {line.account.name for line in lines if line.account},
         Group.OWNER: {owner for line in lines for owner in line.owners},
         Group.TAG: {tag for line in lines for tag in line.dataset.tags},
     }
@@ -299,7 +303,6 @@ def overview_view(seen: Overview) -> dict[str, Any]:
 def line_view(line: Line) -> dict[str, Any]:
     """A DataSet at a glance."""
     dataset, last = line.dataset, line.last
-    run = msgspec.to_builtins(last, builtin_types=(dt.datetime,)) if last else None
     return {
         "id": dataset.id,
         "name": dataset.name,
@@ -307,7 +310,7 @@ def line_view(line: Line) -> dict[str, Any]:
         "description": dataset.description,
         "tags": list(dataset.tags),
         "report": dataset.report,
-        "account": line.account,
+        "account": line.account and line.account.name,
         "owners": list(line.owners),
         "schedule": dataset.schedule,
         "paused": dataset.paused,
@@ -315,7 +318,7 @@ def line_view(line: Line) -> dict[str, Any]:
         "health": line.health,
         "rows": line.size and line.size.rows,
         "columns": line.size and line.size.columns,
-        "last_run": run and {name: run[name] for name in run if name != "dataset_id"},
+        "last_run": msgspec.to_builtins(last, builtin_types=(dt.datetime,)) if last else None,
         "fresh_at": line.fresh_at,
         "next_slot": line.next_slot,
         "rows_of_runs": list(line.rows_of_runs),

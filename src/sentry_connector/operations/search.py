@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 
 from sentry_connector.errors import UnknownName
-from sentry_connector.operations.glance import Facts
+from sentry_connector.operations.glance import lines
 from sentry_connector.reports import catalogue
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import DataSet
@@ -58,8 +58,9 @@ def search(
         conditions.append(lambda one: one.account_id == account_id)
     known = house.store.datasets.deleted() if deleted else house.store.datasets.list()
     if health is not None:
-        facts = Facts.of(house, known)
-        conditions.append(lambda one: facts.line(one).health == health)
+        outlines = house.store.datasets.outlines([one.id for one in known] if deleted else None)
+        healths = {line.dataset.id: line.health for line in lines(house, outlines)}
+        conditions.append(lambda one: healths.get(one.id) == health)
     found = (one for one in known if all(condition(one) for condition in conditions))
     return list(itertools.islice(found, limit))
 

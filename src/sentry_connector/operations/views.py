@@ -15,7 +15,7 @@ from sentry_connector.errors import ConnectorError
 from sentry_connector.notices.message import object_of
 from sentry_connector.operations.accounts import scopes_beyond_reading
 from sentry_connector.operations.datasets import find, schedule_of, schema
-from sentry_connector.operations.glance import Facts, Line, measured
+from sentry_connector.operations.glance import Line, lines, measured
 from sentry_connector.operations.running import is_served
 from sentry_connector.reports import catalogue, menus
 from sentry_connector.reports.model import Column, Report
@@ -138,18 +138,18 @@ def dataset_view(house: House, dataset: DataSet) -> dict[str, Any]:
 
 def dataset_views(house: House, datasets: Sequence[DataSet]) -> list[dict[str, Any]]:
     """DataSets, as `dataset_view`, by a few questions however many there are; of tables what is known since they last changed."""
-    facts, served = Facts.of(house, datasets), is_served(house)
-    histories = house.store.runs.histories([one.id for one in datasets], most=HISTORY)
+    now, served, ids = house.now(), is_served(house), [one.id for one in datasets]
+    known = {line.dataset.id: line for line in measured(house, lines(house, house.store.datasets.outlines(ids)))}
+    histories = house.store.runs.histories(ids, most=HISTORY)
 
     def view(line: Line) -> dict[str, Any]:
-        dataset, history = line.dataset, histories.get(line.dataset.id, [])
-        size = line.size or (NOTHING if line.is_measured else None)
+        history, size = histories.get(line.dataset.id, []), line.size or (NOTHING if line.is_measured else None)
         return _dataset_view(
-            dataset,
+            line.dataset,
             history,
-            account=line.account,
+            account=line.account and line.account.name,
             health=line.health,
-            attention=attention(dataset, facts.account(dataset), history, facts.now, facts.keeping(dataset)),
+            attention=attention(line.dataset, line.account, history, now, line.keeping),
             next_slot=line.next_slot,
             served=served,
             owner=next(iter(line.owners), None),
@@ -159,7 +159,7 @@ def dataset_views(house: House, datasets: Sequence[DataSet]) -> list[dict[str, A
             table_error=None,
         )
 
-    return [view(line) for line in measured(house, [facts.line(one) for one in datasets])]
+    return [view(known[id_]) for id_ in ids if id_ in known]  # one may have been forgotten meanwhile
 
 
 def _dataset_view(dataset: DataSet, history: Sequence[Run], **found: Any) -> dict[str, Any]:

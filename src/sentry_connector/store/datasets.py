@@ -16,6 +16,7 @@ from sentry_connector.errors import EditedMeanwhile, UnknownName
 from sentry_connector.reports.scopes import Scope
 from sentry_connector.store.database import Database
 from sentry_connector.store.grants import add_owner, forget_grants
+from sentry_connector.store.outlines import Outline, outlines
 from sentry_connector.store.records import DataSet, Passed, Scheduled
 from sentry_connector.store.rights import Thing
 from sentry_connector.store.rows import (
@@ -71,6 +72,13 @@ class DataSets:
     def list(self) -> Sequence[DataSet]:
         """All DataSets, by name."""
         return self._seen(LIVE)
+
+    def outlines(self, ids: Collection[str] | None = None) -> Sequence[Outline]:
+        """All DataSets in outline, by name; or those with these ids, deleted or not."""
+        which, seen = LIVE if ids is None else datasets.c.id.in_(ids), self._sees() if ids is None else None
+        with self._database.reading() as connection:
+            found = outlines(connection, which)
+        return [one for one in found if seen is None or one.dataset.id in seen]
 
     def names(self) -> dict[str, str]:
         """Id → name of all DataSets, by name: for choices of one among many, of which nothing else is asked."""

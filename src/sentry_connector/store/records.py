@@ -307,12 +307,11 @@ class Latest(msgspec.Struct, frozen=True, kw_only=True):
     """The newest run of a DataSet, as lists show it.
 
     Attributes:
-        id, dataset_id, trigger, slot, attempt, state, verdict, error, rows_read: as the run says.
+        id, trigger, slot, attempt, state, verdict, error, rows_read: as the run says.
         not_before, queued_at, started_at, finished_at: so too, UTC.
     """
 
     id: str
-    dataset_id: str
     trigger: Trigger
     slot: dt.datetime | None
     attempt: int

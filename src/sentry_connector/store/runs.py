@@ -10,7 +10,6 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    ScalarSelect,
     Select,
     and_,
     bindparam,
@@ -26,7 +25,7 @@ from sentry_connector.errors import UnknownName
 from sentry_connector.extraction.progress import Snapshot
 from sentry_connector.store.database import Database
 from sentry_connector.store.notices import add_notices
-from sentry_connector.store.records import Latest, Notice, Problem, Run, RunState, Verdict, Waiting
+from sentry_connector.store.records import Notice, Problem, Run, RunState, Verdict, Waiting
 from sentry_connector.store.rows import hold_dataset, insert_once, read_all, read_record, select_records
 from sentry_connector.store.tables import LIVE, UtcTime, accounts, datasets, leases, runs
 
@@ -200,17 +199,6 @@ class Runs:
         with self._database.reading() as connection:
             return dict(connection.execute(query.where(*complete).group_by(runs.c.dataset_id)).all())
 
-    def latest(self) -> dict[str, Latest]:
-        """DataSet's id → its newest run; without those that have none."""
-        with self._database.reading() as connection:
-            return {run.dataset_id: run for run in read_all(connection, _LATEST, Latest)}
-
-    def fresh(self, dataset_ids: Collection[str]) -> dict[str, dt.datetime]:
-        """DataSet's id → when its newest COMPLETE run ended; without those that have none."""
-        query = _FRESH.where(datasets.c.id.in_(dataset_ids))
-        with self._database.reading() as connection:
-            return {row.id: row.at for row in connection.execute(query) if row.at is not None}
-
     def oldest_queued(self) -> dict[str, dt.datetime]:
         """DataSet's id → the oldest slot whose run has not begun; without those that have none."""
         query = select(runs.c.dataset_id, func.min(runs.c.slot, type_=UtcTime)).group_by(runs.c.dataset_id)
@@ -296,12 +284,6 @@ def _waiting() -> Select[Any]:
 _other = runs.alias("other")
 
 
-def _of_newest(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
-    """What a column says in the newest of a DataSet's runs that fulfils the conditions: one look into the index for each."""
-    query = select(column).where(_other.c.dataset_id == datasets.c.id, *conditions)
-    return query.order_by(_other.c.queued_at.desc(), _other.c.id.desc()).limit(1).correlate(datasets).scalar_subquery()
-
-
 def _newest(query: Select[Any], dataset_ids: Collection[str], most: int) -> Select[Any]:
     """Of a query for runs, the newest ones of each of these DataSets: at least so many, more where times are equal."""
     newest = select(_other.c.queued_at).where(_other.c.dataset_id == datasets.c.id)
@@ -314,8 +296,5 @@ def _newest(query: Select[Any], dataset_ids: Collection[str], most: int) -> Sele
     return query.join(since, since.c.id == runs.c.dataset_id).where(runs.c.queued_at >= since.c.first)
 
 
-_LATEST = select_records(runs, Latest).select_from(datasets.join(runs, runs.c.id == _of_newest(_other.c.id)))
-_COMPLETE = (_other.c.verdict == Verdict.COMPLETE, _other.c.finished_at.is_not(None))
-_FRESH = select(datasets.c.id, _of_newest(_other.c.finished_at, *_COMPLETE).label("at"))
 _WAITING = _waiting()
 """Built once: an engine asks it every second."""

@@ -6,11 +6,11 @@ They stand among the facts, under a name for each DataSet.
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import literal, select
+from sqlalchemy import select
 
 from sentry_connector.store.database import Database
 from sentry_connector.store.facts import Facts
-from sentry_connector.store.tables import datasets, facts
+from sentry_connector.store.tables import datasets
 
 PREFIX = "size/"
 
@@ -57,14 +57,6 @@ class Sizes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def all(self) -> dict[str, Measured]:
-        """DataSet's id → what is known of its table; those of deleted DataSets too."""
-        named = facts.c.name == literal(PREFIX).concat(datasets.c.id)
-        query = select(datasets.c.id, datasets.c.epoch, facts.c.value).outerjoin(facts, named)
-        with self._database.reading() as connection:
-            found = connection.execute(query).all()
-        return {id_: Measured(epoch=epoch, size=_read(value)) for id_, epoch, value in found}
-
     def epoch(self, dataset_id: str) -> int:
         """The epoch of a DataSet, to be asked before its table is measured; 0 where there is no such DataSet (any more)."""
         with self._database.reading() as connection:
@@ -73,7 +65,3 @@ class Sizes:
     def keep(self, dataset_id: str, size: Size) -> None:
         """Store what was measured."""
         Facts(self._database).change(PREFIX + dataset_id, msgspec.json.encode(size).decode())
-
-
-def _read(value: str | None) -> Size | None:
-    return None if value is None else msgspec.json.decode(value, type=Size)

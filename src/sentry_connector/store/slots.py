@@ -26,11 +26,6 @@ class Slots:
         with self._database.reading() as connection:
             return scheduled(connection, LIVE, *of_one)
 
-    def accounted(self) -> dict[str, dt.datetime]:
-        """DataSet's id → up to when its slots are accounted for; of those that have a schedule."""
-        with self._database.reading() as connection:
-            return dict(connection.execute(select(datasets.c.id, _UNTIL).where(datasets.c.schedule != MANUAL)).all())
-
     def account(
         self, one: Scheduled, until: dt.datetime, becoming: Callable[[str | None], Becoming] = lambda _busy: Becoming()
     ) -> bool:
@@ -75,7 +70,7 @@ def scheduled(connection: Connection, *conditions: ColumnElement[bool]) -> list[
             datasets.c.id.label("dataset_id"),
             *(datasets.c[name] for name in ("schedule", "details", "paused", "catch_up", "account_id")),
             accounts.c.status.label("account_status"),
-            _UNTIL.label("until"),
+            UNTIL.label("until"),
         )
         .outerjoin(accounts, accounts.c.id == datasets.c.account_id)
         .where(datasets.c.schedule != MANUAL, *conditions)
@@ -101,7 +96,7 @@ def _add(connection: Connection, passed: Passed, *, after: dt.datetime) -> None:
     connection.execute(update(slots).where(slots.c.number == row["number"]).values(**grown))
 
 
-_UNTIL = func.coalesce(datasets.c.slots_until, datasets.c.created_at, type_=datasets.c.created_at.type)
+UNTIL = func.coalesce(datasets.c.slots_until, datasets.c.created_at, type_=datasets.c.created_at.type)
 
 _BUSY = (
     select(runs.c.id)

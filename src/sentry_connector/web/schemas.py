@@ -17,7 +17,7 @@ from sentry_connector.operations.query import MOST_SHOWN
 from sentry_connector.reports.details import Details, Duration
 from sentry_connector.runs.health import Status
 from sentry_connector.store.audit import Entry
-from sentry_connector.store.records import Kind, Problem, RunState, Trigger, Verdict
+from sentry_connector.store.records import Kind, Latest
 from sentry_connector.store.rights import Level, Right, Role, User
 
 LARGEST = 2**53 - 1
@@ -807,23 +807,6 @@ class SavedQuery(msgspec.Struct, kw_only=True):
     updated_at: dt.datetime
 
 
-class LatestRun(msgspec.Struct, kw_only=True):
-    """The newest run of a DataSet, as lists show it."""
-
-    id: str
-    trigger: Trigger
-    slot: dt.datetime | None
-    attempt: int
-    state: RunState
-    verdict: Verdict | None
-    error: Problem | None
-    rows_read: int
-    not_before: dt.datetime | None
-    queued_at: dt.datetime
-    started_at: dt.datetime | None
-    finished_at: dt.datetime | None
-
-
 class Glance(msgspec.Struct, kw_only=True):
     """A DataSet at a glance."""
 
@@ -841,7 +824,7 @@ class Glance(msgspec.Struct, kw_only=True):
     health: str
     rows: int | None
     columns: int | None
-    last_run: LatestRun | None
+    last_run: Latest | None
     fresh_at: dt.datetime | None
     next_slot: dt.datetime | None
     rows_of_runs: list[int]

@@ -21,7 +21,8 @@ def test_the_last_complete_run_of_each_dataset(store: Store) -> None:
         ("d", other, Verdict.FAILED, LATER),
     ):
         store.runs.add(run(of.id, id_, verdict=verdict, finished_at=ended))
-    assert store.runs.last_complete() == {one.id: LATER}
+    found = {each.dataset.id: each.fresh_at for each in store.datasets.outlines()}
+    assert found == {one.id: LATER, other.id: None}
 
 
 def test_what_became_of_notices(store: Store) -> None:

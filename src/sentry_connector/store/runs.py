@@ -192,13 +192,6 @@ class Runs:
         """The runs that are not done, of all DataSets or of one, newest first."""
         return self._select(*_unfinished(dataset_id))
 
-    def last_complete(self) -> dict[str, dt.datetime]:
-        """DataSet's id → when its last COMPLETE run ended; without those that have none."""
-        query = select(runs.c.dataset_id, func.max(runs.c.finished_at, type_=UtcTime))
-        complete = (runs.c.verdict == Verdict.COMPLETE, runs.c.finished_at.is_not(None))
-        with self._database.reading() as connection:
-            return dict(connection.execute(query.where(*complete).group_by(runs.c.dataset_id)).all())
-
     def oldest_queued(self) -> dict[str, dt.datetime]:
         """DataSet's id → the oldest slot whose run has not begun; without those that have none."""
         query = select(runs.c.dataset_id, func.min(runs.c.slot, type_=UtcTime)).group_by(runs.c.dataset_id)

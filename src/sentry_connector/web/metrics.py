@@ -139,10 +139,8 @@ def _of_runs(house: House, now: dt.datetime) -> Iterable[Metric]:
     due = [one.queued_at for one in waiting if one.not_before is None or one.not_before <= now]
     oldest = (now - min(due)).total_seconds() if due else 0.0
     yield _gauge("oldest_waiting_run_seconds", "Age of the oldest run that may begin and has not; 0: none.", oldest)
-    complete = house.store.runs.last_complete()
-    since = {
-        one.slug: complete[one.id].timestamp() if one.id in complete else 0.0 for one in house.store.datasets.list()
-    }
+    known = house.store.datasets.outlines()
+    since = {one.dataset.slug: one.fresh_at.timestamp() if one.fresh_at else 0.0 for one in known}
     yield _gauges(
         "last_complete_timestamp_seconds",
         "When a DataSet's last COMPLETE run ended; 0: none has.",

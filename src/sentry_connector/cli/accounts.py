@@ -12,7 +12,7 @@ from sentry_connector.app import app as connector
 from sentry_connector.cli.options import AsJson, Yes, confirm, read_secret, typer_app
 from sentry_connector.cli.output import note, print_json
 from sentry_connector.cli.sharing import add_share
-from sentry_connector.cli.tables import print_fields, print_table
+from sentry_connector.cli.tables import print_thing, print_things
 from sentry_connector.operations import accounts as operations
 from sentry_connector.operations.views import account_view
 from sentry_connector.store.records import Account
@@ -49,16 +49,8 @@ def list_(*, as_json: AsJson = False) -> None:
     """List the accounts."""
     with connector() as house:
         views = [account_view(*one) for one in operations.with_users(house, operations.everything(house))]
-    if as_json:
-        print_json(views)
-        return
     names = ("name", "url", "status", "checked_at", "token_hint", "token_since", "used_by")
-    rows = [[view[name] for name in names] for view in views]
-    print_table(
-        [name.replace("_", " ") for name in names],
-        rows,
-        empty="No accounts yet: `sentry-connector accounts add` connects one.",
-    )
+    print_things(views, names, as_json=as_json, empty="No accounts yet: `sentry-connector accounts add` connects one.")
 
 
 @app.command()
@@ -134,7 +126,4 @@ def _print(house: App, account: Account, *, as_json: bool) -> None:
     view = account_view(account, operations.used_by(house, account))
     if excess := view["scopes_beyond_reading"]:
         note(f"The token may do more than read: {', '.join(excess)}. The connector never needs that.")
-    if as_json:
-        print_json(view)
-    else:
-        print_fields({name.replace("_", " "): value for name, value in view.items()})
+    print_thing(view, as_json=as_json)

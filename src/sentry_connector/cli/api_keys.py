@@ -10,7 +10,7 @@ from sentry_connector.app import App
 from sentry_connector.app import app as connector
 from sentry_connector.cli.options import AsJson, one_of, typer_app
 from sentry_connector.cli.output import note, print_json, print_line
-from sentry_connector.cli.tables import print_table
+from sentry_connector.cli.tables import print_things
 from sentry_connector.errors import UnknownName
 from sentry_connector.operations import people as operations
 from sentry_connector.operations.people import KEY_DAYS, LONGEST_KEY_DAYS
@@ -60,12 +60,8 @@ def list_(user: Owner = None, *, as_json: AsJson = False) -> None:
     """List the API keys, without the keys themselves."""
     with connector() as house:
         views = [key_view(*one) for one in operations.keys(house, _owner(house, user))]
-    if as_json:
-        print_json(views)
-        return
-    rows = [[view[name] for name in COLUMNS] for view in views]
     empty = "No API keys: `sentry-connector api-keys add NAME --user PERSON` makes one."
-    print_table([name.replace("_", " ") for name in COLUMNS], rows, empty=empty)
+    print_things(views, COLUMNS, as_json=as_json, empty=empty)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from sentry_connector.app import app as connector
 from sentry_connector.cli.options import AsJson, Yes, confirm, typer_app
 from sentry_connector.cli.output import note, print_json
 from sentry_connector.cli.sharing import add_share
-from sentry_connector.cli.tables import print_fields, print_table
+from sentry_connector.cli.tables import print_thing, print_things
 from sentry_connector.destinations.sql_addresses import takes_password
 from sentry_connector.operations import destinations as operations
 from sentry_connector.operations.views import destination_view
@@ -59,15 +59,9 @@ def list_(*, as_json: AsJson = False) -> None:
     """List the databases."""
     with connector() as house:
         views = [destination_view(*one) for one in operations.with_users(house, operations.everything(house))]
-    if as_json:
-        print_json(views)
-        return
     names = ("name", "kind", "url", "password_since", "used_by")
-    print_table(
-        [name.replace("_", " ") for name in names],
-        [[view[name] for name in names] for view in views],
-        empty="All tables are Delta tables; `sentry-connector destinations add --help` tells how to add a database.",
-    )
+    empty = "All tables are Delta tables; `sentry-connector destinations add --help` tells how to add a database."
+    print_things(views, names, as_json=as_json, empty=empty)
 
 
 @app.command()
@@ -118,7 +112,4 @@ def _read_password() -> str:
 def _print(house: App, destination: Destination, *, as_json: bool, version: str | None = None) -> None:
     view = destination_view(destination, operations.used_by(house, destination))
     view |= {"version": version} if version is not None else {}
-    if as_json:
-        print_json(view)
-    else:
-        print_fields({name.replace("_", " "): value for name, value in view.items()})
+    print_thing(view, as_json=as_json)

@@ -11,7 +11,7 @@ from sentry_connector.app import App
 from sentry_connector.app import app as connector
 from sentry_connector.cli.options import AsJson, Yes, confirm, one_of, read_secret, typer_app
 from sentry_connector.cli.output import note, print_json
-from sentry_connector.cli.tables import print_fields, print_table
+from sentry_connector.cli.tables import View, print_fields, print_thing, print_things
 from sentry_connector.errors import UsageError
 from sentry_connector.operations import notices as operations
 from sentry_connector.operations.views import channel_view, notice_view
@@ -68,15 +68,9 @@ def list_(*, as_json: AsJson = False) -> None:
     with connector() as house:
         datasets = house.store.datasets.names()
         views = [channel_view(channel, datasets) for channel in operations.everything(house)]
-    if as_json:
-        print_json(views)
-        return
     names = ("name", "service", "hint", "kinds", "datasets")
-    print_table(
-        names,
-        [[_cell(view[one]) for one in names] for view in views],
-        empty="Nobody is told: there is no channel. `sentry-connector notices add NAME` adds one.",
-    )
+    empty = "Nobody is told: there is no channel. `sentry-connector notices add NAME` adds one."
+    print_things(views, names, as_json=as_json, empty=empty, row=lambda view: [_cell(view[one]) for one in names])
 
 
 @app.command()
@@ -153,14 +147,16 @@ def sent(
     with connector() as house:
         channels = operations.names(house)
         views = [notice_view(notice, to, channels) for notice, to in operations.told(house, dataset, limit=limit)]
-    if as_json:
-        print_json(views)
-        return
-    rows = [[view["at"], view["title"], view["message"], _became(view)] for view in views]
-    print_table(["at", "notice", "message", "sent"], rows, empty="Nothing was told: nothing was wrong so far.")
+    print_things(
+        views,
+        ["at", "notice", "message", "sent"],
+        as_json=as_json,
+        empty="Nothing was told: nothing was wrong so far.",
+        row=lambda view: [view["at"], view["title"], view["message"], _became(view)],
+    )
 
 
-def _became(view: dict[str, object]) -> str:
+def _became(view: View) -> str:
     """`ops: sent; hook: waiting (The webhook answered 500.)`."""
     if view["muted"]:
         return "muted"
@@ -187,10 +183,7 @@ def _kinds(given: list[str] | None) -> tuple[Kind, ...]:
 
 def _print(house: App, channel: Channel, *, as_json: bool) -> None:
     view = channel_view(channel, house.store.datasets.names())
-    if as_json:
-        print_json(view)
-    else:
-        print_fields({name.replace("_", " "): value for name, value in view.items()})
+    print_thing(view, as_json=as_json)
 
 
 def _cell(value: object) -> object:

@@ -11,7 +11,7 @@ from sentry_connector.app import app as connector
 from sentry_connector.cli.files import FileOptions
 from sentry_connector.cli.options import AsJson, Yes, confirm, typer_app, with_options
 from sentry_connector.cli.output import note, print_json, print_line
-from sentry_connector.cli.tables import print_table
+from sentry_connector.cli.tables import print_things
 from sentry_connector.operations import queries as operations
 from sentry_connector.operations.views import saved_view, saved_views
 
@@ -30,15 +30,18 @@ def list_(*, as_json: AsJson = False) -> None:
     """List the saved queries."""
     with connector() as house:
         views = saved_views(house, operations.everything(house))
-    if as_json:
-        print_json(views)
-        return
-    rows = [
-        [one["name"], one["owner"] or "this machine", "all" if one["shared"] else "", one["updated_at"]]
-        for one in views
-    ]
-    empty = "None is saved yet. `sentry-connector queries save NAME SQL` saves one."
-    print_table(["name", "owner", "shared with", "changed"], rows, empty=empty)
+    print_things(
+        views,
+        ["name", "owner", "shared with", "changed"],
+        as_json=as_json,
+        empty="None is saved yet. `sentry-connector queries save NAME SQL` saves one.",
+        row=lambda one: [
+            one["name"],
+            one["owner"] or "this machine",
+            "all" if one["shared"] else "",
+            one["updated_at"],
+        ],
+    )
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, TextIO
 
@@ -15,7 +15,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sentry_connector.cli.output import json_text, note, visible
+from sentry_connector.cli.output import json_text, note, print_json, visible
+
+View = Mapping[str, Any]
+"""A thing as programs have it: the names of its fields, and their values."""
 
 UNLIMITED = 100_000
 """Width in pipes, where nothing may be cut or wrapped."""
@@ -92,6 +95,42 @@ def print_fields(fields: Mapping[str, object]) -> None:
         if value not in (None, "", [], ()):
             table.add_row(Text(visible(name)), Text(cell(value)))
     _print(table)
+
+
+def print_things(
+    views: Sequence[View],
+    headings: Sequence[str],
+    *,
+    as_json: bool,
+    empty: str,
+    row: Callable[[View], Sequence[object]] | None = None,
+) -> None:
+    """Things on standard output: all that is known of each as JSON, or a table.
+
+    Args:
+        views: the things.
+        headings: of the table's columns, where there is no `row` the names of the fields that it has.
+        as_json: which of the two.
+        empty: as `print_table`.
+        row: what the table has of a thing, if not those fields.
+    """
+    if as_json:
+        print_json(views)
+        return
+    cells = row or (lambda view: [view[name] for name in headings])
+    print_table([_words(name) for name in headings], map(cells, views), empty=empty)
+
+
+def print_thing(view: View, *, as_json: bool) -> None:
+    """One thing on standard output: as JSON, or its fields one a line."""
+    if as_json:
+        print_json(view)
+    else:
+        print_fields({_words(name): value for name, value in view.items()})
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def print_rows(names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -12,7 +12,7 @@ from sentry_connector.app import App
 from sentry_connector.app import app as connector
 from sentry_connector.cli.options import AsJson, Yes, confirm, one_of, read_secret, typer_app
 from sentry_connector.cli.output import note, print_json, print_line
-from sentry_connector.cli.tables import print_fields, print_table
+from sentry_connector.cli.tables import print_fields, print_thing, print_things
 from sentry_connector.errors import UsageError
 from sentry_connector.operations import factors
 from sentry_connector.operations import people as operations
@@ -61,12 +61,8 @@ def list_(*, as_json: AsJson = False) -> None:
     """List the people."""
     with connector() as house:
         views = [user_view(one) for one in operations.everybody(house)]
-    if as_json:
-        print_json(views)
-        return
-    rows = [[view[name] for name in COLUMNS] for view in views]
     empty = "Nobody yet: `sentry-connector users add NAME --role admin` adds the first admin."
-    print_table([name.replace("_", " ") for name in COLUMNS], rows, empty=empty)
+    print_things(views, COLUMNS, as_json=as_json, empty=empty)
 
 
 @app.command()
@@ -127,11 +123,7 @@ def sessions(name: Name, *, as_json: AsJson = False) -> None:
     """List where a person is signed in."""
     with connector() as house:
         views = [session_view(one) for one in operations.sessions(house, operations.find(house, name))]
-    if as_json:
-        print_json(views)
-        return
-    rows = [[view[column] for column in SESSION_COLUMNS] for view in views]
-    print_table([column.replace("_", " ") for column in SESSION_COLUMNS], rows, empty="Signed in nowhere.")
+    print_things(views, SESSION_COLUMNS, as_json=as_json, empty="Signed in nowhere.")
 
 
 @app.command("sign-out")
@@ -200,7 +192,4 @@ def _read_password() -> str:
 
 def _print(user: User, *, as_json: bool) -> None:
     view = user_view(user)
-    if as_json:
-        print_json(view)
-    else:
-        print_fields({name.replace("_", " "): value for name, value in view.items()})
+    print_thing(view, as_json=as_json)

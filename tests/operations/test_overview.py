@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import event
 
 from sentry_connector.destinations.model import UpdateMethod
-from sentry_connector.operations import datasets, glance, views
+from sentry_connector.operations import datasets, destinations, glance, views
 from sentry_connector.operations.overview import PAGE, Group, Show, Sort, Wanted, overview
+from sentry_connector.operations.updates import delete_update
 from sentry_connector.reports import catalogue
 from sentry_connector.runs.health import Status
 from sentry_connector.simulator import Simulation, running
@@ -138,6 +139,19 @@ def app(tmp_path: Path, sentry: Simulation) -> HastyApp:
 def size_of(app: HastyApp) -> Size | None:
     (line,) = overview(app, Wanted()).lines
     return line.size
+
+
+async def test_a_table_in_a_database_is_as_large_as_it_is_after_an_update_was_taken_out(app: HastyApp) -> None:
+    await destinations.add(app, "file", f"sqlite:///{app.settings.home}/tables.sqlite", None)
+    dataset = made(app, UpdateMethod.APPEND, destination="file")
+    run = await ran(app, dataset)
+    before = size_of(app)
+    assert before is not None
+    assert before.rows == run.rows_written > 0
+    await delete_update(app, dataset.name, run.id)
+    after = size_of(app)
+    assert after is not None
+    assert (after.rows, after.columns) == (0, before.columns)
 
 
 async def test_the_size_is_that_of_the_table_after_runs_and_after_what_is_no_run(app: HastyApp) -> None:

@@ -43,6 +43,7 @@ LISTS = (
     "/api/v1/notices/channels",
     "/api/v1/queries",
     "/api/v1/users",
+    "/metrics",
 )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from sentry_connector.destinations.model import Committed, UpdateMethod
-from sentry_connector.errors import UsageError
+from sentry_connector.errors import ConnectorError, UsageError
 from sentry_connector.operations import datasets
 from sentry_connector.operations.audited import audited
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
+from sentry_connector.runs.measure import measure
 
 
 @audited("datasets delete-update", "run_id")
@@ -28,7 +31,10 @@ async def delete_update(house: House, name: str, run_id: str, *, wait_lock: floa
 
     def take_out() -> Committed:
         table = datasets.table_of(house, dataset)
-        return table.delete_run(run_id, epoch=house.store.datasets.next_epoch(dataset.id, table.highest_epoch()))
+        done = table.delete_run(run_id, epoch=house.store.datasets.next_epoch(dataset.id, table.highest_epoch()))
+        with contextlib.suppress(ConnectorError):  # then lists tell the figure from before until the next run
+            measure(house, dataset, table)
+        return done
 
     async with held(house, f"dataset/{dataset.id}", wait=wait_lock) as holding:
         return await holding.aside(take_out)

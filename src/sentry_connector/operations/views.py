@@ -276,12 +276,17 @@ def channel_view(channel: Channel, datasets: Mapping[str, str]) -> dict[str, Any
 
 def notice_view(notice: Notice, sent: Sequence[Delivery], channels: Mapping[str, str]) -> dict[str, Any]:
     """A notice, and what became of it on each channel. `channels` are all of them, id → name."""
-    facts: list[dict[str, Any]] = [msgspec.to_builtins(one, builtin_types=(dt.datetime,)) for one in sent]
     return {
         **object_of(notice),
         "deliveries": [
-            {"channel": channels.get(one.pop("channel_id")), **{name: one[name] for name in one if name != "notice_id"}}
-            for one in facts
+            {
+                "channel": channels.get(one.channel_id),
+                "attempts": one.attempts,
+                "sent_at": one.sent_at,
+                "given_up_at": one.given_up_at,
+                "error": one.error,
+            }
+            for one in sent
         ],
     }
 

@@ -30,7 +30,9 @@ PATHS = (
     "/runs",
     "/runs?verdict=FAILED",
     "/runs/many-0001-0000",
+    "/accounts",
     "/api/v1/overview?search=shop&limit=8",
+    "/api/v1/datasets",
 )
 
 

@@ -5,22 +5,13 @@ They are of a home that has something on every page, filled from the simulated S
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from subprocess import PIPE
 from typing import Literal
 
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize
 
-from sentry_connector.simulator import TOKEN
-from tools import pages
-from tools.machine import browser_program
+from tools import pages, served
 
 FOLDER = Path(__file__).parent.parent / "docs" / "screenshots"
 SIZE: ViewportSize = {"width": 1280, "height": 800}
@@ -28,41 +19,6 @@ THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 MOST_BYTES = 150 * 1024
 SETTLED = 500
 """Milliseconds after which tables and charts that a script draws are there."""
-
-SEED = 1
-
-
-@contextmanager
-def _serving(environment: Mapping[str, str], *args: str) -> Iterator[str]:
-    """A server of the command line: its address."""
-    command = [sys.executable, "-m", "sentry_connector", *args, "--port", "0", "--json"]
-    with subprocess.Popen(command, env=environment, stdout=PIPE) as process:
-        try:
-            yield json.loads(process.stdout.readline())["url"] if process.stdout else ""
-        finally:
-            process.terminate()
-
-
-def _environment(home: Path, sentry: str) -> dict[str, str]:
-    rest = {name: value for name, value in os.environ.items() if not name.startswith("SENTRY_")}
-    return {
-        **rest,
-        "SENTRY_CONNECTOR_HOME": str(home),
-        "SENTRY_URL": sentry,
-        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-    }
-
-
-def _fill(environment: Mapping[str, str]) -> pages.Values:
-    def call(args: tuple[str, ...], stdin: str) -> int:
-        command = [sys.executable, "-m", "sentry_connector", *args]
-        return subprocess.run(
-            command, env=environment, input=stdin.encode(), capture_output=True, check=False
-        ).returncode
-
-    pages.fill(call, TOKEN)
-    command = [sys.executable, "-m", "sentry_connector", "runs", "list", "Shop events", "--json"]
-    return pages.values_with(json.loads(subprocess.check_output(command, env=environment))[0]["id"])
 
 
 def name_of(template: str) -> str:
@@ -75,13 +31,8 @@ def main() -> int:
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.png"):
         old.unlink()
-    with tempfile.TemporaryDirectory() as folder, _serving(os.environ, "simulate", "--seed", str(SEED)) as sentry:
-        environment = _environment(Path(folder) / "home", sentry)
-        values = _fill(environment)
-        with _serving(environment, "serve") as url, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=browser_program(), args=["--no-sandbox"])
-            taken = [path for theme in THEMES for path in _taken(browser, url, values, theme)]
-            browser.close()
+    with served.filled() as (url, values), served.chromium() as browser:
+        taken = [path for theme in THEMES for path in _taken(browser, url, values, theme)]
     large = [path for path in taken if path.stat().st_size > MOST_BYTES]
     print(f"{len(taken)} pictures, {sum(path.stat().st_size for path in taken) // 1024} KiB, in {FOLDER}")
     for path in large:

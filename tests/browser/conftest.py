@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, sync_playwright
-from tools.machine import browser_program
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page
+from tools.served import chromium
 
 from sentry_connector.simulator import Simulation
 from tests.browser.looks import SIZES
@@ -14,24 +14,12 @@ from tests.cli.conftest import sentry  # noqa: F401  # a fixture
 from tests.cli.shell import Shell
 from tests.cli.test_serve import Served, serving
 
-QUIET = (
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-    "--no-first-run",
-)
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One for each module: Playwright has an event loop run meanwhile, beside which no other test could have its own."""
-    program = browser_program()
-    assert program is not None, "no Chrome or Chromium: python -m tools.machine"
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu", *QUIET])
+    with chromium() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

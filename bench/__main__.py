@@ -15,7 +15,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from bench import console, contests, decoding, engine, lists, pulls, starts, tables
+from bench import browser, console, contests, decoding, engine, lists, pulls, starts, tables
 from bench.measure import Result
 from bench.promises import Judged, judged
 from bench.workloads import CONNECTIONS, WORKLOADS
@@ -27,13 +27,14 @@ SMALL: Mapping[str, Callable[[], Iterator[Result]]] = {
     "table": tables.results,
     "console": console.results,
     "lists": lists.results,
+    "browser": browser.results,
     "engine": engine.results,
 }
 GROUPS = (*SMALL, *contests.CONTESTS)
 FILE = Path(__file__).with_name("results.json")
 TITLES = (
     "", "runs", "rows", "seconds", "to 1st request", "bound s", "× bound", "once started", "requests", "429s", "CPU s",
-    "CPU ms/1,000 rows", "peak MiB", "promised MiB", "",
+    "CPU ms/1,000 rows", "peak MiB", "promised MiB", "counted", "",
 )  # fmt: skip
 FOOT = f"""\
 Each figure is the median of so many runs, each in processes of its own from an empty folder. CPU: user and system time of all its
@@ -58,7 +59,10 @@ def main() -> int:
     promises = list(judged(results))
     told = {"results": [asdict(one) for one in results], "promises": [asdict(one) for one in promises]}
     FILE.write_text(json.dumps({**machine, **told}, indent=2) + "\n")
-    speed = f"A million additions of Python take {machine['loop_seconds']} s on this machine."
+    speed = (
+        f"A million additions of Python take {machine['loop_seconds']} s on this machine."
+        f" When it began, {machine['load']} processes wanted its {machine['processors']} processors."
+    )
     print(_table(results), f"{FOOT}\n{speed}", _abouts(groups), _promises(promises), sep="\n\n")
     return 0 if all(one.kept for one in results) and all(one.kept for one in promises) else 1
 
@@ -74,6 +78,7 @@ def _machine() -> dict[str, object]:
         "platform": platform.platform(),
         "python": platform.python_version(),
         "processors": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
         "loop_seconds": round(statistics.median(_loop() for _ in range(5)), 3),
     }
 
@@ -108,6 +113,7 @@ def _cells(one: Result) -> tuple[str, ...]:
         _shown(one.cpu_ms_per_1000, 1),
         _shown(one.peak_mib),
         "" if one.most_mib is None else f"< {one.most_mib:,.0f}{'' if one.kept else ' BROKEN'}",
+        _shown(one.counted),
         one.note,
     )
 

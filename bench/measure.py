@@ -38,6 +38,7 @@ class Result:
         most_mib: what `peak_mib` is promised to stay under.
         until_first: seconds from the start of the process to its first request.
         bound: how long the work takes at best, seconds.
+        counted: what was counted beside the time; the name says what.
         runs: how often it was done.
         note: what else the table says.
     """
@@ -53,6 +54,7 @@ class Result:
     most_mib: float | None = None
     until_first: float | None = None
     bound: float | None = None
+    counted: float | None = None
     runs: int = 1
     note: str = ""
 

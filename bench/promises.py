@@ -82,6 +82,36 @@ PROMISES: Sequence[Promise] = (
         "page of 1,000,000 rows: s to the first ones", lambda of: of["page of 1,000,000 rows: first rows"].seconds, 0.3
     ),
     Promise("page of 1,000,000 rows: s to sort", lambda of: max(_sorted(of)), 1.0),
+    Promise(
+        "browser, 1,000,000 rows: s to the first ones",
+        lambda of: of["browser: 1,000,000 rows, the first ones are there"].seconds,
+        0.3,
+    ),
+    Promise(
+        "browser, 1,000,000 rows: s to sort",
+        lambda of: of["browser: 1,000,000 rows, sorted by a click, the slowest"].seconds,
+        1.0,
+    ),
+    Promise(
+        "browser: s that a run's figures are old",
+        lambda of: of["browser: a run's figures as they are shown, the oldest"].seconds,
+        1.0,
+    ),
+    Promise(
+        "browser: KiB of a page without charts",
+        lambda of: of["browser: KiB of the heaviest page, nothing kept"].counted or 0.0,
+        400,
+    ),
+    Promise(
+        "browser: s to the first DataSet's rows",
+        lambda of: of["browser: clicks to the rows of the first DataSet"].seconds,
+        120,
+    ),
+    Promise(
+        "browser: clicks to the first DataSet's rows",
+        lambda of: of["browser: clicks to the rows of the first DataSet"].counted or 0.0,
+        10,
+    ),
     Promise("W1: wall, in dlt's", lambda of: of["W1: ours"].seconds / of["W1: dlt"].seconds, 1 / 10),
     Promise("W1: CPU, in dlt's", lambda of: of["W1: ours"].cpu_seconds / of["W1: dlt"].cpu_seconds, 1 / 5),
     Promise("W1x: in bounds, once started", started("W1x: ours"), 1.3),

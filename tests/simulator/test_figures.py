@@ -17,6 +17,7 @@ from tests.simulator.conftest import NOW
 from sentry_connector.simulator import Scale, world_of
 
 BENCH = Path(__file__).parents[2] / "bench"
+NAMED = re.compile(r'name = "(.+)"')
 ONE = Result(
     name="W1: ours",
     seconds=2.0,
@@ -31,7 +32,7 @@ ONE = Result(
 
 
 LOOKED_AT = (
-    *(re.findall(r'name = "(.+)"', (BENCH / "console.py").read_text() + (BENCH / "lists.py").read_text())),
+    *(name for group in ("console", "lists", "browser") for name in NAMED.findall((BENCH / f"{group}.py").read_text())),
     *(f"page of 1,000,000 rows: {name}" for name in LOOKS),
 )
 """What the measurements of pages are called."""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sentry_connector.errors import MalformedAnswer
+from sentry_connector.extraction import tree
+from sentry_connector.extraction.cast import cast
 from sentry_connector.extraction.decode import MOST_LEARNT, MOST_NAMED, OTHERS, Decoder
-from sentry_connector.reports.model import Report
+from sentry_connector.reports import catalogue
+from sentry_connector.reports.model import ColumnType, Report
 
 from .records import ENTRIES, NOW, THINGS, batch_of, context
 
@@ -115,6 +120,47 @@ def test_rows_outside_the_window_are_dropped() -> None:
     times = ["10:59:59.999999", "11:00:00", "11:59:59.999999", "12:00:00"]
     items = [PLAIN | {"id": time, "dateCreated": f"2026-03-10T{time}Z"} for time in times]
     assert [row["id"] for row in rows(*items, start=start, end=end)] == ["11:00:00", "11:59:59.999999"]
+
+
+WRITTEN_TIMES = (
+    "2026-03-10T10:59:59Z",
+    "2026-03-10T11:00:00Z",
+    "2026-03-10T11:59:59Z",
+    "2026-03-10T12:00:00Z",
+    "2026-03-10T11:30:00.25Z",
+    "2026-03-10T13:30:00+02:00",
+    "2026-03-99T11:30:00Z",
+    "2026-W11-2T11:30:00Z",
+    "soon",
+    1773140400,
+    None,
+)
+
+
+@given(st.lists(st.sampled_from(WRITTEN_TIMES)) | st.lists(st.sampled_from(WRITTEN_TIMES[:4])))
+def test_a_page_tells_its_times_and_counts_its_items_however_they_are_written(times: list[object]) -> None:
+    start, end = dt.datetime(2026, 3, 10, 11, tzinfo=dt.UTC), dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
+    items = [{"eventID": str(place), "dateCreated": time} for place, time in enumerate(times)]
+    decoder = Decoder(catalogue.find("project-events"))
+    page = decoder.page(json.dumps(items).encode(), context(start=start, end=end))
+    known = [time for time in cast(ColumnType.TIMESTAMP, times)[0].to_pylist() if time is not None]
+    assert (page.newest, page.oldest) == (max(known, default=None), min(known, default=None))
+    stamps = cast(ColumnType.TIMESTAMP, times)[0].to_pylist()
+    inside = [str(place) for place, time in enumerate(stamps) if time is None or start <= time < end]
+    assert page.items == tuple(inside)
+
+
+def test_json_in_which_a_forbidden_character_stands_is_taken_apart_all_the_same() -> None:
+    root = tree.Node()
+    root.add(("below", "field"), raw=True)
+    kind: Any = tree.struct_type(root)
+    below = msgspec.json.decode(b'{"below": {"field": 1}}', type=kind).f0
+    texts = [b"[1]", b"null", b'"a\0b"', b'"caf\xff"', None]
+    items = [kind(f0=None if text is None else type(below)(f0=msgspec.Raw(text))) for text in texts]
+    take = tree.getter(root, ("below", "field"))
+    assert take(items) == ["[1]", None, '"a\0b"', '"caf\N{REPLACEMENT CHARACTER}"', None]
+    assert take(items[:2]) == ["[1]", None]
+    assert take([]) == []
 
 
 def test_items_of_another_owner_are_refused() -> None:

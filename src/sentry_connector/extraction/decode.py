@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,8 +38,13 @@ MOST_NAMED = 200
 OTHERS = "(others)"
 """Stands in drift for all other paths."""
 
+_TO_THE_SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+
 Extras = dict[int, dict[str, Any]]
 """Row number → path → what did not fit or was not known."""
+
+Getters = Mapping[tree.Path, Callable[[Iterable[Any]], list[Any]]]
+"""Path → takes the values there from decoded items."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,11 +69,25 @@ class Context:
 
 @dataclass(slots=True)
 class Values:
-    """Items or rows as columns of plain values: `get` answers those at a path, one for each. `extras` is what did not fit."""
+    """Items or rows as columns of plain values.
+
+    Attributes:
+        count: how many there are.
+        get: answers the values at a path, one for each.
+        extras: what did not fit.
+        structs, getters: where `get` takes them from; None where it is not so simple.
+    """
 
     count: int
     get: Callable[[tree.Path], list[Any]]
     extras: Extras = field(default_factory=dict)
+    structs: list[Any] | None = None
+    getters: Getters | None = None
+
+    @classmethod
+    def of(cls, structs: list[Any], getters: Getters, extras: Extras) -> Values:
+        """The values of decoded items."""
+        return cls(len(structs), lambda path: getters[path](structs), extras, structs, getters)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,9 +143,15 @@ class Decoder:
         drift = self._drift(items.extras)
         if self.report.time_column is None:
             return Decoded(values=values, context=context, drift=drift)
-        times = self._times(items, context)
-        newest, oldest = _span(times)
-        counted = self._counted(items, times, context)
+        written = _column_values(self.report.column(self.report.time_column), items, context)
+        span: tuple[dt.datetime | None, dt.datetime | None]
+        plain = _span_as_written(written)
+        if plain is not None and _is_inside(plain, context):
+            span, counted = plain, self._counted(items, None)
+        else:
+            times = cast(ColumnType.TIMESTAMP, written)[0]
+            span, counted = _span(times), self._counted(items, _inside(times, context))
+        newest, oldest = span
         return Decoded(values=values, context=context, drift=drift, newest=newest, oldest=oldest, items=counted)
 
     def points(self, counts: Mapping[int, int], context: Context) -> Decoded:
@@ -191,8 +217,8 @@ class Decoder:
             for row, text in enumerate(self._getters[path](structs)):
                 if text is not None:
                     extras.setdefault(row, {})["/".join(path)] = msgspec.Raw(text.encode())
-        getters = self._getters  # of these structs: the decoder may have learnt more when their values are asked for
-        return Values(len(structs), lambda path: getters[path](structs), extras)
+        # The getters of these structs: the decoder may have learnt more when their values are asked for.
+        return Values.of(structs, self._getters, extras)
 
     def _learn(self, unknown: Iterable[tree.Path]) -> None:
         room = MOST_LEARNT - len(self.learnt)
@@ -208,19 +234,14 @@ class Decoder:
             return
         source, name = self.report.item_owner
         wanted = context.values.get(name)
-        for value in items.get(tree.split(source)):
+        for value in dict.fromkeys(items.get(tree.split(source))):
             if value is not None and wanted is not None and str(value) != wanted:
                 raise MalformedAnswer(f"Sentry answered with rows of {name} {value!r} where {wanted!r} was asked for.")
 
-    def _times(self, items: Values, context: Context) -> pa.Array:
-        column = self.report.column(self.report.time_column or "")
-        return cast(ColumnType.TIMESTAMP, _column_values(column, items, context))[0]
-
-    def _counted(self, items: Values, times: pa.Array, context: Context) -> tuple[Any, ...] | None:
+    def _counted(self, items: Values, inside: pa.Array | None) -> tuple[Any, ...] | None:
         """What tells the items of the slice apart; an event without entries gives no row and is an item all the same."""
         if self.report.figures is None:
             return None
-        inside = _inside(times, context)
         names = items.get(tree.split(self.report.figures.item))
         return tuple(names if inside is None else itertools.compress(names, inside.to_pylist()))
 
@@ -290,6 +311,10 @@ def _joined(pages: Sequence[Values]) -> Values:
     for page in pages:
         extras |= {count + row: extra for row, extra in page.extras.items()}
         count += page.count
+    getters = pages[0].getters
+    if getters is not None and all(page.getters is getters for page in pages):
+        # A way down for all of them costs half as much as one for each.
+        return Values.of(list(itertools.chain.from_iterable(page.structs or () for page in pages)), getters, extras)
     return Values(count, lambda path: list(itertools.chain.from_iterable(page.get(path) for page in pages)), extras)
 
 
@@ -327,6 +352,25 @@ def _span(times: pa.Array) -> tuple[dt.datetime | None, dt.datetime | None]:
     """The latest and the earliest of some times."""
     both = pc.min_max(times)
     return both["max"].as_py(), both["min"].as_py()
+
+
+def _span_as_written(times: Sequence[Any]) -> tuple[dt.datetime, dt.datetime] | None:
+    """The latest and the earliest of times that are all written as Sentry writes them, in UTC and to the second; else None.
+
+    Their order is that of their texts, and Arrow takes five times as long for a page.
+    """
+    try:
+        if not times or not all(map(_TO_THE_SECOND.fullmatch, times)):
+            return None
+        return dt.datetime.fromisoformat(max(times)), dt.datetime.fromisoformat(min(times))
+    except (TypeError, ValueError):  # no texts; no such day
+        return None
+
+
+def _is_inside(span: tuple[dt.datetime, dt.datetime], context: Context) -> bool:
+    """Whether all times between the latest and the earliest lie in the window."""
+    newest, oldest = span
+    return (context.start is None or context.start <= oldest) and (context.end is None or newest < context.end)
 
 
 def _inside(times: pa.Array, context: Context) -> pa.Array | None:

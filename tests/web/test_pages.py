@@ -120,3 +120,12 @@ async def test_a_page_offers_only_what_the_api_would_do(town: Town) -> None:
         person = await town.signed_in(name)
         text = (await person("GET", f"/accounts/{account.id}", headers=HTML)).body.decode()
         assert (f'data-action="/api/v1/accounts/{account.id}' in text) is offered
+
+
+def test_a_script_s_imports_are_known_with_theirs() -> None:
+    assets = Assets()
+    known = {address.rpartition("/js/")[2] for address in assets.imported_by("js/app.js")}
+    assert {"forms.js", "api.js", "toasts.js"} <= known
+    assert "app.js" not in known
+    assert len(known) == len(assets.imported_by("js/app.js"))
+    assert "wizard/details.js" in {one.rpartition("/js/")[2] for one in assets.imported_by("js/wizard.js")}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import posixpath
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from sentry_connector.errors import UnknownName
 
 STATIC = Path(__file__).parent / "static"
 FOREVER = "public, max-age=31536000, immutable"
+_IMPORT = re.compile(r'^import (?:[^"]* from )?"(\.{1,2}/[^"]+)";$', re.MULTILINE)
 SMALL = 1024
 """Bytes below which an answer is not worth packing."""
 
@@ -31,6 +34,7 @@ class Assets:
         self.digest = whole.hexdigest()[:16]
         """Part of every file's address: a browser keeps a file for good, and asks anew when any of them has changed."""
         self._packed = lru_cache(maxsize=None)(self._pack)
+        self.imported_by = lru_cache(maxsize=None)(self._imported_by)
 
     def url(self, name: str) -> str:
         """The address of a file.
@@ -40,6 +44,22 @@ class Assets:
         """
         self.path(name)
         return f"/static/{self.digest}/{name}"
+
+    def _imported_by(self, script: str) -> list[str]:
+        """The addresses of the scripts that one imports, those of these too: a browser that is told asks for all at once.
+
+        Raises:
+            UnknownName: there is no such script.
+        """
+        found = [script]
+        for one in found:  # which grows
+            named = _IMPORT.findall(self.path(one).read_text(encoding="utf-8"))
+            found += [
+                name
+                for name in (posixpath.normpath(f"{posixpath.dirname(one)}/{each}") for each in named)
+                if name not in found
+            ]
+        return [self.url(name) for name in found[1:]]
 
     def path(self, name: str) -> Path:
         """Where a file lies.

@@ -138,6 +138,7 @@ class Pages:
         }
         environment.globals |= {
             "asset": self.assets.url,
+            "imported_by": self.assets.imported_by,
             "can": self.can,
         }
         return environment

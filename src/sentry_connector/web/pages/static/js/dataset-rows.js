@@ -6,7 +6,7 @@ import { ask, Refused } from "./api.js";
 
 const ROW = 34; // pixels, as dataset.css has it
 const TALLEST = 8_000_000; // pixels that every browser scrolls
-const BLOCK = 100; // rows that are asked for at a time
+const BLOCK = 100; // rows that are asked for at a time; FIRST_ROWS in dataset.py
 const KEPT = 40; // blocks
 
 const root = document.getElementById("rows");

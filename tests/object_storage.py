@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -46,6 +47,11 @@ class Request:
         """The name of the object."""
         return self.path.removeprefix(f"/{BUCKET}").strip("/")
 
+    @property
+    def is_list(self) -> bool:
+        """Whether it asks which objects there are."""
+        return self.method == "GET" and "list-type=2" in self.query
+
 
 Fault = Callable[[Request], HTTPStatus | None]
 """What a request is answered with in place of what it asks for; None where it is served."""
@@ -59,6 +65,7 @@ class Storage:
         url: where.
         fault: what goes wrong.
         after: called when a request was served, before its answer is sent; it may put another in its place.
+        hides: whether a list leaves out the object of that name, as one does that is behind the times.
         keeps_conditions: whether `If-None-Match` is taken for what it says.
         asked: the requests that came.
     """
@@ -66,6 +73,7 @@ class Storage:
     url: str = ""
     fault: Fault = lambda _: None
     after: Fault = lambda _: None
+    hides: Callable[[str], bool] = lambda _: False
     keeps_conditions: bool = True
     asked: deque[Request] = field(default_factory=lambda: deque(maxlen=10_000))
     _numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -100,6 +108,7 @@ class Storage:
     def mend(self) -> None:
         """Nothing goes wrong any more, and nothing was asked."""
         self.fault = self.after = lambda _: None
+        self.hides = lambda _: False
         self.keeps_conditions = True
         self.asked.clear()
 
@@ -121,10 +130,22 @@ class Storage:
             refused = self.after(request)
             if refused is not None:
                 return _refusal(refused, start)
+            if request.is_list:
+                return self._list(b"".join(answer), said, start)
             start(*said)
             return answer
 
         return serve
+
+    def _list(self, body: bytes, said: list[Any], start: Any) -> Answer:
+        """A list without what it hides."""
+        status, headers, *rest = said
+        shown = _LISTED.sub(lambda one: b"" if self.hides(one[1].decode()) else one[0], body)
+        start(status, [(n, str(len(shown)) if n == "Content-Length" else value) for n, value in headers], *rest)
+        return [shown]
+
+
+_LISTED = re.compile(rb"<Contents>\s*<Key>([^<]*)</Key>.*?</Contents>", re.DOTALL)
 
 
 def _refusal(status: HTTPStatus, start: Any) -> Answer:

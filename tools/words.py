@@ -1,6 +1,7 @@
 """The words of the pages, for translators: `python -m tools.words` puts those that are new into each language's files.
 
-A file is of one area: the folder of its templates, or `common` for those that lie in none, and for the words in Python.
+A file is of one area: the folder of its templates; `common` for those that lie in none, and for the words in Python; `reports`
+for what the catalogue says of reports and charts.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from babel.messages import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
+from sentry_connector.reports.catalogue import CATALOGUE
 from sentry_connector.web.pages.rendering import TEMPLATES
 from sentry_connector.web.pages.words import ENGLISH, LANGUAGES, LOCALES
 
 COMMON = "common"
+REPORTS = "reports"
+"""The area of what the catalogue says: the pages say it by `_(report.about)`."""
 WAYS = {".html": "jinja2.ext:babel_extract", ".py": "python"}
 KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "gettext": None, "ngettext": (1, 2)}
 
@@ -31,7 +35,14 @@ def said() -> dict[str, set[str | tuple[str, ...]]]:
             if message not in known:
                 known.add(message)
                 found.setdefault(area, set()).add(message)
+    found[REPORTS] = {*_of_reports()} - known
     return found
+
+
+def _of_reports() -> Iterator[str]:
+    for report in CATALOGUE:
+        yield report.about
+        yield from (chart.title for chart in report.charts)
 
 
 def _sources() -> Iterator[tuple[str, Path]]:

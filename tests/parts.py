@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from sentry_connector.app import App
@@ -12,6 +13,8 @@ from sentry_connector.operations.pull import pull
 from sentry_connector.reports.details import Details
 from sentry_connector.reports.model import Report
 from sentry_connector.settings import from_environment
+from sentry_connector.store.store import Store
+from tests.fresh import lay_store
 
 NOW = dt.datetime(2026, 3, 10, 12, 0, tzinfo=dt.UTC)
 
@@ -25,6 +28,13 @@ class StandingApp(App):
         environment = {"SENTRY_CONNECTOR_HOME": str(home), "SENTRY_URL": url, "SENTRY_AUTH_TOKEN": token} | variables
         super().__init__(from_environment(environment))
         self.moment = NOW
+
+    @cached_property
+    def store(self) -> Store:
+        file = self.settings.home / "connector.db"
+        if self.settings.database_url == f"sqlite:///{file}":
+            lay_store(file)
+        return super().store
 
     def now(self) -> dt.datetime:
         return self.moment

@@ -12,6 +12,7 @@ from sqlalchemy import insert, text
 from sentry_connector.store.audit import FIRST
 from sentry_connector.store.store import Store
 from sentry_connector.store.tables import audit_head, metadata
+from tests.fresh import lay_store
 from tests.postgres import Server
 
 BOTH = ("sqlite", "postgresql")
@@ -29,7 +30,9 @@ def migrated(postgres: Server) -> str:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a store with nothing in it; a file whose tests are of one database alone has its own."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'home' / 'connector.db'}"
+        file = tmp_path / "home" / "connector.db"
+        lay_store(file)
+        return f"sqlite:///{file}"
     url: str = request.getfixturevalue("migrated")
     empty(url)
     return url

@@ -35,11 +35,11 @@ def said() -> dict[str, set[str | tuple[str, ...]]]:
             if message not in known:
                 known.add(message)
                 found.setdefault(area, set()).add(message)
-    found[REPORTS] = {*_of_reports()} - known
+    found[REPORTS] = set(_of_reports()) - known
     return found
 
 
-def _of_reports() -> Iterator[str]:
+def _of_reports() -> Iterator[str | tuple[str, ...]]:
     for report in CATALOGUE:
         yield report.about
         yield from (chart.title for chart in report.charts)

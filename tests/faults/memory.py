@@ -117,6 +117,9 @@ class MemoryTable:
     def rows(self) -> int:
         return len(self.state.rows)
 
+    def version(self) -> int | None:
+        return self.state.version if self.exists() else None
+
     def snapshot(self) -> Snapshot | None:
         """The rows in a file, for a query."""
         state = self.state

@@ -148,6 +148,12 @@ class Delta:
                 continue
         raise TableChanged(f"Others changed {self.log.uri} {ATTEMPTS} times while this run wanted to commit.")
 
+    def version(self) -> int | None:
+        """The number of the newest version that can be reverted to; the log of those before it is not read."""
+        table = self.log.open()
+        newest = None if table is None else next(self.log.versions(table), None)
+        return None if newest is None else newest.version
+
     def versions(self) -> list[Version]:
         """The versions that can be reverted to, newest first: those that changed rows and are still whole."""
         table = self.log.open()

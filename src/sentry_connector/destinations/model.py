@@ -242,6 +242,9 @@ class Table(Protocol):
             DiskFull, DestinationRefused: it could not be written; the table is as it was.
         """
 
+    def version(self) -> int | None:
+        """The number of the newest version that can be reverted to; None where nothing was committed."""
+
     def versions(self) -> list[Version]:
         """The versions that can be reverted to, newest first."""
 

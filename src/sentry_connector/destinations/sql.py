@@ -159,6 +159,10 @@ class SqlTable:
         last = self._look(lambda ledger, _: ledger.last(), lambda: None)
         return [] if last is None else [last.version()]
 
+    def version(self) -> int | None:
+        """The number of the table as it is."""
+        return next((one.version for one in self.versions()), None)
+
     def revert(self, version: int, *, epoch: int) -> Committed:  # noqa: ARG002  # as the protocol has it
         """Refuse it.
 

@@ -19,8 +19,6 @@ def measure(house: House, dataset: DataSet, table: Table) -> Size:
     epoch = house.store.sizes.epoch(dataset.id)  # first: what is committed meanwhile shows by a later one
     schema, size = table.schema(), msgspec.structs.replace(NOTHING, epoch=epoch)
     if schema is not None:
-        newest = next(iter(table.versions()), None)
-        version = None if newest is None else newest.version
-        size = Size(epoch=epoch, rows=table.rows(), columns=len(schema), version=version)
+        size = Size(epoch=epoch, rows=table.rows(), columns=len(schema), version=table.version())
     house.store.sizes.keep(dataset.id, size)
     return size

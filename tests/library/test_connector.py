@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +239,35 @@ def test_work_that_its_caller_leaves_comes_to_rest_first() -> None:
         os.kill(process.pid, signal.SIGINT)
         assert process.stdout.read() == "at rest\nleft\n"
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_work_whose_caller_leaves_while_it_is_handed_over_comes_to_rest_too(*, is_begun: bool) -> None:
+    told: list[str] = []
+    begun = threading.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            told.append("at rest")
+
+    with Loop() as loop:
+        inner = loop._started()
+        hand_over = inner.call_soon_threadsafe
+
+        def interrupted(callback: Callable[[], object]) -> None:
+            inner.call_soon_threadsafe = hand_over  # type: ignore[method-assign]
+            if is_begun:
+                hand_over(callback)
+                begun.wait()
+            raise KeyboardInterrupt
+
+        inner.call_soon_threadsafe = interrupted  # type: ignore[method-assign,assignment]
+        with pytest.raises(KeyboardInterrupt):
+            loop.run(work)
+    assert told == (["at rest"] if is_begun else [])
 
 
 def test_a_loop_hands_over_results_and_failures() -> None:

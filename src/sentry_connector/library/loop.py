@@ -28,12 +28,18 @@ class Loop:
             tasks.append(task)  # the loop itself holds tasks weakly
             task.add_done_callback(lambda ended: _hand_over(ended, done))
 
-        loop.call_soon_threadsafe(begin)
+        def leave() -> None:
+            for task in tasks:
+                task.cancel()
+            if not tasks:  # it was never begun, and is not any more: the loop keeps the order
+                done.set_exception(asyncio.CancelledError())
+
         try:
+            loop.call_soon_threadsafe(begin)  # the work may be under way before this returns
             return done.result()
         except BaseException:
             if not done.done():  # it is the caller who was interrupted
-                loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+                loop.call_soon_threadsafe(leave)
                 wait([done])
             raise
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import sys
 from collections.abc import Callable, Iterator
 
 import uvicorn
@@ -26,10 +25,6 @@ LOG = "server"
 
 FOR_MONITORS = frozenset({"/livez", "/readyz", "/metrics", "/version"})
 """What a worker answers too, that serves nobody."""
-
-
-TURN = 0.001
-"""Seconds after which a thread lets another one on; with the usual 5 ms a page waits long for the threads of runs."""
 
 
 class _Server(uvicorn.Server):
@@ -72,7 +67,6 @@ async def serve(
     Raises:
         UsageError: the files for TLS cannot be used, or nothing can listen there.
     """
-    sys.setswitchinterval(TURN)
     engine, lines = engine_of(house, runs_at_once, log)
     metrics = Metrics(engine, lines)
     engine.progress = metrics.progress

@@ -31,6 +31,13 @@ def pick(page: Page, menu: str, text: str) -> None:
     box.press("Escape")
 
 
+def counted(page: Page) -> int:
+    """How many rows the Data tab says that there are."""
+    said = page.locator("#counted")
+    expect(said).not_to_be_empty()
+    return int(said.inner_text().split(" of ")[-1].split()[0].replace(",", ""))
+
+
 def following(page: Page, name: str) -> None:
     """Go on to the pane of that name."""
     page.get_by_role("button", name="Next").click()

@@ -25,11 +25,13 @@ from sentry_connector.simulator import Fault, Faults, World
 from sentry_connector.simulator.running import Simulation, start_in_thread
 from sentry_connector.simulator.tokens import TOKEN, Access
 from sentry_connector.store.records import MANUAL, DataSet, Retry, Run, Trigger, Verdict
+from tests.browser.panes import counted
 from tests.cli.shell import shell_on
 from tests.cli.test_serve import Served, serving
 from tests.parts import NOW
 from tests.runs.acme import (
     ALL_OF_SHOP,
+    DAY,
     HOUR,
     SHOP,
     Broken,
@@ -44,7 +46,6 @@ from tests.runs.acme import (
 )
 
 MINUTE = dt.timedelta(minutes=1)
-DAY = dt.timedelta(days=1)
 REVOKED = "sntryu_" + "89abcdef01234567" * 4
 ISSUES = Details(organizations=("acme",), projects=("acme/shop",), duration=AllAvailable())
 
@@ -263,9 +264,7 @@ def _told(row: Locator) -> Told:
 def rows_of(page: Page, slug: str) -> int:
     """How many rows the page says that the DataSet has."""
     page.goto(f"/datasets/{slug}/data")
-    counted = page.locator("#counted")
-    expect(counted).not_to_be_empty()
-    return int(counted.inner_text().split(" of ")[-1].split()[0].replace(",", ""))
+    return counted(page)
 
 
 # ---- dates

@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from python_calamine import CalamineWorkbook
 
 from sentry_connector.reports import catalogue
+from tests.browser.panes import counted
 from tests.cli.shell import Shell
 from tests.cli.test_serve import Served, serving
 
@@ -48,11 +49,6 @@ def cells(page: Page, slug: str, *columns: str, where: str = "", sort: str = "")
     rows = page.locator("table.rows tbody tr")
     expect(rows.first).to_be_visible()
     return [tuple(row.get_by_role("cell").all_inner_texts()) for row in rows.all()]
-
-
-def counted(page: Page) -> int:
-    """How many rows there are, as the Data tab says."""
-    return int(page.locator("#counted").inner_text().split(" of ")[-1].split()[0].replace(",", ""))
 
 
 def test_37_sixteen_reports_are_there_with_their_rows(page: Page, told: list[dict[str, Any]]) -> None:

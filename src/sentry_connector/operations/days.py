@@ -8,7 +8,8 @@ from sentry_connector.datasets.definition import Definition
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.extraction.prepare import window_of
 from sentry_connector.reports import catalogue, windows
-from sentry_connector.reports.details import DateRange, SinceLastRun, SingleDate, Window
+from sentry_connector.reports.details import DateRange, Details, SinceLastRun, SingleDate, Window
+from sentry_connector.reports.model import Report
 from sentry_connector.runs.house import House
 from sentry_connector.runs.marks import Marks
 from sentry_connector.store.records import DataSet
@@ -20,21 +21,22 @@ def days_now(house: House, dataset: DataSet | Definition) -> str | None:
     Raises:
         DatesError: the dates make no window now.
     """
-    if catalogue.find(dataset.report).time_column is None:
+    report = catalogue.find(dataset.report)
+    if report.time_column is None:
         return None
     read_to = _read_to(house, dataset) if isinstance(dataset, DataSet) else None
-    days = windows.describe(window_now(house, dataset, read_to), dataset.details.timezone)
+    days = windows.describe(window_now(house, report, dataset.details, read_to), dataset.details.timezone)
     return days if read_to is None else f"{days}; what was never read, from its beginning"
 
 
-def window_now(house: House, dataset: DataSet | Definition, read_to: dt.datetime | None = None) -> Window:
+def window_now(house: House, report: Report, details: Details, read_to: dt.datetime | None = None) -> Window:
     """The span of a run that began now; `read_to` is up to where earlier runs have read.
 
     Raises:
         DatesError: the dates make no window now.
     """
-    report, settle = catalogue.find(dataset.report), dt.timedelta(seconds=house.settings.settle)
-    return window_of(report, dataset.details, now=house.now(), settle=settle, watermark=read_to)
+    settle = dt.timedelta(seconds=house.settings.settle)
+    return window_of(report, details, now=house.now(), settle=settle, watermark=read_to)
 
 
 def _read_to(house: House, dataset: DataSet) -> dt.datetime | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sentry_connector.extraction.prepare import window_of
 from sentry_connector.extraction.progress import Progress
+from sentry_connector.operations.days import window_now
 from sentry_connector.operations.pull import Explained, OnWindows, explain, pull
 from sentry_connector.reports import menus, windows
 from sentry_connector.reports.details import AllAvailable, Details, Duration, SinceLastRun, Window
@@ -49,8 +48,7 @@ def days(house: House, report: Report, duration: Duration | None, timezone: str,
     if chosen is None:
         return Days(duration=None, window=None, words=None)
     details = Details(duration=chosen, timezone=timezone, resolution=resolution)
-    settle = dt.timedelta(seconds=house.settings.settle)
-    window = window_of(report, details, now=house.now(), settle=settle, watermark=None)
+    window = window_now(house, report, details)
     return Days(duration=chosen, window=window, words=windows.describe(window, timezone))
 
 

@@ -116,11 +116,12 @@ def refuse_loss(house: House, dataset: DataSet, definition: Definition) -> None:
     Raises:
         LossNotAccepted: the dates are shorter than what the table holds.
     """
-    table, column = house.table(dataset), catalogue.find(definition.report).time_column
+    table, report = house.table(dataset), catalogue.find(definition.report)
+    column = report.time_column
     may_lose = definition.update_method is UpdateMethod.REPLACE and not definition.accept_loss
     if not may_lose or column is None or not table.exists():
         return
-    window = window_now(house, definition)
+    window = window_now(house, report, definition.details)
     rows = 0 if window.start is None else table.count_outside(column, window.start, window.end)
     if rows:
         raise LossNotAccepted(

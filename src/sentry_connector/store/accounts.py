@@ -20,8 +20,8 @@ from sentry_connector.store.rows import (
     columns_of,
     find_named,
     fold,
-    read_all,
     read_record,
+    read_some,
     refuse_taken,
     select_records,
 )
@@ -74,9 +74,8 @@ class Accounts:
 
     def some(self, ids: Collection[str]) -> dict[str, Account]:
         """Id → the account, of those with these ids."""
-        query = select_records(accounts, Account).where(accounts.c.id.in_(ids))
         with self._database.reading() as connection:
-            return {one.id: one for one in read_all(connection, query, Account)}
+            return read_some(connection, accounts, Account, ids)
 
     def find(self, name: str) -> Account:
         """The account of that name, compared without case, or of that id.

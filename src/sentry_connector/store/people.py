@@ -17,8 +17,8 @@ from sentry_connector.store.rows import (
     columns_of,
     find_named,
     fold,
-    read_all,
     read_record,
+    read_some,
     refuse_taken,
     select_records,
 )
@@ -76,9 +76,8 @@ class People:
 
     def some(self, ids: Collection[str]) -> dict[str, User]:
         """Id → the person, of those with these ids."""
-        query = select_records(users, User).where(users.c.id.in_(ids))
         with self._database.reading() as connection:
-            return {one.id: one for one in read_all(connection, query, User)}
+            return read_some(connection, users, User, ids)
 
     def find(self, name: str) -> User:
         """The person of that name, compared without case.

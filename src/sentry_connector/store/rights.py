@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 import msgspec
@@ -148,6 +149,10 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
         if self.user.role is Role.VIEWER and granted is not None:
             return Level.USE
         return granted
+
+    def levels(self, granted: Mapping[str, Level]) -> Callable[[str], Level | None]:
+        """What grants, id of the thing → level, mean for this person: asked by the id, of whatever thing."""
+        return lambda id_: self.level(granted.get(id_))
 
 
 def is_at_least(level: Level | None, wanted: Level) -> bool:

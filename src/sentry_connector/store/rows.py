@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
@@ -35,6 +35,12 @@ def read_all(connection: Connection, query: Select[Any], record: type[Record]) -
     """All records of a query that `select_records` began; for many of them, quicker than one by one."""
     names = record.__struct_fields__
     return [record(**dict(zip(names, row, strict=True))) for row in connection.execute(query).all()]
+
+
+def read_some(connection: Connection, table: Table, record: type[Record], ids: Collection[str]) -> dict[str, Record]:
+    """Id → the record, of those with these ids."""
+    found = connection.execute(select_records(table, record).where(table.c.id.in_(ids))).mappings()
+    return {row["id"]: read_record(record, row) for row in found}
 
 
 def fold(name: str) -> str:

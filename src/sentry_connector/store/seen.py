@@ -65,8 +65,7 @@ class Eye:
     def levels(self, thing: Thing) -> Callable[[str], Level | None]:
         """As `level`, of any number of things by one look."""
         person = self.person()
-        granted = self._grants.of_user(person.user.id, thing)
-        return lambda id_: person.level(granted.get(id_))
+        return person.levels(self._grants.of_user(person.user.id, thing))
 
     def need(self, thing: Thing, id_: str, level: Level, right: Right = Right.EDIT) -> None:
         """Refuse what the person may not do with a thing.

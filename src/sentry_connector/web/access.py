@@ -179,8 +179,7 @@ def levels(thing: Thing) -> Callable[[str], Level | None]:
     person = came.person
     if person is None:
         return lambda _id: Level.OWNER
-    granted = came.house.store.grants.of_user(person.user.id, thing)
-    return lambda id_: person.level(granted.get(id_))
+    return person.levels(came.house.store.grants.of_user(person.user.id, thing))
 
 
 def may(person: Person, rule: Rule, level: Level | None) -> bool:

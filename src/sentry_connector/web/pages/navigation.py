@@ -1,8 +1,9 @@
-"""What the pages' navigation offers: data."""
+"""Where pages are: what their navigation offers, as data, and their addresses."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 
 class Section(NamedTuple):
@@ -40,3 +41,9 @@ SECTIONS = (
     Section("/audit", _("Audit log"), "book"),
     Section("/health", _("Health"), "pulse"),
 )
+
+
+def address(path: str, **chosen: str | None) -> str:
+    """The address of a page with what is chosen on it; what is empty says nothing."""
+    said = {name: value for name, value in chosen.items() if value}
+    return f"{path}?{urlencode(said)}" if said else path

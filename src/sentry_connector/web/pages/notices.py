@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -13,6 +12,7 @@ from sentry_connector.operations import notices
 from sentry_connector.operations.views import channel_view, notice_view
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import Kind
+from sentry_connector.web.pages.navigation import address
 from sentry_connector.web.pages.rendering import Pages
 
 PAGE = 50
@@ -43,8 +43,8 @@ def notice_pages(house: House, pages: Pages) -> APIRouter:
             takers=house.store.notices.takers([one.id for one, _ in shown]),
             datasets=list(house.store.datasets.names().values()),
             dataset=dataset,
-            newest=_address(dataset=dataset) if before else None,
-            older=_address(dataset=dataset, before=shown[-1][0].id) if len(told) > PAGE else None,
+            newest=address("/notices", dataset=dataset) if before else None,
+            older=address("/notices", dataset=dataset, before=shown[-1][0].id) if len(told) > PAGE else None,
         )
 
     @routes.get("/channels")
@@ -60,8 +60,3 @@ def notice_pages(house: House, pages: Pages) -> APIRouter:
         return pages.page(request, "notices/channel.html", channel=found, **choices(names))
 
     return routes
-
-
-def _address(**chosen: str) -> str:
-    said = {name: value for name, value in chosen.items() if value}
-    return f"/notices?{urlencode(said)}" if said else "/notices"

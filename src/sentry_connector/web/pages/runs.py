@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
+from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Request
@@ -15,6 +14,7 @@ from sentry_connector.runs.house import House
 from sentry_connector.store.records import RunState, Trigger, Verdict
 from sentry_connector.store.rights import Thing
 from sentry_connector.web.access import levels
+from sentry_connector.web.pages.navigation import address
 from sentry_connector.web.pages.rendering import Pages
 
 PAGE = 100
@@ -56,8 +56,8 @@ def run_pages(house: House, pages: Pages) -> APIRouter:
             may_cancel=lambda run: pages.can_with("POST", CANCEL, level_of(run.dataset_id)),
             asked=asked,
             is_chosen=bool(chosen.keys() - {"before"}),
-            newest="/runs" + _query(chosen, before=""),
-            older="/runs" + _query(chosen, before=more) if more else None,
+            newest=address("/runs", **chosen | {"before": ""}),
+            older=address("/runs", **chosen | {"before": more}) if more else None,
             states=list(RunState),
             verdicts=list(Verdict),
             triggers=list(Trigger),
@@ -77,11 +77,6 @@ def run_pages(house: House, pages: Pages) -> APIRouter:
         )
 
     return routes
-
-
-def _query(chosen: dict[str, Any], before: str) -> str:
-    said = {name: value for name, value in (chosen | {"before": before}).items() if value}
-    return f"?{urlencode(said)}" if said else ""
 
 
 def _account_name(house: House, account_id: str | None) -> str | None:

@@ -52,6 +52,21 @@ def test_compaction_is_no_version_and_versions_before_it_can_be_reverted_to(tmp_
     assert stored(table) == ordered([row(1), row(2), row(3)])
 
 
+def test_the_newest_version_is_known_without_the_others(tmp_path: Path) -> None:
+    table = table_in(tmp_path)
+    assert table.version() is None
+    table = filled(tmp_path, 3)
+    steps = (
+        lambda: table.maintain(now=LATER),
+        lambda: table.revert(0, epoch=4),
+        lambda: table.maintain(now=LATER),
+        lambda: table.commit(commit_of(table, 5, REPLACE, [])),
+    )
+    for step in steps:
+        step()
+        assert table.version() == table.versions()[0].version
+
+
 def test_days_are_merged_each_for_itself(tmp_path: Path) -> None:
     table, both = table_in(tmp_path), frozenset({day_of(0), day_of(1)})
     rows = [row(number, day=number % 2) for number in range(20)]

@@ -149,10 +149,11 @@ class Delta:
         raise TableChanged(f"Others changed {self.log.uri} {ATTEMPTS} times while this run wanted to commit.")
 
     def version(self) -> int | None:
-        """The number of the newest version that can be reverted to; the log of those before it is not read."""
+        """The number of the newest version that can be reverted to; the log alone is looked at, and no further back than that."""
         table = self.log.open()
-        newest = None if table is None else next(self.log.versions(table), None)
-        return None if newest is None else newest.version
+        if table is None:
+            return None
+        return next((version for note, version, _ in self.log.notes(table.version()) if note.changed), None)
 
     def versions(self) -> list[Version]:
         """The versions that can be reverted to, newest first: those that changed rows and are still whole."""

@@ -385,12 +385,16 @@ def _rows_at(batch: pa.RecordBatch, keys: list[Key], places: Sequence[int]) -> t
     Pages overlap by a row or two, so that the places are long runs: copied run by run they take a third of the time that Arrow
     needs to take rows, or to filter them.
     """
-    starts = [place for place, before in zip(places, (-2, *places), strict=False) if place != before + 1]
-    ends = [before + 1 for place, before in zip((*places, -1), (-2, *places), strict=True) if place != before + 1][1:]
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and runs[-1][1] == place:
+            runs[-1][1] += 1
+        else:
+            runs.append([place, place + 1])
     kept = [keys[place] for place in places]
-    if len(starts) > MOST_RUNS or not starts:
+    if len(runs) > MOST_RUNS or not runs:
         return batch.take(pa.array(places, pa.int64())), kept
-    return pa.concat_batches([batch.slice(start, end - start) for start, end in zip(starts, ends, strict=True)]), kept
+    return pa.concat_batches([batch.slice(start, end - start) for start, end in runs]), kept
 
 
 @dataclass

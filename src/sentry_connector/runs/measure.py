@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from sentry_connector.destinations.model import Table
 from sentry_connector.runs.house import House
 from sentry_connector.store.records import DataSet
-from sentry_connector.store.sizes import NOTHING, Size
+from sentry_connector.store.sizes import Size
 
 
 def measure(house: House, dataset: DataSet, table: Table) -> Size:
@@ -17,8 +15,10 @@ def measure(house: House, dataset: DataSet, table: Table) -> Size:
         ConnectorError: the table, or the store, cannot be used.
     """
     epoch = house.store.sizes.epoch(dataset.id)  # first: what is committed meanwhile shows by a later one
-    schema, size = table.schema(), msgspec.structs.replace(NOTHING, epoch=epoch)
-    if schema is not None:
+    schema = table.schema()
+    if schema is None:
+        size = Size(epoch=epoch, rows=0, columns=0)
+    else:
         size = Size(epoch=epoch, rows=table.rows(), columns=len(schema), version=table.version())
     house.store.sizes.keep(dataset.id, size)
     return size

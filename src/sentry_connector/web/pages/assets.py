@@ -53,12 +53,10 @@ class Assets:
         """
         found = [script]
         for one in found:  # which grows
-            named = _IMPORT.findall(self.path(one).read_text(encoding="utf-8"))
-            found += [
-                name
-                for name in (posixpath.normpath(f"{posixpath.dirname(one)}/{each}") for each in named)
-                if name not in found
-            ]
+            for named in _IMPORT.findall(self.path(one).read_text(encoding="utf-8")):
+                name = posixpath.normpath(f"{posixpath.dirname(one)}/{named}")
+                if name not in found:
+                    found.append(name)
         return [self.url(name) for name in found[1:]]
 
     def path(self, name: str) -> Path:

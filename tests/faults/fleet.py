@@ -218,13 +218,18 @@ def besieged(
             began = time.monotonic()
 
             def kills_until(done: int) -> None:
-                while (ended := fleet.ask(house, runs)) < done:
-                    time.sleep(LOOK)
+                """Each kill that is due comes, also where many runs ended between two looks."""
+                while True:
+                    ended = fleet.ask(house, runs)
                     if is_due(ended):
                         whom = next(victims)
                         fleet.kill(whom)
                         report.kills[whom] += 1
                         fleet.start(whom)
+                    elif ended >= done:
+                        return
+                    else:
+                        time.sleep(LOOK)
 
             kills_until(runs // 2)
             if stop:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
 import itertools
 import logging
 import random
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 from aiohttp import web
@@ -27,7 +28,9 @@ from sentry_connector.errors import (
     TokenRejected,
     UsageError,
 )
+from sentry_connector.sentry.budget import Budgets
 from sentry_connector.sentry.client import Answer, Connection, SentryClient
+from sentry_connector.sentry.reply import Reply
 from sentry_connector.sentry.wire import Request
 
 
@@ -307,6 +310,42 @@ def test_only_regions_of_the_accounts_own_domain_are_trusted(account: str, named
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------
+
+
+class Line:
+    """Answers each request after two turns of the loop, and notes that it was asked."""
+
+    def __init__(self, order: list[str]) -> None:
+        self.order = order
+
+    async def open(self) -> None:
+        pass
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+        self.order.append("asked")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return Reply(200, {}, b"[]", "", b"[]")
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_the_next_request_is_on_its_way_before_an_answer_is_made_use_of() -> None:
+    """Else the line would lie idle while a page is decoded."""
+    order: list[str] = []
+    connection, budgets = (
+        Connection(url="https://sentry.example.com", token=TOKEN),
+        Budgets(VirtualClock(), concurrency=1),
+    )
+    async with SentryClient(connection, budgets=budgets, transport=Line(order)) as client:
+
+        async def read() -> None:
+            await client.get(request_to(client))
+            order.append("used")
+
+        await asyncio.gather(read(), read(), read())
+    assert order == ["asked", "asked", "used", "asked", "used", "used"]
 
 
 async def test_pages_are_read_until_sentry_says_that_there_is_no_next_one() -> None:

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from sentry_connector.sentry.server_clock import Clock, ServerClock
 
@@ -332,10 +332,10 @@ class Lane:
     async def _change_or(self, seconds: float) -> None:
         """Come back when a request has ended, at the latest after so many seconds."""
         self._changed.clear()
-        change = asyncio.ensure_future(self._changed.wait())
-        both: list[asyncio.Future[Any]] = [change]
-        if seconds < math.inf:
-            both.insert(0, asyncio.ensure_future(self._clock.sleep(seconds)))
+        if seconds == math.inf:
+            await self._changed.wait()  # by itself, for a task around it would wake up two turns of the loop later
+            return
+        both = [asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(self._changed.wait())]
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:

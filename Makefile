@@ -37,11 +37,11 @@ format: setup  ## put the code into the project's form
 
 test: setup  ## the tests; of the expensive families a fixed, counted sample
 	@$(RUN) python -m tools.machine
-	$(RUN) pytest -m "not long" --numprocesses auto
+	$(RUN) pytest -m "not long" --numprocesses auto --dist worksteal
 
 test-long: setup  ## all tests, with the expensive families whole, and what they took
 	@$(RUN) python -m tools.machine
-	$(RUN) pytest -m "not long" --numprocesses auto
+	$(RUN) pytest -m "not long" --numprocesses auto --dist worksteal
 	$(RUN) pytest -m "long and not alone" --numprocesses auto --maxschedchunk 1 --durations=25
 	$(RUN) pytest -m "long and alone" --durations=25
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, expect
 from tools.served import chromium
 
 from sentry_connector.simulator import Simulation
@@ -13,6 +13,8 @@ from tests.browser.looks import SIZES
 from tests.cli.conftest import sentry  # noqa: F401  # a fixture
 from tests.cli.shell import Shell
 from tests.cli.test_serve import Served, serving
+
+expect.set_options(timeout=30_000)  # ms; a machine that does much else is slow, and nothing here is about speed
 
 
 @pytest.fixture(scope="module")

@@ -104,7 +104,7 @@ def test_18_19_21_22_25_five_thousand_projects_are_searched_and_depend_on_their_
     details(page, "projects-issues", "Large")
     projects = page.get_by_role("combobox", name="Projects")
     options = page.get_by_role("listbox", name="Projects").get_by_role("option")
-    expect(pane(page, "details").get_by_text(re.compile(r"^5,0\d\d to choose from$"))).to_be_visible(timeout=30_000)
+    expect(pane(page, "details").get_by_text(re.compile(r"^5,0\d\d to choose from$"))).to_be_visible()
     projects.click()
     expect(options).to_have_count(100)
     expect(pane(page, "details").get_by_text("type to narrow")).to_be_visible()
@@ -139,11 +139,11 @@ def test_26_a_menu_that_fails_is_asked_again_and_nothing_else_is_lost(page: Page
     broken.path = "/projects/"
     page.locator("[data-menu=projects]").get_by_role("button", name="Refresh").click()
     retry = page.locator("[data-menu=projects]").get_by_role("button", name="Retry")
-    expect(retry).to_be_visible(timeout=15_000)
+    expect(retry).to_be_visible()
     expect(page.get_by_label("Chosen: Projects")).to_contain_text("acme/shop")
     page.get_by_role("button", name="Load Preview").click()
     alert = page.locator("[data-preview]").get_by_role("alert")
-    expect(alert).to_be_visible(timeout=15_000)
+    expect(alert).to_be_visible()
     broken.path = None
     retry.click()
     expect(retry).to_be_hidden()

@@ -45,7 +45,7 @@ def test_73_75_a_run_is_asked_for_once_followed_and_has_its_figures_and_its_log(
     page.get_by_label("Sections").get_by_role("link", name="Runs").click()
     page.get_by_role("link", name="Run of Shop events").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Run of Shop events")
-    expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Success", exact=True).first).to_be_visible()
     log = page.get_by_role("log")
     expect(log).to_contain_text("run begins")
     expect(log).to_contain_text("run ends")

@@ -1,9 +1,8 @@
-"""Exactly once: epochs, watermarks, two writers, versions and going back to them."""
+"""Watermarks, versions, going back to them, other writers: what `tests/conformance` does not hold against every destination."""
 
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from pathlib import Path
 
 import duckdb
@@ -21,34 +20,6 @@ from sentry_connector.errors import TableChanged, UnknownName
 from tests.destinations.tables import SCHEMA, commit_of, day_of, ordered, row, stored, table_in, without_day
 
 REPLACE, APPEND, UPSERT, PARTITION = UpdateMethod
-
-
-def test_a_table_that_nothing_was_committed_to_is_empty_and_not_there(tmp_path: Path) -> None:
-    table = table_in(tmp_path)
-    assert (table.exists(), table.epoch(), table.watermarks()) == (False, 0, {})
-    assert (table.rows(), table.size(), table.schema(), table.files(), table.versions()) == (0, 0, None, [], [])
-    assert table.committed(1) is None
-    assert (
-        table.count_outside("at", dt.datetime(1970, 1, 1, tzinfo=dt.UTC), dt.datetime(2100, 1, 1, tzinfo=dt.UTC)) == 0
-    )
-
-
-@pytest.mark.parametrize("method", list(UpdateMethod))
-def test_a_repeated_epoch_does_nothing_and_tells_what_it_did(tmp_path: Path, method: UpdateMethod) -> None:
-    table, days = table_in(tmp_path), Days(whole=frozenset({day_of(0)}))
-    first = table.commit(commit_of(table, 3, method, [row(1), row(2)], days=days))
-    again = table.commit(commit_of(table, 3, method, [row(3)], days=days))
-    assert (again.repeated, again.version, again.written) == (True, first.version, 2)
-    assert without_day(stored(table)) == [row(1), row(2)]
-    assert table.committed(3) == again
-
-
-def test_an_epoch_after_a_later_one_is_refused(tmp_path: Path) -> None:
-    table = table_in(tmp_path)
-    table.commit(commit_of(table, 5, APPEND, [row(1)]))
-    with pytest.raises(TableChanged, match="overtaken"):
-        table.commit(commit_of(table, 4, APPEND, [row(2)]))
-    assert (table.rows(), table.epoch(), table.committed(4)) == (1, 5, None)
 
 
 def test_rows_that_are_staged_and_not_committed_are_not_in_the_table(tmp_path: Path) -> None:
@@ -69,26 +40,6 @@ def test_a_stale_handle_cannot_commit(tmp_path: Path) -> None:
     with pytest.raises(CommitFailedError):
         table.log.write(stale, Change(), Note(operation="append", epoch=3))
     assert (table.epoch(), table.rows()) == (2, 2)
-
-
-@pytest.mark.parametrize("round_number", range(5))
-def test_of_two_writers_with_one_epoch_only_one_changes_the_table(tmp_path: Path, round_number: int) -> None:
-    """The table is created by both at once, too."""
-    table = table_in(tmp_path)
-    commits = [commit_of(table, 1, APPEND, [row(number)]) for number in (1, 2)]
-    start, done = threading.Barrier(2), []
-
-    def work(number: int) -> None:
-        start.wait()
-        done.append(table.commit(commits[number]))
-
-    writers = [threading.Thread(target=work, args=(number,)) for number in (0, 1)]
-    for one in writers:
-        one.start()
-    for one in writers:
-        one.join()
-    assert sorted(one.repeated for one in done) == [False, True]
-    assert table.rows() == 1
 
 
 def test_a_writer_that_comes_between_is_noticed_and_looked_at_again(tmp_path: Path) -> None:
@@ -218,14 +169,6 @@ def test_count_outside_counts_what_a_narrower_replace_would_drop(tmp_path: Path)
     start, end = (dt.datetime(2026, 3, day, tzinfo=dt.UTC) for day in (2, 4))
     assert table.count_outside("at", start, end) == 3
     assert table.count_outside("nothing", start, end) == 0
-
-
-def test_drop_leaves_nothing_and_may_be_repeated(tmp_path: Path) -> None:
-    table = table_in(tmp_path)
-    table.commit(commit_of(table, 1, APPEND, [row(1)]))
-    table.drop()
-    table.drop()
-    assert (table.exists(), list(tmp_path.iterdir())) == (False, [])
 
 
 def test_storage_options_are_never_shown() -> None:

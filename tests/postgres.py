@@ -87,8 +87,8 @@ class Server:
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """PostgreSQL's fast shutdown: whoever is connected is let go."""
-        self._end(signal.SIGINT)
+        """PostgreSQL's immediate shutdown: it writes nothing more, since its data goes with it."""
+        self._end(signal.SIGQUIT)
 
     def _end(self, number: int) -> None:
         if self._process is not None:

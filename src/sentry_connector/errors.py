@@ -11,6 +11,7 @@ ConnectorError
 │   ├── ConfigInvalid          usage.config           2   a configuration file is wrong; each place is named
 │   ├── EditedMeanwhile        usage.edited           2   somebody else has changed it since it was looked at
 │   └── SqlError               usage.sql              2   the SQL was refused
+│       └── QueryTimeout       query.timeout          2   a statement, or a look at a table, took longer than it may
 ├── CredentialError
 │   ├── TokenMissing           token.missing         10   no token was given
 │   ├── TokenRejected          token.rejected        10   Sentry does not know the token
@@ -174,6 +175,16 @@ class SqlError(UsageError):
 
     name = "usage.sql"
     default_remedy = "`query` takes one SELECT over the DataSets' slugs; `datasets list` names them."
+
+
+class QueryTimeout(SqlError):
+    """A statement, or a look at a table, took longer than it may and was stopped; the table is as it was."""
+
+    name = "query.timeout"
+    default_remedy = (
+        "Ask for less: fewer columns, a narrower filter; or raise SENTRY_CONNECTOR_LOOK_SECONDS (pages of rows, figures,"
+        " charts) or SENTRY_CONNECTOR_QUERY_SECONDS (SQL)."
+    )
 
 
 class CredentialError(ConnectorError):

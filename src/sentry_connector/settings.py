@@ -55,6 +55,7 @@ class Settings:
     history_days: int = 90
     run_minutes: int = 30
     run_mib: int = 2048
+    look_seconds: int = 20
     query_seconds: int = 60
     query_mib: int = 1024
     oidc_issuer: str | None = None
@@ -483,6 +484,13 @@ SETTINGS: tuple[Setting, ...] = (
         about="The largest run that is planned, in MiB of Sentry's answers; what is larger becomes a chain of runs.",
         default="2048",
         parse=_whole(1, 1_000_000),
+    ),
+    Setting(
+        name="look_seconds",
+        variable="SENTRY_CONNECTOR_LOOK_SECONDS",
+        about="How long, in seconds, a look at a table may take: a page of its rows, figures of its columns, a chart.",
+        default="20",
+        parse=_whole(1, 86_400),
     ),
     Setting(
         name="query_seconds",

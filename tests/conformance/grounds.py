@@ -105,8 +105,8 @@ class MortalDatabase:
         return self.inner.address
 
     @contextmanager
-    def session(self, *, writing: bool = False) -> Iterator[Session]:
-        with self.inner.session(writing=writing) as session:
+    def session(self, *, writing: bool = False, seconds: float | None = None) -> Iterator[Session]:
+        with self.inner.session(writing=writing, seconds=seconds) as session:
             yield MortalSession(session, self.fate)
 
     def version(self, session: Session) -> str:

@@ -186,8 +186,8 @@ def watched(ground: Ground, sessions: list[Session], trouble: Trouble) -> SqlTab
             return self.inner.address
 
         @contextmanager
-        def session(self, *, writing: bool = False) -> Iterator[Session]:
-            with self.inner.session(writing=writing) as session:
+        def session(self, *, writing: bool = False, seconds: float | None = None) -> Iterator[Session]:
+            with self.inner.session(writing=writing, seconds=seconds) as session:
                 if writing:
                     sessions.append(session)
                 yield session
@@ -257,7 +257,7 @@ class Closed:
         return self.inner.address
 
     @contextmanager
-    def session(self, *, writing: bool = False) -> Iterator[Session]:
+    def session(self, *, writing: bool = False, seconds: float | None = None) -> Iterator[Session]:
         raise DestinationUnavailable("It is closed today.")
         yield  # it is a generator
 
@@ -271,6 +271,21 @@ def test_a_server_that_is_not_there_is_unavailable_and_its_password_is_not_told(
         pass
     assert "127.0.0.1" in told.value.message
     assert "hush" not in told.value.message + repr(lost) + repr(told.value.__cause__)
+
+
+def test_a_server_that_breaks_off_its_rows_is_unavailable(postgres: Server, tmp_path: Path) -> None:
+    ends = "CASE WHEN n = 100000 THEN pg_terminate_backend(pg_backend_pid()) END"
+    sql = f"SELECT n::bigint, {ends} FROM generate_series(1, 200000) AS n"
+    ground = ground_of("postgresql", tmp_path, postgres)
+    with pytest.raises(DestinationUnavailable, match="terminating"), ground.database().session() as session:
+        for _ in session.select(sql, pa.schema([("n", pa.int64()), ("ended", pa.bool_())])):
+            pass
+
+
+def test_who_only_looks_into_a_server_changes_nothing(postgres: Server, tmp_path: Path) -> None:
+    ground = ground_of("postgresql", tmp_path, postgres)
+    with pytest.raises(DestinationRefused, match="read-only"), ground.database().session() as session:
+        session.execute("CREATE TABLE t (x integer)")
 
 
 # ---- tables that others change: F39

@@ -8,19 +8,21 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from sentry_connector.destinations.asking import answer
 from sentry_connector.destinations.figures import by_hour, figures, keys_of, most_common, total
 from sentry_connector.destinations.looking import Condition, Look, Operator, Sort, field_of
 from sentry_connector.destinations.model import Table, UpdateMethod
 from sentry_connector.destinations.paging import Orders, page
 from sentry_connector.destinations.query import Source
 from sentry_connector.destinations.sql_text import quoted
-from sentry_connector.errors import TableChanged, UnknownName, UsageError
+from sentry_connector.errors import QueryTimeout, TableChanged, UnknownName, UsageError
 from tests.conformance.grounds import NAMES, OBJECTS, Ground, ground_of
 from tests.destinations.tables import KEY, SCHEMA, commit_of, row, stored
 
@@ -283,6 +285,19 @@ def test_rows_are_counted_by_the_hour(ground: Ground) -> None:
     for one in rows:
         sums[int(one["at"].timestamp()) // 3600 * 3600] += one["noise"] or 0
     assert by_hour(source, "at", "noise") == sums
+
+
+# ---- a time limit
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i > 0) SELECT count(*) AS rows FROM n"
+
+
+def test_what_has_no_end_is_stopped(ground: Ground) -> None:
+    """And the next one is answered."""
+    source, rows = filled(ground.table("t"), random.Random(7), 1)
+    with pytest.raises(QueryTimeout, match=r"stopped after 0\.01 seconds"):
+        answer(replace(source, seconds=0.01), lambda _: ENDLESS, pa.schema([("rows", pa.int64())]))
+    assert total(replace(source, seconds=600), None) == len(rows)
 
 
 # ---- an update that is taken out

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from sentry_connector.destinations.query import Snapshot
-from sentry_connector.errors import SqlError
+from sentry_connector.errors import QueryTimeout, SqlError
 from sentry_connector.queries import confine
 from sentry_connector.queries.pool import Queries
 from tests.queries.asking import ENDLESS, Tables, pool, rows
@@ -101,7 +101,7 @@ def test_no_probe_succeeds(
 def test_an_endless_statement_is_ended(tables: Tables, probe: str) -> None:
     hasty = pool(seconds=0.5, memory_mib=2048)  # so that it is the time that ends it, however busy the machine is
     try:
-        with pytest.raises(SqlError, match=r"stopped after 0\.5 seconds"):
+        with pytest.raises(QueryTimeout, match=r"stopped after 0\.5 seconds"):
             rows(hasty, probe, tables)
     finally:
         hasty.close()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sentry_connector.errors import UsageError
-from sentry_connector.operations import datasets, destinations
+from sentry_connector.destinations.looking import Look
+from sentry_connector.destinations.paging import Orders
+from sentry_connector.errors import QueryTimeout, UsageError
+from sentry_connector.operations import datasets, destinations, tables
 from sentry_connector.operations.query import run_query
 from sentry_connector.reports.details import AllAvailable, DateRange, Details
 from sentry_connector.simulator import World
@@ -182,6 +185,31 @@ async def test_a_statement_reads_only_the_databases_of_the_datasets_that_it_name
     assert {one["name"] for one in look(app, "SHOW TABLES")} == {"near", "far"}
     with pytest.raises(UsageError, match="read only where the statement names it"):
         look(app, "SELECT count(*) FROM query_table('f' || 'ar')")
+
+
+async def test_looks_and_statements_end_where_the_database_does_not(app: HastyApp, place: str) -> None:
+    """While its rows come, too; and the next ones are answered."""
+    dataset = made(app, "replace", shop(DateRange(start=3, end=1)), destination=place)
+    await ran(app, dataset)
+    settings, database = app.settings, app.database(app.store.destinations.find(place))
+    with database.session(writing=True) as session:
+        session.execute(f"ALTER TABLE {dataset.slug} RENAME TO moved")
+        session.execute(f"CREATE VIEW {dataset.slug} AS {ENDLESS} SELECT moved.* FROM moved, n")
+        session.commit()
+    app.settings = replace(settings, look_seconds=0, query_seconds=0)
+    with pytest.raises(QueryTimeout, match="stopped"):
+        tables.page(app, dataset.name, Look(), Orders())
+    with pytest.raises(QueryTimeout, match="stopped"):
+        look(app, f"SELECT * FROM {dataset.slug}")
+    with database.session(writing=True) as session:
+        session.execute(f"DROP VIEW {dataset.slug}")
+        session.execute(f"ALTER TABLE moved RENAME TO {dataset.slug}")
+        session.commit()
+    app.settings = settings
+    assert tables.page(app, dataset.name, Look(), Orders()).total == len(rows_of(app, dataset))
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
 
 
 def test_a_killed_process_leaves_a_run_that_the_next_one_ends(

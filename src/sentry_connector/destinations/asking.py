@@ -14,9 +14,6 @@ from sentry_connector.destinations.sql_model import Sql, Statement, Value
 ROWS = "rows"
 """What the table is called in a statement that DuckDB answers."""
 
-LONGEST = 20.0
-"""Seconds after which DuckDB is stopped."""
-
 
 @dataclass(frozen=True, slots=True)
 class Bound:
@@ -40,17 +37,17 @@ def answer(source: Source, statement: Statement, schema: pa.Schema, *, places: b
         places: files on this machine have one more column, `query.PLACE`.
 
     Raises:
-        SqlError: it took too long.
+        QueryTimeout: it took longer than the table's `seconds`.
         DestinationUnavailable, DestinationRefused: the table's database does not answer.
     """
     if isinstance(source, Elsewhere):
-        return source.answer(statement, schema)
+        return source.answer(statement, schema, source.seconds)
     bound = Bound()
     sql = statement(Sql(dialect=DIALECT, table=ROWS, value=bound))
     with (
         tempfile.TemporaryDirectory(prefix="sentry-connector-") as spill,
         query(
-            sql, {ROWS: source}, parameters=bound.values, temp_directory=spill, places=places, seconds=LONGEST
+            sql, {ROWS: source}, parameters=bound.values, temp_directory=spill, places=places, seconds=source.seconds
         ) as reader,
     ):
         return reader.read_all().cast(schema)

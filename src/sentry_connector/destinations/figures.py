@@ -77,7 +77,7 @@ def figures(source: Source, columns: Sequence[pa.Field]) -> list[ColumnFigures]:
     """What is to be said of these columns.
 
     Raises:
-        SqlError: it took too long.
+        QueryTimeout: it took longer than the table's `seconds`.
         DestinationUnavailable, DestinationRefused: the table's database does not answer.
     """
     of_columns = [one for number, field in enumerate(columns) for one in _fields(number, field)]

@@ -80,7 +80,7 @@ def page(source: Source, look: Look, key: Sequence[str], orders: Orders) -> Page
     Raises:
         UnknownName: the table has no such column.
         UsageError: a value is none of its column's.
-        SqlError: it took too long.
+        QueryTimeout: it took longer than the table's `seconds`.
         DestinationUnavailable, DestinationRefused: the table's database does not answer.
     """
     if not isinstance(source, Snapshot) or source.filesystem is not None:

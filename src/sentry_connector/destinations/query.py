@@ -11,7 +11,6 @@ import itertools
 import re
 import shutil
 import tempfile
-import threading
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ import pyarrow.parquet as pq
 from sentry_connector.destinations.model import DAY, Selection
 from sentry_connector.destinations.sql_model import Statement
 from sentry_connector.destinations.sql_text import listed, literal, quoted, sql_type
+from sentry_connector.destinations.stopping import stopped_after
 from sentry_connector.errors import SqlError, disk_error, nearest
 
 BATCH_ROWS = 10_000
@@ -62,12 +62,14 @@ class Snapshot:
         schema: its columns; a file that is older than a column lacks it.
         filesystem: the object store that the paths are in; None for this machine's disks.
         holds_days: the files hold the column `_day`; otherwise their paths do.
+        seconds: after which `asking.answer` stops a statement; None = never.
     """
 
     files: tuple[str, ...]
     schema: pa.Schema
     filesystem: pafs.FileSystem | None = None
     holds_days: bool = False
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,15 +78,17 @@ class Elsewhere:
 
     Attributes:
         schema: its columns.
-        stream: all rows, a batch at a time, as they are at one instant.
+        stream: all rows, a batch at a time, as they are at one instant; after so many seconds it is stopped.
         by_hour: as `looks.by_hour`, answered by the database.
-        answer: as `asking.answer`, by the database.
+        answer: as `asking.answer`, by the database, which is stopped after so many seconds.
+        seconds: after which what is asked of it is stopped; None = never.
     """
 
     schema: pa.Schema
-    stream: Callable[[], AbstractContextManager[Iterator[pa.RecordBatch]]]
+    stream: Callable[[float | None], AbstractContextManager[Iterator[pa.RecordBatch]]]
     by_hour: Callable[[Selection, str], dict[int, int]]
-    answer: Callable[[Statement, pa.Schema], pa.Table]
+    answer: Callable[[Statement, pa.Schema, float | None], pa.Table]
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +112,7 @@ def as_files(source: Source, place: Path | None = None) -> Iterator[Snapshot]:
         place: a folder that they are copied to; None = the system's for such files.
 
     Raises:
+        QueryTimeout: the database takes longer than it may.
         DestinationUnavailable, DestinationRefused: the database, or the store of objects, does not give them.
     """
     if isinstance(source, Snapshot) and source.filesystem is None:
@@ -118,7 +123,10 @@ def as_files(source: Source, place: Path | None = None) -> Iterator[Snapshot]:
             yield replace(source, files=_copied(source, source.filesystem, Path(folder)), filesystem=None)
             return
         path = f"{folder}/rows.parquet"
-        with source.stream() as batches, pq.ParquetWriter(path, source.schema, compression="lz4") as writer:
+        with (
+            source.stream(source.seconds) as batches,
+            pq.ParquetWriter(path, source.schema, compression="lz4") as writer,
+        ):
             for batch in batches:
                 writer.write_batch(batch)
         yield Snapshot(files=(path,), schema=source.schema, holds_days=True)
@@ -147,7 +155,7 @@ def read(source: Source) -> Iterator[pa.RecordBatchReader]:
         DestinationUnavailable, DestinationRefused: a database does not give them.
     """
     if isinstance(source, Elsewhere):
-        with source.stream() as batches:
+        with source.stream(source.seconds) as batches:
             yield pa.RecordBatchReader.from_batches(source.schema, batches)
         return
     # JSON columns are known by their metadata, which SQL engines drop.
@@ -185,8 +193,9 @@ def query(
         seconds: after which the statement is stopped; None: never.
 
     Raises:
-        SqlError: it is none of those statements, it was stopped, or the engine refuses it; with the engine's words, the place
-            (`line`, `column`) where it names one and, where a table was not found, the nearest names.
+        SqlError: it is none of those statements, or the engine refuses it; with the engine's words, the place (`line`, `column`)
+            where it names one and, where a table was not found, the nearest names.
+        QueryTimeout: it was stopped.
         DestinationUnavailable, DestinationRefused: a table's database does not give its rows.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -210,8 +219,7 @@ def query(
         _lock(connection, [path for one in files for path in one.files])
         with _sql_errors(connection, sql, tables):
             _refuse_all_but_select(connection, sql)
-            if seconds is not None:
-                stack.enter_context(_stopped_after(seconds, connection))
+            stack.enter_context(stopped_after(seconds, connection.interrupt))
             relation = connection.sql(sql, params=list(parameters)) if parameters else connection.sql(sql)
             _refuse_equal_names(relation.columns)
             found = _storable(relation)
@@ -257,27 +265,6 @@ def _batches(reader: pa.RecordBatchReader, sql: str) -> Iterator[pa.RecordBatch]
         yield from reader
     except OSError as error:
         raise _refused(str(error), sql) from error
-
-
-@contextmanager
-def _stopped_after(seconds: float, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Stop what the connection does, if it is not done in time."""
-    stopped = threading.Event()
-
-    def stop() -> None:
-        stopped.set()
-        connection.interrupt()
-
-    timer = threading.Timer(seconds, stop)
-    timer.start()
-    try:
-        yield
-    except SqlError as error:
-        if not stopped.is_set():
-            raise
-        raise SqlError(f"It was stopped after {seconds:g} s.", remedy="Ask for less of the table.") from error
-    finally:
-        timer.cancel()
 
 
 def _make_view(connection: duckdb.DuckDBPyConnection, name: str, snapshot: Snapshot | Unread, *, places: bool) -> None:

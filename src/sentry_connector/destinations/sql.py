@@ -272,9 +272,9 @@ class SqlTable:
             return None
         return Elsewhere(
             schema=entry.schema,
-            stream=lambda: self._stream(entry),
+            stream=lambda seconds: self._stream(entry, seconds),
             by_hour=lambda part, item: self._by_hour(entry, part, item),
-            answer=lambda statement, schema: self._answer(entry, statement, schema),
+            answer=lambda statement, schema, seconds: self._answer(entry, statement, schema, seconds),
         )
 
     def count_outside(self, column: str, start: dt.datetime, end: dt.datetime) -> int:
@@ -306,8 +306,8 @@ class SqlTable:
         return self._surely(look, PAUSES_OF_READERS)
 
     @contextmanager
-    def _stream(self, entry: Entry) -> Iterator[Iterator[pa.RecordBatch]]:
-        with self.destination.database.session() as session:
+    def _stream(self, entry: Entry, seconds: float | None) -> Iterator[Iterator[pa.RecordBatch]]:
+        with self.destination.database.session(seconds=seconds) as session:
             sql = f"SELECT {listing(entry.schema.names)} FROM {qualified(session, entry.table)}"
             yield session.select(sql, entry.schema)
 
@@ -326,19 +326,26 @@ class SqlTable:
 
         return self._surely(count, PAUSES_OF_READERS)
 
-    def _answer(self, entry: Entry, statement: Statement, schema: pa.Schema) -> pa.Table:
+    def _answer(self, entry: Entry, statement: Statement, schema: pa.Schema, seconds: float | None) -> pa.Table:
         def ask(session: Session) -> pa.Table:
             dialect = session.dialect
             sql = Sql(dialect=dialect, table=qualified(session, entry.table), value=partial(written, dialect))
             return pa.Table.from_batches(session.select(statement(sql), schema), schema)
 
-        return self._surely(ask, PAUSES_OF_READERS)
+        return self._surely(ask, PAUSES_OF_READERS, seconds=seconds)
 
-    def _surely(self, work: Callable[[Session], Value], pauses: Sequence[float], *, writing: bool = False) -> Value:
+    def _surely(
+        self,
+        work: Callable[[Session], Value],
+        pauses: Sequence[float],
+        *,
+        writing: bool = False,
+        seconds: float | None = None,
+    ) -> Value:
         """Do the work in a transaction; where the database is not to be had, again after each of the pauses."""
         for pause in (*pauses, None):
             try:
-                with self.destination.database.session(writing=writing) as session:
+                with self.destination.database.session(writing=writing, seconds=seconds) as session:
                     return work(session)
             except DestinationUnavailable:
                 if pause is None:

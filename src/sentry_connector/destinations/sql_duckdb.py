@@ -19,6 +19,7 @@ import pyarrow as pa
 from sentry_connector.destinations.delta_errors import destination_errors
 from sentry_connector.destinations.sql_model import BATCH_ROWS, Dialect, Session, records, text
 from sentry_connector.destinations.sql_text import literal, quoted, sql_type
+from sentry_connector.destinations.stopping import stopped_after
 from sentry_connector.errors import DestinationRefused, DestinationUnavailable
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -100,7 +101,7 @@ class DuckDB:
         return f"duckdb:///{self.path}"
 
     @contextmanager
-    def session(self, *, writing: bool = False) -> Iterator[Session]:
+    def session(self, *, writing: bool = False, seconds: float | None = None) -> Iterator[Session]:
         """A transaction; those that write come one after another."""
         with self._alone() if writing else nullcontext():
             connection = self._connect()
@@ -108,7 +109,8 @@ class DuckDB:
                 session = DuckSession(connection, self.path)
                 session.execute("SET TimeZone = 'UTC'")
                 session.execute("BEGIN TRANSACTION")
-                yield session
+                with stopped_after(seconds, connection.interrupt):
+                    yield session
             finally:
                 with suppress(duckdb.Error):  # one that failed is over already
                     connection.rollback()

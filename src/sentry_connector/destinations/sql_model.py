@@ -119,10 +119,15 @@ class Database(Protocol):
     def address(self) -> str:
         """Where it is, without anything secret."""
 
-    def session(self, *, writing: bool = False) -> AbstractContextManager[Session]:
+    def session(self, *, writing: bool = False, seconds: float | None = None) -> AbstractContextManager[Session]:
         """A transaction; unless it is committed, nothing of it stays.
 
+        Args:
+            writing: it changes something.
+            seconds: after which a statement is stopped; None = never.
+
         Raises:
+            QueryTimeout: a statement was stopped.
             DestinationUnavailable: the database cannot be reached, or another process keeps it locked.
             DestinationRefused: it lets nobody in.
             UsageError: its driver is not installed.

@@ -23,6 +23,7 @@ from sentry_connector.errors import (
     DestinationRefused,
     DestinationUnavailable,
     DiskFull,
+    QueryTimeout,
     UsageError,
 )
 
@@ -33,15 +34,14 @@ _SETTINGS = {
     "lock_timeout": "30s",
     "idle_in_transaction_session_timeout": "60s",  # whose client is gone without a word keeps its locks no longer
 }
-_SETTING = ", ".join(f"set_config({literal(name)}, {literal(value)}, false)" for name, value in _SETTINGS.items())
-"""All in one statement, which is one way to the server and back."""
-
 _CONNECT_TIMEOUT = 10
 """Seconds for each of the host's addresses."""
 
 _USER = re.compile(r"^(\w+://)[^/@]*@")
 
 _FULL = "53100"
+_STOPPED = "57014"
+"""A statement was stopped: by its time limit, or by somebody."""
 _PASSING = ("08", "40", "53", "57")
 """Classes of SQLSTATE that say nothing against the statement: a lost connection, a deadlock, too many clients, a shutdown."""
 _PASSING_STATES = {"55P03", "25P03"}
@@ -126,15 +126,15 @@ class Postgres:
         return _USER.sub(r"\1", self.url.partition("?")[0])
 
     @contextmanager
-    def session(self, *, writing: bool = False) -> Iterator[Session]:  # noqa: ARG002  # its readers keep nobody waiting
+    def session(self, *, writing: bool = False, seconds: float | None = None) -> Iterator[Session]:
         """A transaction. Each statement sees what others have committed until it begins; `lock` keeps them out."""
         dbapi = _driver()
         password = self.password()
         with _errors(self.address, password):
             connection = self._connection(dbapi, self._with(password))
         try:
-            session = PostgresSession(connection, self.address, password)
-            session.execute(f"SELECT {_SETTING}")
+            session = PostgresSession(connection, self.address, password, seconds)
+            session.execute(_setting(writing=writing, seconds=seconds))
             yield session
         finally:
             with suppress(dbapi.Error):  # a connection that is lost has nothing to take back
@@ -167,6 +167,18 @@ class Postgres:
         )
 
 
+def _setting(*, writing: bool, seconds: float | None) -> str:
+    """How a session goes, all in one statement, which is one way to the server and back."""
+    settings = dict(_SETTINGS)
+    if not writing:
+        settings["transaction_read_only"] = "on"
+    if seconds is not None:
+        settings["statement_timeout"] = str(max(1, round(seconds * 1000)))  # 0 is none
+    return "SELECT " + ", ".join(
+        f"set_config({literal(name)}, {literal(value)}, false)" for name, value in settings.items()
+    )
+
+
 class _Kept:
     """Stands for the driver in a connection, which closes it at its own end."""
 
@@ -179,10 +191,11 @@ class PostgresSession:
 
     dialect = DIALECT
 
-    def __init__(self, connection: Any, address: str, password: str | None) -> None:
+    def __init__(self, connection: Any, address: str, password: str | None, seconds: float | None) -> None:
         self._connection = connection
         self._address = address
         self._password = password
+        self._seconds = seconds
         self._schema: str | None = None
 
     @property
@@ -205,22 +218,22 @@ class PostgresSession:
 
     def execute(self, sql: str) -> int:
         """Run one statement; how many rows it changed."""
-        with _errors(self._address, self._password), self._connection.cursor() as cursor:
+        with self._errors(), self._connection.cursor() as cursor:
             cursor.execute(sql)
             return int(cursor.rowcount)
 
     def select(self, sql: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """The rows of a SELECT."""
-        with _errors(self._address, self._password), self._connection.cursor() as cursor:
+        with self._errors(), self._connection.cursor() as cursor:
             cursor.execute(sql)
-            for batch in cursor.fetch_record_batch():
+            for batch in _batches(cursor):
                 columns = [column.cast(field.type) for column, field in zip(batch.columns, schema, strict=True)]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def load(self, name: str, rows: pa.RecordBatchReader) -> None:
         """Make a temporary table of these rows. NUL, which PostgreSQL takes in no text, is U+FFFD in it."""
         told = pa.RecordBatchReader.from_batches(rows.schema, map(_without_nul, rows))
-        with _errors(self._address, self._password), self._connection.cursor() as cursor:
+        with self._errors(), self._connection.cursor() as cursor:
             cursor.adbc_ingest(name, told, mode="create", temporary=True)
 
     def ready(self, name: str, *joined: Sequence[str]) -> None:  # noqa: ARG002  # it makes hash tables by itself
@@ -229,8 +242,22 @@ class PostgresSession:
 
     def commit(self) -> None:
         """Commit; what is not known of it is `DestinationUnavailable`."""
-        with _errors(self._address, self._password):
+        with self._errors():
             self._connection.commit()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Say in our words what the driver raises."""
+        with _errors(self._address, self._password, self._seconds):
+            yield
+
+
+def _batches(cursor: Any) -> Iterator[pa.RecordBatch]:
+    """The rows as they come. The reader that the cursor itself gives is Arrow's own, whose errors know no SQLSTATE."""
+    from adbc_driver_manager._reader import AdbcRecordBatchReader  # noqa: PLC0415  # comes with the driver
+
+    rows = cursor.fetch_arrow()
+    yield from AdbcRecordBatchReader._import_from_c(rows.address)  # noqa: SLF001  # Arrow's own way in
 
 
 def _without_nul(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -253,16 +280,20 @@ def _driver() -> Any:
 
 
 @contextmanager
-def _errors(address: str, password: str | None) -> Iterator[None]:
+def _errors(address: str, password: str | None, seconds: float | None = None) -> Iterator[None]:
     """Say in our words what the driver raises, by the server's SQLSTATE; without one, the connection itself is in trouble."""
     dbapi = _driver()
     try:
         yield
     except dbapi.Error as error:
-        raise _meaning(error, address, password) from None  # the driver's own words may repeat the whole address
+        raise _meaning(
+            error, address, password, seconds
+        ) from None  # the driver's own words may repeat the whole address
 
 
-def _meaning(error: Any, address: str, password: str | None) -> DestinationError:
+def _meaning(error: Any, address: str, password: str | None, seconds: float | None) -> DestinationError | QueryTimeout:
+    if error.sqlstate == _STOPPED and seconds is not None:
+        return QueryTimeout(f"It was stopped after {seconds:g} seconds.")
     said = " ".join(str(error).split())
     for secret in {password, quote(password, safe="")} if password else ():
         said = said.replace(secret, "…")

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from sentry_connector.destinations.sql_model import BATCH_ROWS, Dialect, Session, listing, text
 from sentry_connector.destinations.sql_text import literal, quoted
+from sentry_connector.destinations.stopping import stopped_after
 from sentry_connector.errors import DestinationError, DestinationRefused, DestinationUnavailable, DiskFull
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
@@ -93,7 +94,7 @@ class Sqlite:
         return f"sqlite:///{self.path}"
 
     @contextmanager
-    def session(self, *, writing: bool = False) -> Iterator[Session]:
+    def session(self, *, writing: bool = False, seconds: float | None = None) -> Iterator[Session]:
         """A transaction; from its beginning no other one writes, where it does."""
         with _errors(self.address):
             connection = sqlite3.connect(
@@ -102,7 +103,8 @@ class Sqlite:
         with closing(connection):  # what is not committed is taken back
             session = SqliteSession(connection, self.address)
             session.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
-            yield session
+            with stopped_after(seconds, connection.interrupt):
+                yield session
 
     def version(self, session: Session) -> str:  # noqa: ARG002  # it is in this process
         """What database it is, for people."""

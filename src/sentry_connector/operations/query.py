@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -26,6 +27,9 @@ MOST_SHOWN = 10_000
 
 MOST_BYTES_SHOWN = 32 * 2**20
 """Of these rows."""
+
+_SHORTEST = 0.001
+"""Seconds that a database is given at least; to PostgreSQL none would be as many as it likes."""
 
 
 class Shown(NamedTuple):
@@ -69,14 +73,15 @@ def run_query(
         ticket: by what `cancel` finds it while it is run.
 
     Raises:
-        SqlError: the engine refuses it, or it takes longer or more memory than the settings allow.
+        SqlError: the engine refuses it, or it takes more memory than the settings allow.
+        QueryTimeout: it, or the copying of a database's rows for it, takes longer than they allow.
         Cancelled: it was stopped.
         QueriesBusy: too many others are run at the moment.
         DestinationUnavailable, DestinationRefused: a DataSet that it names lies where its rows cannot be read.
     """
-    folded = sql.casefold()
+    folded, until = sql.casefold(), house.clock.monotonic() + house.settings.query_seconds
     with contextlib.ExitStack() as stack:
-        tables = {one.slug: _table(house, one, folded, stack) for one in house.store.datasets.list()}
+        tables = {one.slug: _table(house, one, folded, stack, until) for one in house.store.datasets.list()}
         records = {name: _stream(rows) for name, rows in tables_of_records(house).items()} if RECORDS in folded else {}
         views = {name: told(table) for name, table in tables.items()}
         statement = Statement(sql=sql, views=views, records=records, limit=limit)
@@ -129,20 +134,20 @@ def _planned(dataset: DataSet) -> pa.Schema:
     return arrow_schema(catalogue.find(dataset.report))
 
 
-def _table(house: House, dataset: DataSet, folded: str, stack: contextlib.ExitStack) -> Snapshot | Unread:
+def _table(house: House, dataset: DataSet, folded: str, stack: contextlib.ExitStack, until: float) -> Snapshot | Unread:
     """The newest version of a DataSet's table; without rows, but with its columns, where nothing was committed.
 
     What the statement does not name is not looked for: that takes time, and rows that lie elsewhere would come to this machine.
+    They do so until that moment.
     """
     planned = _planned(dataset)
     if dataset.slug not in folded:
         return Unread(schema=planned)
     found = house.table(dataset).snapshot()
-    return (
-        Snapshot(files=(), schema=planned)
-        if found is None
-        else stack.enter_context(as_files(found, house.queries.place))
-    )
+    if found is None:
+        return Snapshot(files=(), schema=planned)
+    left = max(until - house.clock.monotonic(), _SHORTEST)
+    return stack.enter_context(as_files(replace(found, seconds=left), house.queries.place))
 
 
 def _stream(rows: pa.Table) -> bytes:

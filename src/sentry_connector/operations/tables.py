@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -42,7 +42,7 @@ def page(house: House, name: str, look: Look, orders: Orders, version: int | Non
     Raises:
         UnknownName: there is no such DataSet, version or column.
         UsageError: a value is none of its column's.
-        SqlError: it took too long.
+        QueryTimeout: it took longer than a look may.
         DestinationUnavailable, DestinationRefused: the table's database does not answer.
     """
     dataset = datasets.find(house, name)
@@ -97,7 +97,7 @@ def chart(house: House, name: str, number: int, version: int | None = None) -> C
 
     Raises:
         UnknownName: there is no such DataSet, version or chart.
-        SqlError, DestinationUnavailable, DestinationRefused: as `page`.
+        QueryTimeout, DestinationUnavailable, DestinationRefused: as `page`.
     """
     dataset = datasets.find(house, name)
     charts = catalogue.find(dataset.report).charts
@@ -118,13 +118,14 @@ def drift(house: House, name: str, version: int | None = None) -> dict[str, int]
 
 
 def source_of(house: House, dataset: DataSet, version: int | None = None) -> Source:
-    """A version of a DataSet's table; without rows, but with its columns, where nothing was committed.
+    """A version of a DataSet's table, for a look; without rows, but with its columns, where nothing was committed.
 
     Raises:
         UnknownName: there is no such version.
     """
     stored = datasets.table_of(house, dataset).snapshot(version)
-    return stored or Snapshot(files=(), schema=arrow_schema(catalogue.find(dataset.report)))
+    found = stored or Snapshot(files=(), schema=arrow_schema(catalogue.find(dataset.report)))
+    return replace(found, seconds=house.settings.look_seconds)
 
 
 def chart_view(data: ChartData) -> dict[str, Any]:

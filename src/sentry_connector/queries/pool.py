@@ -18,7 +18,7 @@ import msgspec
 import pyarrow as pa
 
 from sentry_connector.destinations.query import MORE_MEMORY
-from sentry_connector.errors import Cancelled, ConnectorError, QueriesBusy, SqlError, UsageError
+from sentry_connector.errors import Cancelled, ConnectorError, QueriesBusy, QueryTimeout, SqlError, UsageError
 from sentry_connector.queries.messages import Broken, Kind, Refusal, Statement, receive, send
 
 AT_ONCE = 4
@@ -111,7 +111,8 @@ class Queries:
             ticket: by what `cancel` finds it.
 
         Raises:
-            SqlError: the engine refuses it, or it takes more than it may.
+            SqlError: the engine refuses it, or it takes more memory than it may.
+            QueryTimeout: it takes longer than it may.
             Cancelled: somebody has stopped it.
             QueriesBusy: too many others are run.
             UsageError: a statement with that ticket is run.
@@ -345,8 +346,8 @@ def _sql_error(refusal: Refusal) -> SqlError:
     return SqlError(refusal.message, remedy=refusal.remedy, **place)
 
 
-def _too_long(limits: Limits) -> SqlError:
-    return SqlError(
+def _too_long(limits: Limits) -> QueryTimeout:
+    return QueryTimeout(
         f"The statement was stopped after {limits.seconds:g} seconds.",
         remedy="Select less, or raise SENTRY_CONNECTOR_QUERY_SECONDS.",
     )

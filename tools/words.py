@@ -1,7 +1,7 @@
 """The words of the pages, for translators: `python -m tools.words` puts those that are new into each language's files.
 
 A file is of one area: the folder of its templates; `common` for those that lie in none, and for the words in Python; `reports`
-for what the catalogue says of reports and charts.
+for what the catalogue says of reports and charts; `schedules` for schedules in words; `sentences` for what is said elsewhere.
 """
 
 from __future__ import annotations
@@ -12,17 +12,22 @@ from pathlib import Path
 
 from babel.messages import Catalog
 from babel.messages.extract import extract_from_file
-from babel.messages.pofile import read_po, write_po
+from babel.messages.pofile import write_po
 
+from sentry_connector.datasets import schedule
 from sentry_connector.reports.catalogue import CATALOGUE
 from sentry_connector.web.pages.rendering import TEMPLATES
-from sentry_connector.web.pages.words import ENGLISH, LANGUAGES, LOCALES
+from sentry_connector.web.pages.words import ENGLISH, LANGUAGES, LOCALES, catalogue
+from sentry_connector.web.sentences import SENTENCES
+from tools.sentences import sentences
 
 COMMON = "common"
+SCHEDULES = "schedules"
+"""The area of a schedule in words."""
 REPORTS = "reports"
 """The area of what the catalogue says: the pages say it by `_(report.about)`."""
 WAYS = {".html": "jinja2.ext:babel_extract", ".py": "python"}
-KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "gettext": None, "ngettext": (1, 2)}
+KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "say": None, "gettext": None, "ngettext": (1, 2)}
 
 
 def said() -> dict[str, set[str | tuple[str, ...]]]:
@@ -35,7 +40,9 @@ def said() -> dict[str, set[str | tuple[str, ...]]]:
             if message not in known:
                 known.add(message)
                 found.setdefault(area, set()).add(message)
+    found[SCHEDULES] |= {*schedule.MONTHS, *schedule.DAYS}
     found[REPORTS] = set(_of_reports()) - known
+    found[SENTENCES] = set(sentences())
     return found
 
 
@@ -51,15 +58,7 @@ def _sources() -> Iterator[tuple[str, Path]]:
         yield inner[0] if len(inner) > 1 else COMMON, path
     for path in TEMPLATES.parent.glob("*.py"):
         yield COMMON, path
-
-
-def catalogue(language: str, area: str) -> Catalog:
-    """What a language has for the words of an area; empty where it has no file."""
-    path = LOCALES / language / f"{area}.po"
-    if not path.exists():
-        return Catalog(locale=language)
-    with path.open("rb") as file:
-        return read_po(file, locale=language)
+    yield SCHEDULES, Path(schedule.__file__)
 
 
 def missing(language: str) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from sentry_connector.reports import menus
 from sentry_connector.reports.catalogue import CATALOGUE
@@ -244,6 +244,21 @@ def test_what_a_method_does_is_told_and_one_that_cannot_be_is_not_to_be_chosen(p
     following(page, "Scheduling")
     expect(page.get_by_label("Replace")).to_be_enabled()
     expect(page.get_by_label("Upsert")).to_be_checked()
+
+
+def test_what_the_api_says_is_told_in_german_too(context: BrowserContext, page: Page) -> None:
+    details(page, "organizations")
+    following(page, "Scheduling")
+    context.add_cookies([{"name": "language", "value": "de", "url": page.evaluate("location.origin")}])
+    page.reload()
+    slots = page.locator("[data-slots]")
+    expect(slots).to_contain_text("nie von selbst")
+    expect(page.locator("#method-replace-about")).to_contain_text("Die Tabelle enthält genau die Zeilen")
+    page.get_by_label("Regel oder cron").check()
+    page.get_by_label("Regel", exact=True).fill("weekdays 06:30")
+    expect(slots).to_contain_text("Montag bis Freitag, um 06:30")
+    page.get_by_label("Regel", exact=True).fill("sometimes")
+    expect(slots.get_by_role("alert")).to_contain_text("Ein Zeitplan beginnt nicht mit 'sometimes'.")
 
 
 def test_each_pane_is_for_everyone(page: Page) -> None:

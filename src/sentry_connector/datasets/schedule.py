@@ -24,7 +24,7 @@ import heapq
 import itertools
 import re
 import zoneinfo
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 import msgspec
@@ -42,13 +42,16 @@ EXAMPLES = (
     "`manual`, `every 15m`, `hourly 8-17`, `daily 06:30`, `weekly mon,thu 06:30`, `monthly last 06:30`, `cron: …`"
 )
 
+Say = Callable[[str], str]
+"""Says a phrase in the reader's language; `str` says it as it is, in English."""
+
 _MINUTE = dt.timedelta(minutes=1)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MONTHS = (
+MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _ORDINALS = {"1st": "1", "2nd": "2", "3rd": "3", "4th": "4", "5th": "5", "last": "L"}
 _INTERVALS = frozenset({"every", "hourly"})
 _CRON_FIELDS = 5
@@ -108,77 +111,85 @@ class _Days(msgspec.Struct, frozen=True):
 
 
 @functools.lru_cache(maxsize=4096)  # each look at the schedules asks for every rule again
-def parse(rule: str) -> Schedule:
+def parse(rule: str, say: Say = str) -> Schedule:
     """The schedule that a rule means.
+
+    Args:
+        rule: in the words of `--schedule`.
+        say: in whose language its words are.
 
     Raises:
         ScheduleError: it is none; the message says which part, the remedy how rules look.
     """
     text = " ".join(rule.split())
     if text.casefold().startswith("cron:"):
-        return _of_cron(text[len("cron:") :].strip())
+        return _of_cron(text[len("cron:") :].strip(), say)
     words = re.sub(r" ?, ?", ",", text).casefold().split()
     if words == [MANUAL]:
-        return Schedule(rule=MANUAL, words="never by itself")
+        return Schedule(rule=MANUAL, words=say("never by itself"))
     months, rest = _months(words)
     if not rest:
         raise ScheduleError("The schedule is empty.", remedy=f"Schedules look like {EXAMPLES}.")
     step = _step_of(rest) if not months else None
     if step is not None:
-        origin = ", counted from midnight UTC" if MOST_STEP % step == 0 else ", day and night"
-        return Schedule(rule=f"every {_short(step)}", words=f"every {_duration(step)}{origin}", step=step)
-    days, when = _days_and_times(rest)
+        every = _every(step, say)
+        even = say("{every}, counted from midnight UTC") if MOST_STEP % step == 0 else say("{every}, day and night")
+        return Schedule(rule=f"every {_short(step)}", words=even.format(every=every), step=step)
+    days, when = _days_and_times(rest, say)
     crons = tuple(f"{time} {days.of_month} {_field(months) or '*'} {days.of_week}" for time in when.fields)
     if not all(map(_ever_comes, crons)):
         raise ScheduleError(f"No day is ever that of `{' '.join(words)}`.", remedy="Choose days that the months have.")
-    parts = [",".join(_MONTHS[one - 1][:3].casefold() for one in months), days.rule, when.rule]
-    in_months = f" in {_listed([_MONTHS[one - 1] for one in months])}" if months else ""
-    return Schedule(rule=" ".join(filter(None, parts)), words=f"{days.words}{in_months}, {when.words}", crons=crons)
+    parts = [",".join(MONTHS[one - 1][:3].casefold() for one in months), days.rule, when.rule]
+    meant = say("{days} in {months}, {when}") if months else say("{days}, {when}")
+    named = _listed([say(MONTHS[one - 1]) for one in months], say)
+    said = meant.format(days=days.words, months=named, when=when.words)
+    return Schedule(rule=" ".join(filter(None, parts)), words=said, crons=crons)
 
 
-def _days_and_times(words: Sequence[str]) -> tuple[_Days, _When]:
+def _days_and_times(words: Sequence[str], say: Say) -> tuple[_Days, _When]:
     kind, rest = words[0], list(words[1:])
     if kind in _INTERVALS:
-        return _Days("", "every day"), _when(words)
+        return _Days("", say("every day")), _when(words, say)
     if kind == "daily":
-        return _Days(kind, "every day"), _when(rest, after=kind)
+        return _Days(kind, say("every day")), _when(rest, say, after=kind)
     if kind == "weekdays":
-        return _Days(kind, "Monday to Friday", of_week="1-5"), _when(rest, after=kind)
+        return _Days(kind, say("Monday to Friday"), of_week="1-5"), _when(rest, say, after=kind)
     if kind == "weekly":
-        return _weekly(rest), _when(rest, after=kind)
+        return _weekly(rest, say), _when(rest, say, after=kind)
     if kind == "monthly":
-        return _monthly(rest), _when(rest, after=kind)
+        return _monthly(rest, say), _when(rest, say, after=kind)
     raise ScheduleError(f"A schedule does not begin with {kind!r}.", remedy=f"Schedules look like {EXAMPLES}.")
 
 
 def _months(words: list[str]) -> tuple[list[int], list[str]]:
     """The months in front, as numbers, and what follows them."""
-    found = [_named(one, _MONTHS) for one in words[0].split(",")] if words else []
+    found = [_named(one, MONTHS) for one in words[0].split(",")] if words else []
     months = sorted({number + 1 for number in found if number is not None})
     return (months, words[1:]) if found and None not in found else ([], words)
 
 
-def _weekly(rest: list[str]) -> _Days:
+def _weekly(rest: list[str], say: Say) -> _Days:
     """Takes the days off the front of the words."""
-    days = _first(rest, "weekly", "days of the week, such as `weekly mon,thu 06:30`")
+    days = _first(rest, "`weekly` lacks days of the week, such as `weekly mon,thu 06:30`.")
     numbers = sorted({_day_of_the_week(one) for one in days.split(",")})
-    names = _listed([_DAYS[one] for one in numbers])
-    return _Days(f"weekly {_short_days(numbers)}", f"every {names}", of_week=_field([one + 1 for one in numbers]))
+    words = say("every {names}").format(names=_listed([say(DAYS[one]) for one in numbers], say))
+    return _Days(f"weekly {_short_days(numbers)}", words, of_week=_field([one + 1 for one in numbers]))
 
 
-def _monthly(rest: list[str]) -> _Days:
+def _monthly(rest: list[str], say: Say) -> _Days:
     """Takes the days off the front of the words."""
-    given = _first(rest, "monthly", "days of the month, such as `monthly 1,15 06:30` or `monthly 2nd sun 06:30`")
+    given = _first(rest, "`monthly` lacks days of the month, such as `monthly 1,15 06:30` or `monthly 2nd sun 06:30`.")
     days = set(given.split(","))
-    if rest and _named(rest[0].split(",")[0], _DAYS) is not None:
-        return _nth_weekdays(given, days, rest.pop(0))
+    if rest and _named(rest[0].split(",")[0], DAYS) is not None:
+        return _nth_weekdays(given, days, rest.pop(0), say)
     numbers, last = sorted({_day_of_the_month(one) for one in days if one != "last"}), sorted(days & {"last"})
-    shown = _listed([*map(_ordinal, numbers), *last])
+    shown = _listed([*(_ordinal(one, say) for one in numbers), *map(say, last)], say)
     rule = f"monthly {','.join([*map(str, numbers), *last])}"
-    return _Days(rule, f"the {shown} day of the month", of_month=_field([*numbers, *(_ORDINALS[one] for one in last)]))
+    words = say("the {days} day of the month").format(days=shown)
+    return _Days(rule, words, of_month=_field([*numbers, *(_ORDINALS[one] for one in last)]))
 
 
-def _nth_weekdays(given: str, days: set[str], of_week: str) -> _Days:
+def _nth_weekdays(given: str, days: set[str], of_week: str, say: Say) -> _Days:
     """`2nd,4th sun`."""
     if not days <= _ORDINALS.keys():
         raise ScheduleError(
@@ -189,8 +200,11 @@ def _nth_weekdays(given: str, days: set[str], of_week: str) -> _Days:
     ordinals = [one for one in _ORDINALS if one in days]
     chosen = [f"{weekday + 1}{_nth(one)}" for weekday in weekdays for one in ordinals]
     rule = f"monthly {','.join(ordinals)} {_short_days(weekdays)}"
-    names = _listed([_DAYS[one] for one in weekdays])
-    return _Days(rule, f"the {_listed(ordinals)} {names} of the month", of_week=_field(chosen))
+    words = say("the {nth} {names} of the month").format(
+        nth=_listed([_nth_in_words(one, say) for one in ordinals], say),
+        names=_listed([say(DAYS[one]) for one in weekdays], say),
+    )
+    return _Days(rule, words, of_week=_field(chosen))
 
 
 def _nth(ordinal: str) -> str:
@@ -198,35 +212,40 @@ def _nth(ordinal: str) -> str:
     return number if number == "L" else f"#{number}"
 
 
+def _nth_in_words(ordinal: str, say: Say) -> str:
+    return say("last") if ordinal == "last" else _ordinal(int(_ORDINALS[ordinal]), say)
+
+
 def _short_days(numbers: Sequence[int]) -> str:
-    return ",".join(_DAYS[one][:3].casefold() for one in numbers)
+    return ",".join(DAYS[one][:3].casefold() for one in numbers)
 
 
 def _field(values: Sequence[object]) -> str:
     return ",".join(map(str, values))
 
 
-def _when(words: Sequence[str], *, after: str = "") -> _When:
+def _when(words: Sequence[str], say: Say, *, after: str = "") -> _When:
     """The times of a day."""
     if not words:
         raise ScheduleError(f"`{after}` lacks a time of day.", remedy="End it with one, or several: 06:30,18:00.")
     if words[0] == "hourly":
-        window, hours, within = _hours(words[1:])
-        return _When(f"hourly{window}", (f"0 {hours}",), f"at each full hour{within}")
+        window, hours, within = _hours(words[1:], say)
+        return _When(f"hourly{window}", (f"0 {hours}",), say("at each full hour") + within)
     if words[0] == "every":
-        return _repeated(words)
+        return _repeated(words, say)
     times = sorted({_time_of_day(one) for one in words[0].split(",")})
     if len(words) > 1:
         _superfluous(words[1:])
     shown = [f"{hour:02}:{minute:02}" for hour, minute in times]
-    return _When(",".join(shown), tuple(f"{minute} {hour}" for hour, minute in times), f"at {_listed(shown)}")
+    at = say("at {times}").format(times=_listed(shown, say))
+    return _When(",".join(shown), tuple(f"{minute} {hour}" for hour, minute in times), at)
 
 
-def _repeated(words: Sequence[str]) -> _When:
+def _repeated(words: Sequence[str], say: Say) -> _When:
     """`every 15m 8-17`: within an hour, or from hour to hour, so that each day has the same times."""
     step = _minutes(words)
-    window, hours, within = _hours(words[2:])
-    rule, text = f"every {_short(step)}{window}", f"every {_duration(step)}{within}"
+    window, hours, within = _hours(words[2:], say)
+    rule, text = f"every {_short(step)}{window}", _every(step, say) + within
     if step < _HOUR and _HOUR % step == 0:
         return _When(rule, (f"*/{step} {hours}",), text)
     chosen = _hours_of(hours)
@@ -255,7 +274,7 @@ def _minutes(words: Sequence[str]) -> int:
     return minutes
 
 
-def _hours(words: Sequence[str]) -> tuple[str, str, str]:
+def _hours(words: Sequence[str], say: Say) -> tuple[str, str, str]:
     """A window of hours such as 8-17: its part of the rule, a field, in words. Its end is exclusive."""
     if not words:
         return "", "*", ""
@@ -269,10 +288,10 @@ def _hours(words: Sequence[str]) -> tuple[str, str, str]:
         )
     hours = [(first + number) % _HOURS for number in range((end - first) % _HOURS or _HOURS)]
     if len(hours) == _HOURS:
-        words_of_it = ", all day" + (f" from {first:02}:00" if first else "")
+        within = say(", all day from {first}") if first else say(", all day")
     else:
-        words_of_it = f" from {first:02}:00 to before {end:02}:00"
-    return f" {first}-{end}", _field(hours), words_of_it
+        within = say(" from {first} to before {end}")
+    return f" {first}-{end}", _field(hours), within.format(first=f"{first:02}:00", end=f"{end:02}:00")
 
 
 def _hours_of(field: str) -> list[int]:
@@ -296,7 +315,7 @@ def _day_of_the_month(text: str) -> int:
 
 
 def _day_of_the_week(text: str) -> int:
-    number = _named(text, _DAYS)
+    number = _named(text, DAYS)
     if number is None:
         raise ScheduleError(f"{text!r} is no day of the week.", remedy="Days are mon, tue, wed, thu, fri, sat and sun.")
     return number
@@ -308,9 +327,9 @@ def _named(text: str, names: Sequence[str]) -> int | None:
     return next((number for number, both in enumerate(spellings) if text in both), None)
 
 
-def _first(rest: list[str], kind: str, what: str) -> str:
+def _first(rest: list[str], lacking: str) -> str:
     if not rest or ":" in rest[0] or rest[0] in _INTERVALS:  # the times of the day are there already
-        raise ScheduleError(f"`{kind}` lacks {what}.")
+        raise ScheduleError(lacking)
     return rest.pop(0)
 
 
@@ -321,7 +340,7 @@ def _superfluous(words: Sequence[str]) -> NoReturn:
     )
 
 
-def _of_cron(expression: str) -> Schedule:
+def _of_cron(expression: str, say: Say) -> Schedule:
     fields = expression.upper().split()
     if len(fields) != _CRON_FIELDS:
         raise ScheduleError(
@@ -337,24 +356,28 @@ def _of_cron(expression: str) -> Schedule:
         ) from None
     if not _ever_comes(cron):
         raise ScheduleError(f"The time of {expression!r} never comes.")
-    return Schedule(rule=f"cron: {cron}", words=_cron_in_words(cron), crons=(cron,))
+    return Schedule(rule=f"cron: {cron}", words=_cron_in_words(cron, say), crons=(cron,))
 
 
-def _cron_in_words(cron: str) -> str:
+def _cron_in_words(cron: str, say: Say) -> str:
     """As the library says it, but for how days of the month and of the week go together.
 
     Either of them is enough, unless one begins with a star: then a day must be both (crontab(5)).
     """
     options = Options()
     options.casing_type, options.use_24hour_time_format = CasingTypeEnum.Sentence, True
+    options.locale_code = say("en_US")  # the translation names the library's own one
     descriptor = ExpressionDescriptor(cron, options)
     words: str = descriptor.get_description()
     _, _, of_month, _, of_week = cron.split()
-    if "*" in {of_month, of_week}:
-        return words
-    said: str = descriptor.get_description(DescriptionTypeEnum.DAYOFWEEK)
-    both = of_month.startswith("*") or of_week.startswith("*")
-    return words.replace(said, f", {'and' if both else 'or'} {said.removeprefix(', ').removeprefix('or ')}")
+    if "*" not in {of_month, of_week}:
+        said: str = descriptor.get_description(DescriptionTypeEnum.DAYOFWEEK)
+        both = of_month.startswith("*") or of_week.startswith("*")
+        joint, bare = say("and") if both else say("or"), said.removeprefix(", ").removeprefix(f"{say('or')} ")
+        words = words.replace(said, f", {joint} {bare}")
+    for name in (*MONTHS, *DAYS):  # the library has them from the system's own language
+        words = re.sub(rf"\b{name}\b", say(name), words)
+    return words
 
 
 def _ever_comes(cron: str) -> bool:
@@ -440,15 +463,18 @@ def _short(minutes: int) -> str:
     return f"{minutes // _HOUR}h" if minutes % _HOUR == 0 else f"{minutes}m"
 
 
-def _duration(minutes: int) -> str:
-    number, unit = (minutes // 60, "hour") if minutes % 60 == 0 else (minutes, "minute")
-    return unit if number == 1 else f"{number} {unit}s"
+def _every(minutes: int, say: Say) -> str:
+    if minutes % _HOUR:
+        return say("every minute") if minutes == 1 else say("every {n} minutes").format(n=minutes)
+    return say("every hour") if minutes == _HOUR else say("every {n} hours").format(n=minutes // _HOUR)
 
 
-def _listed(items: Sequence[str]) -> str:
-    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+def _listed(items: Sequence[str], say: Say) -> str:
+    *others, last = items or [""]
+    return say("{others} and {last}").format(others=", ".join(others), last=last) if others else last
 
 
-def _ordinal(number: int) -> str:
-    ending = "th" if number in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
+def _ordinal(number: int, say: Say) -> str:
+    endings = {1: say("{n}st"), 2: say("{n}nd"), 3: say("{n}rd")}
+    ending = say("{n}th") if number in {11, 12, 13} else endings.get(number % 10, say("{n}th"))
+    return ending.format(n=number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sentry_connector.datasets.schedule import Say
 from sentry_connector.operations import datasets
 from sentry_connector.operations.running import is_served
 from sentry_connector.operations.schedules import Meaning, schedule_view, slots
@@ -32,14 +33,20 @@ class Coming:
     passed: tuple[Passed, ...]
 
 
-def coming(house: House, name: str, count: int = 5) -> Coming:
+def coming(house: House, name: str, count: int = 5, say: Say = str) -> Coming:
     """When a DataSet runs next by itself, and which slots had no run of their own.
+
+    Args:
+        house: the parts, as whoever asks sees them.
+        name: of the DataSet.
+        count: how many slots.
+        say: in whose language the words of the schedule are.
 
     Raises:
         UnknownName: there is no such DataSet.
     """
     dataset, now = datasets.find(house, name), house.now()
-    schedule, zone = datasets.schedule_of(dataset)
+    schedule, zone = datasets.schedule_of(dataset, say)
     reason = rests(house, dataset)
     return Coming(
         dataset=dataset,

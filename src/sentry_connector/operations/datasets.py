@@ -15,7 +15,7 @@ import msgspec
 
 from sentry_connector.datasets import schedule as schedules
 from sentry_connector.datasets.definition import Definition, check
-from sentry_connector.datasets.schedule import Schedule
+from sentry_connector.datasets.schedule import Say, Schedule
 from sentry_connector.destinations.model import Committed, Table, Version
 from sentry_connector.errors import ConnectorError, Locked, UnknownName
 from sentry_connector.extraction.progress import Progress
@@ -301,9 +301,9 @@ def mute(house: House, name: str, *, muted: bool) -> DataSet:
     return house.store.datasets.change(house.store.datasets.find(name).id, {"muted": muted})
 
 
-def schedule_of(dataset: DataSet) -> tuple[Schedule, zoneinfo.ZoneInfo]:
-    """What a DataSet's schedule means, and the zone of its times."""
-    return schedules.parse(dataset.schedule), windows.zone(dataset.details.timezone)
+def schedule_of(dataset: DataSet, say: Say = str) -> tuple[Schedule, zoneinfo.ZoneInfo]:
+    """What a DataSet's schedule means, in words of that language, and the zone of its times."""
+    return schedules.parse(dataset.schedule, say), windows.zone(dataset.details.timezone)
 
 
 def passed(house: House, dataset: DataSet, *, limit: int = 100) -> list[Passed]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sentry_connector.datasets import schedule as schedules
-from sentry_connector.datasets.schedule import Schedule, Slot
+from sentry_connector.datasets.schedule import Say, Schedule, Slot
 from sentry_connector.errors import DatesError
 from sentry_connector.reports import windows
 
@@ -31,7 +31,9 @@ class Meaning:
     slots: tuple[Slot, ...]
 
 
-def meaning(rule: str, timezone: str, now: dt.datetime, *, start: str | None = None, count: int = 5) -> Meaning:
+def meaning(
+    rule: str, timezone: str, now: dt.datetime, *, start: str | None = None, count: int = 5, say: Say = str
+) -> Meaning:
     """What a schedule means, with its next slots.
 
     Args:
@@ -40,12 +42,13 @@ def meaning(rule: str, timezone: str, now: dt.datetime, *, start: str | None = N
         now: the present, UTC.
         start: slots after this time, of the zone unless it says of which; None = after now.
         count: how many slots.
+        say: in whose language its words are.
 
     Raises:
         ScheduleError: the rule is none.
         DatesError: the zone or the time is none.
     """
-    schedule, zone = schedules.parse(rule), windows.zone(timezone)
+    schedule, zone = schedules.parse(rule, say), windows.zone(timezone)
     after = now if start is None else _instant(start, zone)
     return Meaning(schedule=schedule, zone=zone, slots=slots(schedule, zone, after, count))
 

@@ -219,7 +219,7 @@ def whole_days(window: Window, timezone: str) -> frozenset[dt.date]:
 
 def describe(window: Window, timezone: str) -> str:
     """One line for people: `2026-02-28 to 2026-03-05 (6 days, UTC): 2026-02-28T00:00Z up to 2026-03-06T00:00Z`."""
-    line = f"{_days_in_words(window, timezone)}{_instant(window.end)}"
+    line = _days_in_words(window, timezone)
     return line if window.read_end == window.end else f"{line}, read up to {_instant(window.read_end)}"
 
 
@@ -351,13 +351,15 @@ def _ceiling(instant: dt.datetime, step: dt.timedelta) -> dt.datetime:
 
 
 def _days_in_words(window: Window, timezone: str) -> str:
-    """Everything in the line before the end."""
+    """The line without how far the window is read; each is whole, so that it can be said in another language."""
+    end = _instant(window.end)
     if window.start is None or window.first_day is None or window.last_day is None:
-        return f"everything ({timezone}) up to "
-    first, last = window.first_day, window.last_day
+        return f"everything ({timezone}) up to {end}"
+    first, last, start = window.first_day, window.last_day, _instant(window.start)
     count = (last - first).days + 1
-    days = f"{first} (1 day" if count == 1 else f"{first} to {last} ({count} days"
-    return f"{days}, {timezone}): {_instant(window.start)} up to "
+    if count == 1:
+        return f"{first} (1 day, {timezone}): {start} up to {end}"
+    return f"{first} to {last} ({count} days, {timezone}): {start} up to {end}"
 
 
 def _instant(instant: dt.datetime) -> str:

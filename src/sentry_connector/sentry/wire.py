@@ -370,10 +370,11 @@ def _forbidden(refusal: _Refusal) -> ConnectorError:
     if refusal.code:
         return _denied(refusal)
     request = refusal.request
-    report = f" for the report {request.report}" if request.report else ""
     needs = f" It needs the scope {request.scope}, and its user must see what is asked." if request.scope else ""
     return ScopeMissing(
-        f"The token may not read {request.about}{report}.{needs}", scope=request.scope, report=request.report
+        f"The token may not read {request.about}{f' for the report {request.report}' if request.report else ''}.{needs}",
+        scope=request.scope,
+        report=request.report,
     )
 
 
@@ -387,9 +388,9 @@ def _not_found(refusal: _Refusal) -> ConnectorError:
     request = refusal.request
     if refusal.is_page:
         return NotSentry(f"What {origin(request.base_url)[1]} answers about {request.about} is not Sentry's API.")
-    perhaps = ", or this server does not have that part of the API" if request.alternatives_exist else ""
     return NotFound(
-        f"Sentry has no {request.about} for this token{perhaps}.",
+        f"Sentry has no {request.about} for this token"
+        f"{', or this server does not have that part of the API' if request.alternatives_exist else ''}.",
         given=request.about,
         alternatives_exist=request.alternatives_exist,
     )
@@ -403,8 +404,11 @@ def _proxy_refuses(refusal: _Refusal) -> ConnectorError:
 
 def _limited(refusal: _Refusal) -> ConnectorError:
     seconds = refusal.retry_after
-    told = "" if seconds is None else f" for {seconds:.0f} s"
-    return RateLimited(f"Sentry limits the rate of requests about {refusal.request.about}{told}.", retry_after=seconds)
+    return RateLimited(
+        f"Sentry limits the rate of requests about {refusal.request.about}"
+        f"{'' if seconds is None else f' for {seconds:.0f} s'}.",
+        retry_after=seconds,
+    )
 
 
 def _unavailable(refusal: _Refusal) -> ConnectorError:

@@ -18,7 +18,9 @@ from sentry_connector.web import openapi
 from sentry_connector.web.answers import json_of
 from sentry_connector.web.bodies import body
 from sentry_connector.web.idempotency import KeyedRoute, Made
+from sentry_connector.web.pages.words import Language
 from sentry_connector.web.schemas import AccountChanges, NewAccount, NewToken
+from sentry_connector.web.sentences import FINDING, spoken
 
 
 def account_routes(house: House) -> APIRouter:
@@ -103,7 +105,7 @@ def _add_checks(routes: APIRouter, house: House) -> None:
         summary="Whether Sentry can be reached with it, and what each report needs, piece by piece",
         responses=openapi.answers("Diagnosis") | openapi.refusals(HTTPStatus.NOT_FOUND),
     )
-    async def checks(name: str) -> Response:
+    async def checks(name: str, language: Language) -> Response:
         """Sentry is asked. A check that fails is a result, and no error."""
         connection = await run_in_threadpool(lambda: accounts.connection(house, name))
-        return json_of(checks_view(await of_connection(house, connection)))
+        return json_of(spoken(checks_view(await of_connection(house, connection)), language, FINDING))

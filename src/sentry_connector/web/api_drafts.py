@@ -24,7 +24,9 @@ from sentry_connector.web import openapi
 from sentry_connector.web.answers import json_of
 from sentry_connector.web.bodies import body
 from sentry_connector.web.idempotency import KeyedRoute
+from sentry_connector.web.pages.words import Language
 from sentry_connector.web.schemas import Draft
+from sentry_connector.web.sentences import sentences, spoken
 from sentry_connector.web.streaming import objects
 
 Word = Annotated[str | None, Field(max_length=100)]
@@ -67,10 +69,11 @@ def draft_routes(house: House) -> APIRouter:
         return await run_in_threadpool(lambda: accounts.connection(house, asked.account))
 
     @routes.get("/days", summary="What dates mean now", responses=openapi.answers("MeantDays") | unknown)
-    def days(asked: Annotated[Zoned, Query()]) -> Response:
+    def days(asked: Annotated[Zoned, Query()], language: Language) -> Response:
         """As a first run would read them; the options are those of the command line."""
         report = catalogue.find(asked.report)
-        return json_of(drafts.days_view(drafts.days(house, report, asked.duration(), asked.timezone, asked.resolution)))
+        found = drafts.days(house, report, asked.duration(), asked.timezone, asked.resolution)
+        return json_of(spoken(drafts.days_view(found), language, {"days"}))
 
     @routes.get(
         "/update-methods",
@@ -78,10 +81,11 @@ def draft_routes(house: House) -> APIRouter:
         summary="What each update method would do to the table, and which cannot be chosen",
         responses=openapi.answers("Offer", many=True) | unknown,
     )
-    def update_methods(asked: Annotated[Dates, Query()]) -> Response:
+    def update_methods(asked: Annotated[Dates, Query()], language: Language) -> Response:
         report = catalogue.find(asked.report)
         duration = asked.duration() or menus.default_duration(report)
-        return json_of([msgspec.to_builtins(one) for one in offers(report, duration)])
+        found = [msgspec.to_builtins(one) for one in offers(report, duration)]
+        return json_of(spoken(found, language, {"about", "refused"}))
 
     @routes.post(
         "/preview",
@@ -89,7 +93,7 @@ def draft_routes(house: House) -> APIRouter:
         responses=openapi.answers("Preview") | asks,
         openapi_extra=openapi.takes(Draft),
     )
-    async def preview(asked: Annotated[Draft, Depends(body(Draft))]) -> Response:
+    async def preview(asked: Annotated[Draft, Depends(body(Draft))], language: Language) -> Response:
         """They are read from Sentry, and stored nowhere."""
         told: list[str] = []
         found = await drafts.preview(
@@ -102,7 +106,11 @@ def draft_routes(house: House) -> APIRouter:
         )
         rows = await run_in_threadpool(objects, found.schema, found.to_batches())
         return json_of(
-            {"columns": schema_view(catalogue.find(asked.report), found.schema), "rows": rows, "windows": told}
+            {
+                "columns": schema_view(catalogue.find(asked.report), found.schema),
+                "rows": rows,
+                "windows": [*map(sentences(language), told)],
+            }
         )
 
     @routes.post(
@@ -111,10 +119,10 @@ def draft_routes(house: House) -> APIRouter:
         responses=openapi.answers("Plan") | asks,
         openapi_extra=openapi.takes(Draft),
     )
-    async def plan(asked: Annotated[Draft, Depends(body(Draft))]) -> Response:
+    async def plan(asked: Annotated[Draft, Depends(body(Draft))], language: Language) -> Response:
         """Sentry is asked what the plan takes, and for no row."""
         report = catalogue.find(asked.report)
         found = await drafts.plan(house, report, asked.details, await connection(asked))
-        return json_of(explained_view(found, report, None))
+        return json_of(spoken(explained_view(found, report, None), language, {"windows", "reason"}))
 
     return routes

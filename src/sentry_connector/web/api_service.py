@@ -19,6 +19,8 @@ from sentry_connector.runs.house import House
 from sentry_connector.web import openapi
 from sentry_connector.web.answers import json_of
 from sentry_connector.web.idempotency import KeyedRoute
+from sentry_connector.web.pages.words import Language, translations
+from sentry_connector.web.sentences import FINDING, spoken
 
 
 class Asked(BaseModel, extra="forbid"):
@@ -51,9 +53,12 @@ def service_routes(house: House) -> APIRouter:
         summary="What a schedule means, in words and in its next slots",
         responses=openapi.answers("Schedule"),
     )
-    def schedule(asked: Annotated[Asked, Query()]) -> Response:
-        found = schedules.meaning(asked.rule, asked.timezone, house.now(), start=asked.start, count=asked.count)
-        return json_of(schedules.schedule_view(found))
+    def schedule(asked: Annotated[Asked, Query()], language: Language) -> Response:
+        say = translations(language).gettext
+        found = schedules.meaning(
+            asked.rule, asked.timezone, house.now(), start=asked.start, count=asked.count, say=say
+        )
+        return json_of(spoken(schedules.schedule_view(found), language, {"note"}))
 
     @routes.get("/settings", summary="The settings, secrets masked", responses=openapi.answers("Setting", many=True))
     async def settings() -> Response:
@@ -82,11 +87,11 @@ def service_routes(house: House) -> APIRouter:
         summary="Everything that a run needs, looked at piece by piece",
         responses=openapi.answers("Diagnosis") | openapi.refusals(HTTPStatus.NOT_FOUND),
     )
-    async def examine(asked: Annotated[Examined, Query()]) -> Response:
+    async def examine(asked: Annotated[Examined, Query()], language: Language) -> Response:
         """Sentry is asked, but for the storage alone. A check that fails is a result, and no error."""
         if asked.storage:
-            return json_of(checks_view(await doctor_of_storage(house)))
+            return json_of(spoken(checks_view(await doctor_of_storage(house)), language, FINDING))
         connection = await run_in_threadpool(lambda: accounts.connection(house, asked.account))
-        return json_of(checks_view(await doctor(house, connection)))
+        return json_of(spoken(checks_view(await doctor(house, connection)), language, FINDING))
 
     return routes

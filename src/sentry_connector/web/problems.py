@@ -121,21 +121,27 @@ def _first_line(kind: type[ConnectorError]) -> str:
     return (kind.__doc__ or kind.name).partition("\n")[0]
 
 
-def problem(error: ConnectorError, status: HTTPStatus | None = None, headers: dict[str, str] | None = None) -> Response:
-    """An error as an answer."""
+def problem(
+    error: ConnectorError,
+    status: HTTPStatus | None = None,
+    headers: dict[str, str] | None = None,
+    say: Callable[[str], str] = str,
+) -> Response:
+    """An error as an answer; `say` says sentences in the language of whoever asked."""
     status = status or status_of(error)
     wait = error.data.get("retry_after")
     if isinstance(wait, int | float):
         headers = {"Retry-After": str(math.ceil(wait)), **(headers or {})}
     if isinstance(error, SignInNeeded):
         headers = {"WWW-Authenticate": 'Bearer realm="Sentry Connector"', **(headers or {})}
-    content = msgspec.json.encode(document(error, status))
+    content = msgspec.json.encode(document(error, status, say))
     return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def document(error: ConnectorError, status: HTTPStatus) -> dict[str, Any]:
+def document(error: ConnectorError, status: HTTPStatus, say: Callable[[str], str] = str) -> dict[str, Any]:
     """An error as a problem document."""
-    words = error.as_dict() | {"message": redact_patterns(error.message), "remedy": redact_patterns(error.remedy)}
+    told = {"message": say(redact_patterns(error.message)), "remedy": say(redact_patterns(error.remedy))}
+    words = error.as_dict() | told
     nearest: list[str] = getattr(error, "nearest", [])
     return {
         "type": f"urn:sentry-connector:{error.name}",

@@ -12,7 +12,9 @@ from starlette.routing import compile_path
 from starlette.types import Scope
 
 from sentry_connector.errors import ConnectorError, UsageError
+from sentry_connector.web.pages.words import language_asked
 from sentry_connector.web.problems import Desk, problem, status_of
+from sentry_connector.web.sentences import sentences
 
 
 class Refusing(Protocol):
@@ -28,7 +30,7 @@ def refusal(
 ) -> Response:
     """The answer to a request that ends in an error."""
     if not wants_a_page(scope):
-        return problem(error, status, headers)
+        return problem(error, status, headers, sentences(language_asked(Request(scope))))
     pages: Refusing = scope["app"].state.pages
     return pages.refusal(scope, error, status or status_of(error))
 

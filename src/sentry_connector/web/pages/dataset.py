@@ -20,6 +20,7 @@ from sentry_connector.store.records import RunState
 from sentry_connector.web.api_looks import may_see_places
 from sentry_connector.web.pages.rendering import Pages
 from sentry_connector.web.pages.wizard import settings_context
+from sentry_connector.web.pages.words import language_asked, translations
 
 SHOWN_COLUMNS = 12
 """Of the rows, where nobody has chosen."""
@@ -56,7 +57,7 @@ def dataset_pages(house: House, pages: Pages) -> APIRouter:
             name,
             "overview",
             runs=[run_view(run, dataset) for run, _ in runs.history(house, name, limit=LAST_RUNS)],
-            coming=coming_view(coming(house, name)),
+            coming=coming_view(coming(house, name, say=translations(language_asked(request)).gettext)),
             days=days.days_now(house, dataset),
             figures=runs.figures(house, name),
             size=datasets.table_of(house, dataset).size(),

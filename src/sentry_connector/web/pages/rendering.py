@@ -24,9 +24,10 @@ from sentry_connector.store.rights import Level
 from sentry_connector.web.access import allow, may, visitor_if_known
 from sentry_connector.web.pages.assets import Assets
 from sentry_connector.web.pages.navigation import SECTIONS
-from sentry_connector.web.pages.words import LANGUAGES, language_of, translations
+from sentry_connector.web.pages.words import LANGUAGES, language_asked, translations
 from sentry_connector.web.policy import Policy
 from sentry_connector.web.problems import document
+from sentry_connector.web.sentences import sentences
 
 TEMPLATES = Path(__file__).parent / "templates"
 THEMES = ("light", "dark")
@@ -67,7 +68,7 @@ class Pages:
             status, headers: of HTTP.
             values: what the template shows.
         """
-        language = language_of(request.cookies.get("language"), request.headers.get("accept-language", ""))
+        language = language_asked(request)
         theme = request.cookies.get("theme")
         came = visitor_if_known()
         common = {
@@ -92,7 +93,8 @@ class Pages:
         request = Request(scope)
         if isinstance(error, SignInNeeded):
             return self._to_sign_in(request)
-        return self.page(request, "refusal.html", status=status, problem=document(error, status))
+        say = sentences(language_asked(request))
+        return self.page(request, "refusal.html", status=status, problem=document(error, status, say))
 
     def can(self, method: str, path: str) -> bool:
         """Whether whoever asks would be let through with a request: a page offers nothing that would be refused."""
@@ -134,6 +136,7 @@ class Pages:
         environment.filters |= {
             "number": lambda value: format_decimal(value, locale=locale),
             "utc": lambda value: format_datetime(value.astimezone(dt.UTC), "d MMM y, HH:mm", locale=locale) + " UTC",
+            "said": sentences(language),
             "ago": lambda value: format_timedelta(value - self._now(), add_direction=True, locale=locale),
         }
         environment.globals |= {

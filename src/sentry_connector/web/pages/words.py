@@ -6,12 +6,14 @@ import io
 from functools import cache
 from gettext import NullTranslations
 from pathlib import Path
+from typing import Annotated
 
 from babel.core import negotiate_locale
 from babel.messages import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
+from fastapi import Depends, Request
 
 LOCALES = Path(__file__).parent / "locales"
 ENGLISH = "en"
@@ -29,14 +31,33 @@ def translations(language: str) -> NullTranslations:
         return NullTranslations()
     whole = Catalog(locale=language)
     for path in sorted((LOCALES / language).glob("*.po")):
-        with path.open("rb") as file:
-            for message in read_po(file, locale=language):
-                if message.id:
-                    whole.add(message.id, message.string, context=message.context)
+        for message in catalogue(language, path.stem):
+            if message.id:
+                whole.add(message.id, message.string, context=message.context)
     compiled = io.BytesIO()
     write_mo(compiled, whole)
     compiled.seek(0)
     return Translations(compiled)
+
+
+def catalogue(language: str, area: str) -> Catalog:
+    """What a language has for the words of an area; empty where it has no file."""
+    path = LOCALES / language / f"{area}.po"
+    if not path.exists():
+        return Catalog(locale=language)
+    with path.open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def words_of(language: str, area: str) -> dict[str, str]:
+    """What a language says for the words of an area that have one form; what is not translated is left out."""
+    simple = ((one.id, one.string) for one in catalogue(language, area))
+    return {form: said for form, said in simple if form and said and isinstance(form, str) and isinstance(said, str)}
+
+
+def language_asked(request: Request) -> str:
+    """The language in which a request is answered."""
+    return language_of(request.cookies.get("language"), request.headers.get("accept-language", ""))
 
 
 def language_of(chosen: str | None, accepted: str) -> str:
@@ -49,6 +70,10 @@ def language_of(chosen: str | None, accepted: str) -> str:
     if chosen in LANGUAGES:
         return chosen
     return negotiate_locale(_by_preference(accepted), list(LANGUAGES), sep="-") or ENGLISH
+
+
+Language = Annotated[str, Depends(language_asked)]
+"""Of an answer, for a route."""
 
 
 def _by_preference(accepted: str) -> list[str]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from sentry_connector.errors import StoreUnusable, UnknownName, UsageError
 from sentry_connector.reports.model import Grain
 from sentry_connector.reports.scopes import Scope
 from sentry_connector.store.datasets import LONGEST_SLUG, slug_of
 from sentry_connector.store.ids import new_id
-from sentry_connector.store.records import RunState
+from sentry_connector.store.records import Run, RunState
 from sentry_connector.store.store import Store
 from tests.store.examples import LATER, NOW, account, dataset, run
 
@@ -248,6 +251,32 @@ def test_runs_are_listed_newest_first(store: Store) -> None:
     assert [each.id for each in store.runs.history(stored.id, limit=2)] == ["run-3", "run-2"]
     assert [each.id for each in store.runs.recent(limit=10)] == ["run-3", "run-2", "run-1", "run-0", "other"]
     assert [each.id for each in store.runs.unfinished()] == ["run-1", "other"]
+
+
+def test_a_page_of_all_runs_begins_where_the_one_before_ended(store: Store) -> None:
+    """Also within runs of one time."""
+    stored = store.datasets.add(dataset())
+    for number in range(7):
+        store.runs.add(run(stored.id, f"run-{number}", queued_at=NOW + dt.timedelta(minutes=number // 3)))
+    pages: list[list[Run]] = []
+    while not pages or pages[-1]:
+        pages.append(store.runs.search(before=pages[-1][-1] if pages else None, limit=2))
+    assert [one.id for page in pages for one in page] == [f"run-{number}" for number in range(6, -1, -1)]
+
+
+def test_a_page_of_all_runs_is_found_by_an_index(tmp_path: Path) -> None:
+    """However many runs there are. PostgreSQL would look at a small table as a whole."""
+    asked: list[tuple[str, Any]] = []
+    with Store(f"sqlite:///{tmp_path / 'connector.db'}") as store:
+        engine = store.runs._database.engine
+        event.listen(
+            engine, "before_cursor_execute", lambda _, __, statement, values, *___: asked.append((statement, values))
+        )
+        store.runs.search(before=run("none"), limit=2)
+        statement, values = asked[-1]
+        with engine.connect() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).scalars("detail").all()
+    assert plan == ["SEARCH runs USING INDEX runs_by_time ((queued_at,id)<(?,?))"]
 
 
 def test_ids_sort_by_time_and_differ(now: dt.datetime) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, column, inspect, select, table
 from sentry_connector.errors import StoreNewer
 from sentry_connector.store.database import Database
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest migration in `migrations/versions`; a database at this state is opened without loading Alembic."""
 
 

@@ -11,13 +11,13 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    and_,
     bindparam,
     func,
     insert,
     literal,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -183,8 +183,8 @@ class Runs:
         if among is not None:
             conditions.append(runs.c.dataset_id.in_(among))
         if before is not None:
-            at = runs.c.queued_at
-            conditions.append(or_(at < before.queued_at, and_(at == before.queued_at, runs.c.id < before.id)))
+            # As one comparison, of which an index finds the place.
+            conditions.append(tuple_(runs.c.queued_at, runs.c.id) < (before.queued_at, before.id))
         with self._database.reading() as connection:
             return _select(connection, *conditions, limit=limit)
 

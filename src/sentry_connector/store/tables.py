@@ -213,6 +213,7 @@ runs = Table(
 
 Index("runs_by_dataset", runs.c.dataset_id, runs.c.queued_at)
 Index("runs_by_state", runs.c.state)
+Index("runs_by_time", runs.c.queued_at, runs.c.id)
 
 slots = Table(
     "slots",

@@ -56,6 +56,21 @@ async def test_over_tls_no_other_host_can_set_the_cookie(tmp_path: Path) -> None
     town.close()
 
 
+async def test_over_tls_theme_and_language_are_cookies_that_no_other_host_can_set(tmp_path: Path) -> None:
+    """The page names the cookies that it is asked with."""
+    town = Town(tmp_path / "home", Place(people=True, secure=True))
+    town.person("Ada", Role.EDITOR)
+    heads = []
+    for cookies in ("__Host-theme=dark; __Host-language=de", "theme=dark; language=de"):
+        answer = await Visitor(town.app, {"cookie": cookies})("GET", "/sign-in")
+        heads.append(next(line for line in answer.body.decode().splitlines() if line.startswith("<html")))
+    assert heads == ['<html lang="de" data-theme="dark">', '<html lang="en">']
+    ada = await town.signed_in("Ada")
+    shown = (await ada("GET", "/")).body.decode()
+    assert {'data-cookie="__Host-theme"', 'data-cookie="__Host-language"'} <= set(shown.split())
+    town.close()
+
+
 async def test_each_login_makes_another_session_and_ends_the_one_before(town: Town) -> None:
     town.person("Ada", Role.EDITOR)
     first = await town.signed_in("Ada")

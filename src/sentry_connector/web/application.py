@@ -79,7 +79,8 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
     app.add_exception_handler(ConnectorError, refusals.answer_connector_error)
     app.add_exception_handler(RequestValidationError, refusals.answer_invalid_request)
     app.add_exception_handler(HTTPException, refusals.answer_http_error)
-    app.state.pages = pages = Pages(Assets(), whole.now)
+    app.state.place = place
+    app.state.pages = pages = Pages(Assets(), whole.now, place)
     oidc = oidc_of(whole.settings, place)
     doors = Doors(
         passwords=oidc is None or not whole.settings.oidc_only,

@@ -35,8 +35,12 @@ class Place(NamedTuple):
 
     @property
     def cookie(self) -> str:
-        """The name of the session's cookie; with TLS one that no other host can set."""
-        return "__Host-session" if self.secure else "session"
+        """The name of the session's cookie."""
+        return self.cookie_of("session")
+
+    def cookie_of(self, name: str) -> str:
+        """The name of a cookie; with TLS one that no other host can set."""
+        return f"__Host-{name}" if self.secure else name
 
 
 def place_of(

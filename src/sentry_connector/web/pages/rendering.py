@@ -25,6 +25,7 @@ from sentry_connector.web.access import allow, may, visitor_if_known
 from sentry_connector.web.pages.assets import Assets
 from sentry_connector.web.pages.navigation import SECTIONS
 from sentry_connector.web.pages.words import LANGUAGES, language_asked, translations
+from sentry_connector.web.place import Place
 from sentry_connector.web.policy import Policy
 from sentry_connector.web.problems import document
 from sentry_connector.web.sentences import sentences
@@ -46,9 +47,10 @@ FIRST_ADMIN = "/first-admin"
 class Pages:
     """Makes pages from templates."""
 
-    def __init__(self, assets: Assets, now: Callable[[], dt.datetime]) -> None:
-        """Take the files beside the templates, and a clock for `5 minutes ago`."""
+    def __init__(self, assets: Assets, now: Callable[[], dt.datetime], place: Place) -> None:
+        """Take the files beside the templates, a clock for `5 minutes ago`, and how browsers reach the server."""
         self.assets, self._now, self._policy = assets, now, Policy()
+        self._cookies = {name: place.cookie_of(name) for name in ("language", "theme")}
         self._environment = cache(self._new_environment)
 
     def page(
@@ -68,14 +70,14 @@ class Pages:
             status, headers: of HTTP.
             values: what the template shows.
         """
-        language = language_asked(request)
-        theme = request.cookies.get("theme")
+        language, theme = language_asked(request), request.cookies.get(self._cookies["theme"])
         came = visitor_if_known()
         common = {
             "path": request.url.path,
             "language": language,
             "languages": LANGUAGES,
             "theme": theme if theme in THEMES else None,
+            "cookies": self._cookies,
             "person": None if came is None else came.person,
             "sections": [one for one in SECTIONS if self.can("GET", one.path)],
             "version": __version__,

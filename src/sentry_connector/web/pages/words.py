@@ -15,6 +15,8 @@ from babel.messages.pofile import read_po
 from babel.support import Translations
 from fastapi import Depends, Request
 
+from sentry_connector.web.place import Place
+
 LOCALES = Path(__file__).parent / "locales"
 ENGLISH = "en"
 LANGUAGES = {ENGLISH: "English", "de": "Deutsch"}
@@ -57,7 +59,8 @@ def words_of(language: str, area: str) -> dict[str, str]:
 
 def language_asked(request: Request) -> str:
     """The language in which a request is answered."""
-    return language_of(request.cookies.get("language"), request.headers.get("accept-language", ""))
+    place: Place = request.app.state.place
+    return language_of(request.cookies.get(place.cookie_of("language")), request.headers.get("accept-language", ""))
 
 
 def language_of(chosen: str | None, accepted: str) -> str:

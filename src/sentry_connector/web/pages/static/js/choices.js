@@ -5,9 +5,9 @@ const YEAR = 31536000;
 document.addEventListener("change", (event) => {
   const name = event.target.dataset?.cookie;
   if (!name) return;
-  const secure = location.protocol === "https:" ? "; Secure" : "";
+  const secure = name.startsWith("__Host-") || location.protocol === "https:" ? "; Secure" : "";
   document.cookie = `${name}=${encodeURIComponent(event.target.value)}; Path=/; Max-Age=${YEAR}; SameSite=Lax${secure}`;
-  if (name !== "theme") {
+  if (event.target.id !== "theme") {
     location.reload();
   } else if (event.target.value) {
     document.documentElement.dataset.theme = event.target.value;

@@ -112,6 +112,14 @@ def test_54_75_79_what_is_chosen_is_run_paused_deleted_and_restored(page: Page, 
     assert found["rows"] > 0, "with its table"
     assert len(shell.json("runs", "list", names[0])) == 1, "and its history"
 
+    page.get_by_role("button", name=f"Purge {names[1]}").click()
+    dialog = page.get_by_role("dialog", name=f"Purge {names[1]}")
+    dialog.get_by_label("Leave its table where it is").check()
+    dialog.get_by_role("button", name="Purge").click()
+    expect(page.get_by_text("Purged.", exact=True)).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text=names[1])).to_be_hidden()
+    assert names[1] not in {one["name"] for one in shell.json("datasets", "list", "--deleted")}
+
 
 def test_70_tags_are_added_to_those_there_are_shown_and_found(page: Page, shell: Shell) -> None:
     make(shell, "Geese one")

@@ -101,6 +101,12 @@ def test_the_life_of_a_dataset(changing: tuple[Shell, Simulation]) -> None:
     assert shell.json("datasets", "restore", "all issues")["rows"] == first["rows_written"] + 3
     assert [run["verdict"] for run in shell.json("runs", "list", "all issues")] == ["COMPLETE"] * 3
 
+    shell.ok("datasets", "delete", "all issues", "--yes")
+    assert shell("datasets", "purge", "all issues").exit_code == 2
+    said = shell.ok("datasets", "purge", "all issues", "--leave-table", "--yes").stderr
+    assert "its table stays.\nLeft behind: " in said
+    assert shell.json("datasets", "list", "--deleted") == []
+
 
 def test_a_table_can_be_looked_at(shell: Shell, tmp_path: Path) -> None:
     shell.ok("datasets", "create", "--name", "P", "--report", "projects")

@@ -186,6 +186,8 @@ def test_the_rest_of_the_house(connector: sc.Connector, sentry: Simulation) -> N
     connector.datasets.delete("shop")
     assert [one.name for one in connector.datasets.list(deleted=True)] == ["Shop"]
     assert connector.datasets.restore("shop").name == "Shop"
+    connector.datasets.delete("shop")
+    assert connector.datasets.purge("shop") is None
     assert connector.accounts.delete("acme").name == "acme"
     assert connector.accounts.list() == []
     with pytest.raises(UnknownName):

@@ -20,7 +20,8 @@ drafts.plan drafts.preview edits.check_edit edits.refuse_loss edits.refuse_stran
 edits.with_destination factors.codes_left glance.deleted glance.everything glance.lines glance.measured
 glance.with_rows lineage.lineage notices.everything notices.find notices.names notices.told origins.everything
 overview.overview people.everybody people.exist people.find people.find_key people.keys people.sessions
-planning.planned queries.everything queries.find query.cancel query.first_rows query.names query.run_query
+planning.planned purging.find purging.left_behind
+queries.everything queries.find query.cancel query.first_rows query.names query.run_query
 records.tables_of_records running.is_served runs.figures runs.find runs.find_by_id runs.follow runs.history runs.log
 search.search sharing.find sharing.shares sign_in.person_of tables.chart tables.column_figures tables.drift
 tables.most_common tables.page tables.source_of views.columns_view views.dataset_view views.dataset_views

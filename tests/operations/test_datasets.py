@@ -13,10 +13,12 @@ from sentry_connector.datasets.definition import Definition
 from sentry_connector.destinations.model import UpdateMethod
 from sentry_connector.errors import DatesError, DestinationRefused, LossNotAccepted, UnknownName, UsageError
 from sentry_connector.extraction.progress import Progress
-from sentry_connector.operations import backfill, datasets, days, runs
+from sentry_connector.operations import backfill, datasets, days, glance, purging, runs
 from sentry_connector.reports.details import AllAvailable, DateRange, Details, SinceLastRun, SingleDate
 from sentry_connector.runs.due import tick
 from sentry_connector.runs.execute import execute
+from sentry_connector.runs.expired import forget
+from sentry_connector.runs.log import log_path
 from sentry_connector.simulator import Simulation, World, running
 from sentry_connector.store.records import Account, DataSet, Trigger, Verdict
 from tests.runs.acme import (
@@ -354,12 +356,40 @@ async def test_a_table_that_cannot_be_dropped_is_dropped_another_day(
     datasets.delete(app, "old")
     stuck = Stuck(tmp_path, sentry.url, sentry.token)
     app.moment = stuck.moment = app.moment + 31 * DAY
-    with pytest.raises(DestinationRefused):
-        datasets.delete(stuck, "a")
+    assert datasets.delete(stuck, "a").name == "a"
     assert folder_of(app, old.id).exists()
+    assert [one.until for one in glance.deleted(app)][-1] is None, "it is seen"
     datasets.delete(app, "b")
     assert not folder_of(app, old.id).exists()
     assert {one.id for one in datasets.everything(app, deleted=True)} == {one.id for one in others}
+
+
+async def test_a_purged_dataset_is_gone_with_its_table_its_runs_and_their_logs(app: HastyApp) -> None:
+    dataset = made(app, "upsert")
+    run = await ran(app, dataset)
+    with pytest.raises(UnknownName):
+        await purging.purge(app, dataset.name)  # it is to be deleted first
+    datasets.delete(app, dataset.name)
+    assert folder_of(app, dataset.id).exists()
+    assert log_path(app.logs, run.id).exists()
+    assert (await purging.purge(app, dataset.name)).left is None
+    assert not folder_of(app, dataset.id).exists()
+    assert not log_path(app.logs, run.id).exists()
+    assert (app.store.runs.get(run.id), datasets.everything(app, deleted=True)) == (None, [])
+
+
+async def test_of_a_restore_and_a_purge_at_once_one_is_refused(app: HastyApp) -> None:
+    """Whoever is told that it is back has it."""
+    dataset = made(app, "upsert")
+    await ran(app, dataset)
+    datasets.delete(app, dataset.name)
+    found = purging.find(app, dataset.name)
+    datasets.restore(app, dataset.name)
+    with pytest.raises(UnknownName, match="no DataSet"):
+        app.store.datasets.condemn(found, app.now())
+    with pytest.raises(UnknownName, match="no DataSet"):
+        forget(app, found, found=found)
+    assert rows_of(app, dataset)
 
 
 def test_a_name_that_was_taken_meanwhile_is_not_restored(app: HastyApp) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import pytest
 
 from sentry_connector.destinations.looking import Look
 from sentry_connector.destinations.paging import Orders
-from sentry_connector.errors import QueryTimeout, UsageError
-from sentry_connector.operations import datasets, destinations, tables
+from sentry_connector.errors import DestinationUnavailable, QueryTimeout, UnknownName, UsageError
+from sentry_connector.operations import datasets, destinations, purging, tables
 from sentry_connector.operations.query import run_query
 from sentry_connector.reports.details import AllAvailable, DateRange, Details
 from sentry_connector.simulator import World
 from sentry_connector.store.records import RunState, Verdict
 from tests.conformance.grounds import DATABASES, ground_of
+from tests.postgres import Server
 from tests.runs.acme import (
     ALL_OF_SHOP,
     DAY,
@@ -173,6 +175,44 @@ async def test_after_30_days_a_deleted_dataset_is_gone_with_its_table(app: Hasty
         session.execute(f"CREATE TABLE {old.slug} (x integer)")
         session.commit()
     destinations.delete(app, place)
+
+
+async def test_a_dataset_whose_database_is_gone_is_purged_and_what_stays_behind_is_told(
+    app: HastyApp, tmp_path: Path, postgres: Server
+) -> None:
+    """It is in nobody's way: neither of others that are deleted, nor of the destination."""
+    url = postgres.fresh_database()
+    base = url.rpartition("/")[2]
+    await destinations.add(app, "Warehouse", url, None)
+    dataset, other = made(app, "upsert", destination="Warehouse"), made(app, "upsert", name="other")
+    await ran(app, dataset)
+    renamed(postgres, base, f"gone_{base}")
+    datasets.delete(app, dataset.name)
+    with pytest.raises(DestinationUnavailable) as told:
+        await purging.purge(app, dataset.name)
+    assert "--leave-table" in told.value.remedy
+    with pytest.raises(UnknownName):
+        datasets.restore(app, dataset.name)
+    datasets.delete(app, other.name)
+    with pytest.raises(UsageError, match=dataset.name):
+        destinations.delete(app, "Warehouse")
+    left = (await purging.purge(app, dataset.name, leave_table=True)).left
+    assert left is not None
+    destinations.delete(app, "Warehouse")
+    renamed(postgres, f"gone_{base}", base)
+    await destinations.add(app, "Warehouse", url, None)
+    again = made(app, "upsert", destination="Warehouse")
+    with app.database(app.store.destinations.find("Warehouse")).session(writing=True) as session:
+        for statement in left.statements:
+            session.execute(statement)
+        session.commit()
+    assert again.slug == left.name
+    await ran(app, again)
+
+
+def renamed(server: Server, before: str, after: str) -> None:
+    sql = f"ALTER DATABASE {before} RENAME TO {after}"
+    subprocess.run([server.program("psql"), *server.where, "--command", sql], check=True, capture_output=True)
 
 
 async def test_a_statement_reads_only_the_databases_of_the_datasets_that_it_names(app: HastyApp, place: str) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
+import structlog
 
-from sentry_connector.runs.log import log_path
+from sentry_connector.runs.engine import Engine
+from sentry_connector.runs.log import Log, log_path
 from sentry_connector.runs.thinning import KEEP, thin
 from sentry_connector.store.records import (
     Becoming,
@@ -108,3 +112,25 @@ def notice(id_: str, at: dt.datetime, kind: Kind = Kind.FAILED) -> Notice:
         since=at,
         at=at,
     )
+
+
+async def test_a_server_drops_what_was_deleted_too_long_ago_and_tells_what_it_cannot_drop(app: HastyApp) -> None:
+    """It forgets nothing whose table may still be there, and does the rest."""
+    app.moment = NOW
+    for id_, days in (("busy", 31), ("idle", 29)):
+        app.store.datasets.change(id_, {"deleted_at": NOW - days * DAY})
+    stuck = DataSet(
+        id="a stuck one", name="stuck", slug="", report="projects", destination="gone", created_at=NOW, updated_at=NOW
+    )
+    app.store.datasets.add(stuck)
+    app.store.datasets.change(stuck.id, {"deleted_at": NOW - 31 * DAY})
+    lines = structlog.testing.LogCapture()
+    log = cast("Log", structlog.wrap_logger(None, processors=[lines]))
+    engine, stop = Engine(house=app, log=log, runs_at_once=1), asyncio.Event()
+    serving = asyncio.create_task(engine.run(stop))
+    while not (told := [one for one in lines.entries if one["event"] == "table cannot be dropped"]):
+        await asyncio.to_thread(app.store.check)  # the engine's turn
+    stop.set()
+    await serving
+    assert [(one["dataset"], one["error"]) for one in told] == [(stuck.id, "usage.unknown_name")]
+    assert {one.id for one in app.store.datasets.deleted()} == {"idle", stuck.id}

@@ -75,6 +75,19 @@ async def test_a_dataset_is_deleted_with_its_table_and_restored(http: aiohttp.Cl
     assert back["rows"] > 0
 
 
+async def test_a_dataset_is_purged_with_its_table_or_without(http: aiohttp.ClientSession) -> None:
+    for leave in (False, True):
+        await asked(http, "POST", "datasets", 201, json={"name": "Purged", "report": "organizations"})
+        assert (await ran(http, "Purged"))["verdict"] == "COMPLETE"
+        await asked(http, "POST", "datasets/purged/purge", 404, json={})  # it is to be deleted first
+        gone = await asked(http, "DELETE", "datasets/purged")
+        done = await asked(http, "POST", "datasets/purged/purge", json={"leave_table": leave})
+        assert (done["id"], done["name"], done["left"] is not None) == (gone["id"], "Purged", leave)
+        assert gone["id"] not in [one["id"] for one in await asked(http, "GET", "datasets?deleted=true")]
+        if leave:
+            assert done["left"]["address"].endswith(gone["id"])
+
+
 async def test_a_dataset_is_paused_and_muted_and_let_go_on(http: aiohttp.ClientSession) -> None:
     new = {"name": "Resting", "report": "organizations", "schedule": "daily 06:30"}
     await asked(http, "POST", "datasets", 201, json=new)

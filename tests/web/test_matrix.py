@@ -147,6 +147,7 @@ TABLE = {
     "PATCH /api/v1/datasets/{name}": EDITED,
     "DELETE /api/v1/datasets/{name}": "nnn -nnny ynnny",
     "POST /api/v1/datasets/{name}/restore": "nnn yyyyy ynnny",
+    "POST /api/v1/datasets/{name}/purge": "nnn yyyyy ynnny",
     "POST /api/v1/datasets/{name}/pause": EDITED,
     "POST /api/v1/datasets/{name}/resume": EDITED,
     "POST /api/v1/datasets/{name}/mute": EDITED,

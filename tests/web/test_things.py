@@ -67,6 +67,7 @@ async def test_a_query_knows_the_views_that_one_may_read(visitors: dict[str, Vis
         ("POST", "/api/v1/runs", {"dataset": "Shop"}, 403),
         ("GET", f"{DATASETS}?account=Hidden", None, 404),
         ("POST", f"{DATASETS}/Ledger/restore", None, 404),
+        ("POST", f"{DATASETS}/Ledger/purge", {}, 404),
         ("POST", f"{DATASETS}/Shop/restore", None, 404),
     ],
 )

@@ -22,8 +22,9 @@ from sentry_connector.cli.schedule import in_words, print_slots
 from sentry_connector.cli.sharing import add_share
 from sentry_connector.cli.tables import print_fields, print_table
 from sentry_connector.datasets.definition import Definition
+from sentry_connector.destinations.model import Remains
 from sentry_connector.errors import DatesError, UsageError
-from sentry_connector.operations import backfill, days, updates
+from sentry_connector.operations import backfill, days, purging, updates
 from sentry_connector.operations import datasets as operations
 from sentry_connector.operations.coming import coming, coming_view
 from sentry_connector.operations.running import is_served
@@ -90,7 +91,7 @@ def list_(
         str | None, typer.Option(metavar="WORD", help="Only those that are so, such as FAILED, late or paused.")
     ] = None,
     *,
-    deleted: Annotated[bool, typer.Option("--deleted", help="Those that can be restored.")] = False,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Those that were deleted.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the DataSets."""
@@ -437,6 +438,40 @@ def restore(name: Name, *, as_json: AsJson = False) -> None:
     """Bring a deleted DataSet back, with its table and history."""
     with connector() as house:
         _print(house, operations.restore(house, name), as_json=as_json)
+
+
+@app.command()
+def purge(
+    name: Name,
+    *,
+    leave_table: Annotated[
+        bool, typer.Option("--leave-table", help="Its table stays where it is; for a database that is gone.")
+    ] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Forget a deleted DataSet for good, before its 30 days are over."""
+    with connector() as house:
+        dataset = purging.find(house, name)
+        left = purging.left_behind(house, dataset) if leave_table else None
+        note(
+            f"{dataset.name}: its runs and their logs go for good, {'and its table stays' if left else 'and its table'}."
+        )
+        _tell_left(left)
+        confirm(f"Purge the DataSet {dataset.name}?", yes=yes)
+        purged = asyncio.run(purging.purge(house, dataset.id, leave_table=leave_table))
+    if as_json:
+        print_json(purging.purged_view(purged))
+    else:
+        note("Purged.")
+
+
+def _tell_left(left: Remains | None) -> None:
+    if left is None:
+        return
+    note(f"Left behind: {left.address}" + (f", the table {left.name}. To be rid of it there:" if left.name else ""))
+    for statement in left.statements:
+        note(f"  {statement};")
 
 
 def _print(house: App, dataset: DataSet, *, as_json: bool) -> None:

@@ -32,6 +32,7 @@ from sentry_connector.destinations.model import (
     NO_WATERMARK,
     Commit,
     Committed,
+    Remains,
     UpdateMethod,
     Version,
     Whereabouts,
@@ -91,6 +92,10 @@ class Delta:
     def whereabouts(self) -> Whereabouts:
         """Its folder, which holds the log beside the rows."""
         return Whereabouts(address=self.log.uri)
+
+    def remains(self) -> Remains:
+        """Its folder."""
+        return Remains(address=self.log.uri)
 
     def location(self) -> tuple[pafs.FileSystem, str]:
         """The file system and the folder in it that staged files' paths are relative to."""

@@ -198,6 +198,20 @@ class Whereabouts:
     name: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remains:
+    """What stays behind of a table that nobody drops.
+
+    Attributes:
+        address, name: as those of `Whereabouts`, as far as they are known without asking.
+        statements: what is run in the database to be rid of it there.
+    """
+
+    address: str
+    name: str | None = None
+    statements: tuple[str, ...] = ()
+
+
 class Table(Protocol):
     """One DataSet's table. Everything that changes it is atomic; readers see the version before or the version after.
 
@@ -214,6 +228,9 @@ class Table(Protocol):
 
     def whereabouts(self) -> Whereabouts:
         """Where other programs find it."""
+
+    def remains(self) -> Remains:
+        """What stays behind where nobody drops it. Nothing is asked, so that it is told of a place that is gone, too."""
 
     def location(self) -> tuple[pafs.FileSystem, str]:
         """The file system and the folder in it that staged files' paths are relative to."""

@@ -23,6 +23,7 @@ from sentry_connector.destinations.model import (
     RUN_ID,
     Commit,
     Committed,
+    Remains,
     Selection,
     UpdateMethod,
     Version,
@@ -30,7 +31,7 @@ from sentry_connector.destinations.model import (
 )
 from sentry_connector.destinations.query import Elsewhere
 from sentry_connector.destinations.refusals import no_update, overtaken, refuse_other_types, wrong_partitions
-from sentry_connector.destinations.sql_ledger import Entry, Ledger, Note
+from sentry_connector.destinations.sql_ledger import Entry, Ledger, Note, traces
 from sentry_connector.destinations.sql_methods import Space, change
 from sentry_connector.destinations.sql_model import (
     Database,
@@ -109,6 +110,11 @@ class SqlTable:
         """Its database, and what it is called there."""
         entry = self._entry()
         return Whereabouts(address=self.destination.database.address, name=self.name if entry is None else entry.table)
+
+    def remains(self) -> Remains:
+        """Its table, and what the ledger knows of it."""
+        statements = traces(self.dataset_id, self.name)
+        return Remains(address=self.destination.database.address, name=self.name, statements=tuple(statements))
 
     def location(self) -> tuple[pafs.FileSystem, str]:
         """The file system and the folder in it that staged files' paths are relative to."""
@@ -230,7 +236,7 @@ class SqlTable:
                 ledger.forget()
                 session.commit()
 
-        self._surely(work, PAUSES, writing=True)
+        self._surely(work, PAUSES_OF_READERS, writing=True)  # whoever wants it asks again
         folder = self.folder
         with destination_errors(folder.address, needed=0):
             if folder.filesystem.get_file_info(folder.root).type is pafs.FileType.Directory:

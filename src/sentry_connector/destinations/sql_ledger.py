@@ -133,6 +133,12 @@ _LEDGER = ((TABLES, _TABLES, 1), (COMMITS, _COMMITS, 2), (WATERMARKS, _WATERMARK
 """Table, its columns, and how many of these, from the first on, are its key."""
 
 
+def traces(dataset_id: str, table: str) -> list[str]:
+    """The statements that delete what there is of a DataSet in a database, for people who run them there."""
+    of_ledger = [f"DELETE FROM {quoted(name)} WHERE dataset_id = {text(dataset_id)}" for name, _, _ in _LEDGER]
+    return [f"DROP TABLE {quoted(table)}", *of_ledger]
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """The ledger, as far as it is about one DataSet, within one transaction."""

@@ -26,6 +26,8 @@ def highest_epoch(folder: Folder) -> int:
 
 def delete_staged(folder: Folder, epochs: range, needed: Collection[str] = ()) -> None:
     """Delete the files of these epochs that are not needed, their manifests, and on a disk the folders that become empty."""
-    unneeded = [path for path in folder.listing() if epoch_of(path) in epochs and path not in needed]
+    staged = ((epoch_of(path), path) for path in folder.listing())
+    # What is no number is looked for in a range number by number.
+    unneeded = [path for epoch, path in staged if epoch is not None and epoch in epochs and path not in needed]
     folder.delete(*unneeded)
     folder.delete_emptied(unneeded)

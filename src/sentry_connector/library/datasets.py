@@ -10,14 +10,14 @@ import msgspec
 import pyarrow as pa
 
 from sentry_connector.datasets.config import definition_of, entry_of
-from sentry_connector.destinations.model import Version
+from sentry_connector.destinations.model import Remains, Version
 from sentry_connector.errors import UsageError
 from sentry_connector.extraction.progress import Progress
 from sentry_connector.library.house import Open
 from sentry_connector.library.rows import Rows
 from sentry_connector.library.runs import raise_its_end
 from sentry_connector.library.words import Words, entry_with
-from sentry_connector.operations import backfill, edits, updates
+from sentry_connector.operations import backfill, edits, purging, updates
 from sentry_connector.operations import datasets as operations
 from sentry_connector.operations.running import tell_others
 from sentry_connector.reports import catalogue, menus
@@ -210,6 +210,23 @@ class DataSets:
     def restore(self, name: str) -> DataSet:
         """Bring a deleted DataSet back, with its table and history."""
         return operations.restore(self._open.house, name)
+
+    def purge(self, name: str, *, leave_table: bool = False) -> Remains | None:
+        """Forget a deleted DataSet for good, with its table, its runs and their logs.
+
+        Args:
+            name: the DataSet's.
+            leave_table: its table stays where it is, which need not be reached.
+
+        Returns:
+            What stays behind; None = nothing.
+
+        Raises:
+            UnknownName: there is no such deleted DataSet.
+            Locked: a run is still at work on it.
+            ConnectorError: its table cannot be dropped. The DataSet stays in the bin, and cannot be restored any more.
+        """
+        return self._open.wait(lambda: purging.purge(self._open.house, name, leave_table=leave_table)).left
 
     def _ended(self, runs: Sequence[Run], *, allow_incomplete: bool) -> Run:
         for run in runs:

@@ -24,10 +24,11 @@ from sentry_connector.operations.audited import audited
 from sentry_connector.operations.days import days_now
 from sentry_connector.operations.edits import check_edit, definition_of, server_of, with_destination
 from sentry_connector.operations.pull import OnWindows
-from sentry_connector.operations.running import to_its_end
+from sentry_connector.operations.running import is_served, to_its_end
 from sentry_connector.reports import catalogue, windows
 from sentry_connector.runs import queue
 from sentry_connector.runs.due import due_slots, tick
+from sentry_connector.runs.expired import drop_expired
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import held
 from sentry_connector.runs.slots import passed_over
@@ -204,9 +205,8 @@ def delete(house: House, name: str) -> DataSet:
     queue.drop_waiting(house, unfinished, "The DataSet was deleted.")
     for run in unfinished:
         house.store.runs.ask_to_stop(run.id, now)
-    for old in house.store.datasets.expired(now):
-        house.table(old).drop()  # first: once it is forgotten, nobody knows of its files
-        house.store.datasets.forget(old.id)
+    if not is_served(house):  # an engine does it by itself
+        drop_expired(house, now)
     return dataset
 
 

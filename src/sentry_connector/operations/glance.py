@@ -69,24 +69,38 @@ def lines(house: House, outlines: Sequence[Outline]) -> list[Line]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deleted:
-    """A DataSet in the bin: what it is, its owners, how many rows it has, and until when it can be restored."""
+    """A DataSet in the bin.
+
+    Attributes:
+        dataset: what it is.
+        owners: whose it is.
+        rows: how many it has.
+        until: when it can be restored; None = no more: it is there until its table can be dropped.
+    """
 
     dataset: DataSet
     owners: Sequence[str]
     rows: int | None
-    until: dt.datetime
+    until: dt.datetime | None
 
 
 def deleted(house: House) -> list[Deleted]:
-    """The DataSets that can be restored, the one deleted last first."""
+    """The DataSets in the bin, the one deleted last first."""
     owners, now, found = house.store.grants.all_owners(Thing.DATASET), house.now(), []
     for one in house.store.datasets.outlines([each.id for each in house.store.datasets.deleted()]):
         dataset, size = one.dataset, one.measured.size
-        if dataset.deleted_at is not None and now - dataset.deleted_at <= RESTORABLE:
-            until = dataset.deleted_at + RESTORABLE
-            owned = owners.get(dataset.id, [])
-            found.append(Deleted(dataset=dataset, owners=owned, rows=size.rows if size else None, until=until))
-    return sorted(found, key=lambda one: one.until, reverse=True)
+        if dataset.deleted_at is None:
+            continue  # somebody has restored it meanwhile
+        until = dataset.deleted_at + RESTORABLE
+        found.append(
+            Deleted(
+                dataset=dataset,
+                owners=owners.get(dataset.id, []),
+                rows=size.rows if size else None,
+                until=until if now <= until else None,
+            )
+        )
+    return sorted(found, key=lambda one: one.dataset.deleted_at or now, reverse=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

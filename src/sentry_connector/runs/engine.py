@@ -18,6 +18,7 @@ from sentry_connector.extraction.progress import Progress
 from sentry_connector.runs import check, news, outbox, queue
 from sentry_connector.runs.due import Unkept, tick
 from sentry_connector.runs.execute import attempt
+from sentry_connector.runs.expired import drop_expired
 from sentry_connector.runs.house import House
 from sentry_connector.runs.lease import WORKERS, Holding, held
 from sentry_connector.runs.log import Log
@@ -208,8 +209,10 @@ class Engine:
         await self.house.clock.sleep(CHECK)
 
     async def _thin(self) -> None:
-        """Forget old history."""
+        """Forget old history, and what was deleted too long ago to be restored."""
         now = self.house.now()
+        for old, error in await self.house.aside(lambda: drop_expired(self.house, now)):
+            self.log.warning("table cannot be dropped", dataset=old.id, error=error.name, message=error.message)
         gone = await self.house.aside(lambda: thin(self.house, now))
         if gone:
             self.log.info("old runs are gone", runs=gone)

@@ -169,22 +169,48 @@ class DataSets:
             UnknownName: no DataSet that was deleted in the last 30 days has that name.
             UsageError: another DataSet has taken the name meanwhile.
         """
-        restorable = [each for each in self.deleted() if _is_restorable(each, now)]
-        by_age = sorted(restorable, key=lambda each: each.deleted_at or now, reverse=True)
-        dataset = _named(by_age, name)
-        if dataset is None:
-            raise UnknownName("DataSet", name, [each.name for each in by_age])
+        dataset = _last_deleted([each for each in self.deleted() if _is_restorable(each, now)], name)
         with self._database.writing() as connection:
+            _hold_deleted(connection, dataset)
             back = {"name": dataset.name, "deleted_at": None, "updated_at": now}
             return _changed(connection, dataset.id, back, passed)
+
+    def find_deleted(self, name: str) -> DataSet:
+        """The deleted DataSet of that name, slug or id, the one deleted last where there are several; restorable or not.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        return _last_deleted(self.deleted(), name)
+
+    def condemn(self, deleted: DataSet, now: dt.datetime) -> None:
+        """Let a deleted DataSet be restored no more, as if it had been deleted long ago.
+
+        Raises:
+            UnknownName: it was restored or forgotten meanwhile.
+        """
+        long_ago = now - RESTORABLE - dt.timedelta(seconds=1)
+        with self._database.writing() as connection:
+            _hold_deleted(connection, deleted)
+            connection.execute(update(datasets).where(datasets.c.id == deleted.id).values(deleted_at=long_ago))
 
     def expired(self, now: dt.datetime) -> Sequence[DataSet]:
         """The DataSets that were deleted too long ago to be restored; each is to be forgotten once its table is dropped."""
         return [each for each in self.deleted() if not _is_restorable(each, now)]
 
-    def forget(self, id: str) -> None:  # noqa: A002  # the field's name
-        """Remove a DataSet with its runs for good."""
+    def forget(self, id: str, *, found: DataSet | None = None) -> None:  # noqa: A002  # the field's name
+        """Remove a DataSet with its runs for good.
+
+        Args:
+            id: the DataSet's.
+            found: how it was found among the deleted ones, where it may have been restored since.
+
+        Raises:
+            UnknownName: it is not so any more.
+        """
         with self._database.writing() as connection:
+            if found is not None:
+                _hold_deleted(connection, found)
             connection.execute(delete(datasets).where(datasets.c.id == id))
             forget_grants(connection, Thing.DATASET, id)
             connection.execute(delete(facts).where(facts.c.name == SIZE + id))
@@ -215,6 +241,30 @@ class DataSets:
         query = select_records(datasets, DataSet).where(condition).order_by(*_BY_NAME)
         with self._database.reading() as connection:
             return read_all(connection, query, DataSet)
+
+
+def _last_deleted(among: Iterable[DataSet], name: str) -> DataSet:
+    """The one of that name, slug or id that was deleted last.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    by_age = sorted(among, key=lambda each: each.deleted_at or each.updated_at, reverse=True)
+    found = _named(by_age, name)
+    if found is None:
+        raise UnknownName("DataSet", name, [each.name for each in by_age])
+    return found
+
+
+def _hold_deleted(connection: Connection, deleted: DataSet) -> None:
+    """Nobody else restores or condemns a deleted DataSet until the transaction has ended.
+
+    Raises:
+        UnknownName: it is not as it was found: somebody has restored, condemned or forgotten it meanwhile.
+    """
+    query = select(datasets.c.deleted_at).where(datasets.c.id == deleted.id).with_for_update()
+    if connection.scalar(query) != deleted.deleted_at:
+        raise UnknownName("DataSet", deleted.name, remedy="Somebody else has restored or purged it meanwhile.")
 
 
 def _is_restorable(deleted: DataSet, now: dt.datetime) -> bool:

@@ -89,7 +89,7 @@ class Destinations:
             if users:
                 raise UsageError(
                     f"The tables of {', '.join(users)} lie in {destination.name!r}.",
-                    remedy="Delete these DataSets first; their tables are dropped 30 days later.",
+                    remedy="Delete these DataSets, then purge them (`datasets purge`) or wait for 30 days: their tables go then.",
                 )
             connection.execute(delete(destinations).where(destinations.c.id == destination.id))
             forget_grants(connection, Thing.DESTINATION, destination.id)

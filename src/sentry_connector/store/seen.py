@@ -208,6 +208,14 @@ class SeenDataSets(DataSets):
         self._eye.need_right(Right.EDIT)
         return super().restore(name, now, passed)
 
+    def condemn(self, deleted: DataSet, now: dt.datetime) -> None:
+        self._eye.need(Thing.DATASET, deleted.id, Level.OWNER)
+        super().condemn(deleted, now)
+
+    def forget(self, id: str, *, found: DataSet | None = None) -> None:  # noqa: A002  # the field's name
+        self._eye.need(Thing.DATASET, id, Level.OWNER)
+        super().forget(id, found=found)
+
     def _need_account(self, account_id: str | None) -> None:
         if account_id is None:
             self._eye.need_role(

@@ -14,7 +14,8 @@ from pydantic import BaseModel, Field
 
 from sentry_connector.datasets.definition import Definition
 from sentry_connector.errors import EditedMeanwhile
-from sentry_connector.operations import datasets
+from sentry_connector.operations import datasets, purging
+from sentry_connector.operations.purging import purged_view
 from sentry_connector.operations.search import search
 from sentry_connector.operations.views import dataset_view, dataset_views
 from sentry_connector.reports import catalogue
@@ -24,7 +25,7 @@ from sentry_connector.web import openapi
 from sentry_connector.web.answers import json_of
 from sentry_connector.web.bodies import body, given
 from sentry_connector.web.idempotency import KeyedRoute, Made
-from sentry_connector.web.schemas import DataSetChanges, NewDataSet
+from sentry_connector.web.schemas import DataSetChanges, NewDataSet, Purge
 
 MOST = 500
 
@@ -45,7 +46,7 @@ class Wanted(BaseModel, extra="forbid"):
     report: str | None = Field(None, description="Only those of this report.")
     account: str | None = Field(None, description="Only those of this account.")
     health: str | None = Field(None, description="Only those that are so, such as FAILED, late or paused.")
-    deleted: bool = Field(False, description="Those that can be restored, in place of the others.")
+    deleted: bool = Field(False, description="Those that were deleted, in place of the others.")
     after: str | None = Field(None, description="The id of a DataSet: only those that come after it in the list.")
     limit: int = Field(100, ge=1, le=MOST)
 
@@ -128,6 +129,16 @@ def _add_actions(routes: APIRouter, house: House, answer: Callable[[DataSet], Re
         @routes.post(f"/{{name}}/{word}", name=word, summary=summary, responses=answers)
         def act(name: str) -> Response:
             return answer(work(name))
+
+    @routes.post(
+        "/{name}/purge",
+        summary="Forget a deleted DataSet for good, with its table, its runs and their logs",
+        responses=openapi.answers("PurgedDataSet") | openapi.refusals(HTTPStatus.NOT_FOUND),
+        openapi_extra=openapi.takes(Purge),
+    )
+    async def purge(name: str, asked: Annotated[Purge, Depends(body(Purge))]) -> Response:
+        """Where the table cannot be dropped, the DataSet stays in the bin, and cannot be restored any more."""
+        return json_of(purged_view(await purging.purge(house, name, leave_table=asked.leave_table)))
 
     add("restore", "Bring a deleted DataSet back", lambda name: datasets.restore(house, name))
     add("pause", "Put its schedule at rest", lambda name: datasets.pause(house, name))

@@ -156,7 +156,7 @@ POLICY: Mapping[tuple[str, str], Rule] = {
     ("GET", _DATASET): _dataset(Right.READ, Level.USE),
     ("PATCH", _DATASET): _dataset(Right.EDIT, Level.EDIT),
     ("DELETE", _DATASET): _dataset(Right.EDIT, Level.OWNER),
-    ("POST", f"{_DATASET}/restore"): EDITOR,  # the store shows each person what they owned
+    **{("POST", f"{_DATASET}/{word}"): EDITOR for word in ("restore", "purge")},  # the store shows each what they owned
     **{
         ("POST", f"{_DATASET}/{word}"): _dataset(Right.EDIT, Level.EDIT)
         for word in ("pause", "resume", "mute", "unmute")

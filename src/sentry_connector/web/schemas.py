@@ -111,6 +111,12 @@ Ticket = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern="^[A-
 """By what a statement can be stopped, while it is run: one's own, made anew for each."""
 
 
+class Purge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """That a deleted DataSet goes for good; with `leave_table` its table stays where it is, and need not be reached."""
+
+    leave_table: bool = False
+
+
 class Update(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The run whose rows are to be taken out of the table."""
 
@@ -310,6 +316,7 @@ REQUESTS: tuple[type[msgspec.Struct], ...] = (
     DataSetChanges,
     Days,
     Back,
+    Purge,
     Update,
     Query,
     Look,
@@ -568,6 +575,22 @@ class Deleted(msgspec.Struct, kw_only=True):
 
     version: int
     rows_deleted: int
+
+
+class LeftBehind(msgspec.Struct, kw_only=True):
+    """A table that stays where it is: a folder, or one of a database, where `statements` are for being rid of it."""
+
+    address: str
+    table: str | None
+    statements: list[str]
+
+
+class PurgedDataSet(msgspec.Struct, kw_only=True):
+    """A DataSet that is no more; `left` is what stays behind of it, null = nothing."""
+
+    id: str
+    name: str
+    left: LeftBehind | None
 
 
 class Version(msgspec.Struct, kw_only=True):
@@ -872,6 +895,7 @@ ANSWERS: tuple[type[msgspec.Struct], ...] = (
     Drifted,
     Lineage,
     Deleted,
+    PurgedDataSet,
     Version,
     Stats,
     OfferedDestination,

@@ -120,21 +120,21 @@ def look(folder: str, name: str) -> dict[str, float]:
     """A page of 100 rows, as the Data tab asks for it; the median of some, each sorted anew unless it goes on."""
     from sentry_connector.destinations.delta import DeltaDestination  # noqa: PLC0415  # as above
     from sentry_connector.destinations.looking import Look, Sort  # noqa: PLC0415  # as above
-    from sentry_connector.destinations.paging import Orders, page  # noqa: PLC0415  # as above
+    from sentry_connector.destinations.paging import Finds, page  # noqa: PLC0415  # as above
 
     table = DeltaDestination(folder).table("events")
     column, offset = LOOKS[name]
     sort = () if column is None else (Sort(column, descending=True),)
-    known = Orders()
+    known = Finds()
 
-    def show(orders: Orders, first: int) -> None:
+    def show(finds: Finds, first: int) -> None:
         snapshot = table.snapshot()
         assert snapshot is not None  # noqa: S101  # it was committed
-        page(snapshot, Look(columns=SHOWN, sort=sort, offset=first), ("project_id", "event_id"), orders)
+        page(snapshot, Look(columns=SHOWN, sort=sort, offset=first), ("project_id", "event_id"), finds)
 
     show(known, 0)
     done = sorted(
-        (_timed(lambda: show(known if offset else Orders(), offset)) for _ in range(QUERIES)),
+        (_timed(lambda: show(known if offset else Finds(), offset)) for _ in range(QUERIES)),
         key=lambda one: one["seconds"],
     )
     return {"rows": table.rows(), **done[QUERIES // 2]}

@@ -114,13 +114,30 @@ def test_77_rows_are_sorted_filtered_found_and_each_look_has_an_address(page: Pa
     expect(page.locator("#counted")).to_contain_text(f"of {events:,} rows")
 
 
-def test_the_first_rows_are_asked_for_once_before_any_script_runs(page: Page, events: int) -> None:
+def asking_for_rows(page: Page) -> list[str]:
+    """The addresses of rows that the page asks for from now on."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/rows/page?" in request.url else None)
-    page.goto("/datasets/shop_events/data")
-    expect(page.locator("#counted")).to_contain_text(f"of {events:,} rows")
+    return asked
+
+
+def test_rows_that_have_to_be_looked_for_are_asked_for_once_before_any_script_runs(page: Page, events: int) -> None:
+    asked = asking_for_rows(page)
+    page.goto("/datasets/never_run/data")
+    expect(page.locator("#counted")).to_have_text("There are no rows yet: run the DataSet.")
     assert len(asked) == 1
     assert page.locator('link[rel="preload"][as="fetch"]').evaluate("one => one.href") == asked[0]
+
+
+def test_the_page_comes_with_the_first_rows_where_they_were_shown_lately(page: Page, events: int) -> None:
+    page.goto("/datasets/shop_events/data")
+    expect(page.locator("#counted")).to_contain_text(f"of {events:,} rows")
+    shown = page.locator("table.rows tbody").inner_text()
+    asked = asking_for_rows(page)
+    page.reload()
+    expect(page.locator("#counted")).to_contain_text(f"of {events:,} rows")
+    assert page.locator("table.rows tbody").inner_text() == shown
+    assert asked == []
 
 
 def test_any_row_is_scrolled_to_and_read_whole(page: Page, events: int) -> None:

@@ -19,7 +19,7 @@ from sentry_connector.destinations.asking import answer
 from sentry_connector.destinations.figures import by_hour, figures, keys_of, most_common, total
 from sentry_connector.destinations.looking import Condition, Look, Operator, Sort, field_of
 from sentry_connector.destinations.model import Table, UpdateMethod
-from sentry_connector.destinations.paging import Orders, page
+from sentry_connector.destinations.paging import Finds, page
 from sentry_connector.destinations.query import Source
 from sentry_connector.destinations.sql_text import quoted
 from sentry_connector.errors import QueryTimeout, TableChanged, UnknownName, UsageError
@@ -155,7 +155,7 @@ def sorted_values(rows: list[dict[str, Any]], look: Look) -> list[tuple[Any, ...
 
 @pytest.mark.parametrize("seed", range(1))
 def test_a_page_is_what_plain_python_says(ground: Ground, seed: int) -> None:
-    rng, orders = random.Random(seed), Orders()
+    rng, finds = random.Random(seed), Finds()
     source, rows = filled(ground.table(f"t{seed}"), rng, 1, 2)
     for _ in range(LOOKS_AT_OBJECTS if ground.name == OBJECTS else LOOKS):
         look = random_look(rng, rows)
@@ -163,11 +163,11 @@ def test_a_page_is_what_plain_python_says(ground: Ground, seed: int) -> None:
             continue  # it knows upper and lower case of ASCII alone
         everything = Look(sort=look.sort, conditions=look.conditions, find=look.find, limit=1000)
         wanted = in_python(rows, look)
-        found = page(source, everything, KEY, orders)
+        found = page(source, everything, KEY, finds)
         shown = found.rows.to_pylist()
         assert sorted_values(shown, look) == sorted_values(wanted, look)
         assert {one["event_id"] for one in shown} == {one["event_id"] for one in wanted}
-        part = page(source, look, KEY, orders)
+        part = page(source, look, KEY, finds)
         names = list(look.columns) or WIDE.names
         assert part.total == found.total
         assert part.rows.column_names == names
@@ -183,7 +183,7 @@ def test_pages_together_are_the_table_once(ground: Ground) -> None:
         seen = [
             one["event_id"]
             for offset in range(0, len(rows), 17)
-            for one in page(source, Look(sort=look.sort, offset=offset, limit=17), KEY, Orders()).rows.to_pylist()
+            for one in page(source, Look(sort=look.sort, offset=offset, limit=17), KEY, Finds()).rows.to_pylist()
         ]
         assert Counter(seen) == Counter(one["event_id"] for one in rows)
 
@@ -207,10 +207,10 @@ def test_what_is_no_value_is_refused(ground: Ground) -> None:
     source, _ = filled(ground.table("t"), random.Random(1), 1)
     for condition, wrong in WRONG:
         with pytest.raises(UsageError, match=wrong):
-            page(source, Look(conditions=(condition,)), KEY, Orders())
+            page(source, Look(conditions=(condition,)), KEY, Finds())
     for look in (Look(columns=("nowhere",)), Look(sort=(Sort("nowhere"),))):
         with pytest.raises(UnknownName, match="no column named 'nowhere'"):
-            page(source, look, KEY, Orders())
+            page(source, look, KEY, Finds())
 
 
 # ---- figures

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from fastapi import FastAPI
 
-from sentry_connector.destinations.paging import Orders
+from sentry_connector.destinations.paging import Finds, Kept
 from sentry_connector.reports.catalogue import CATALOGUE
 from sentry_connector.store.rights import Level, Role, Thing
 from sentry_connector.web.api_looks import look_routes
@@ -173,11 +173,11 @@ async def test_where_runs_replace_rows_no_update_can_be_deleted(http: aiohttp.Cl
     assert "Revert" in refused["remedy"]
 
 
-class Held(Orders):
+class Held(Kept[pa.ChunkedArray]):
     """Holds whoever looks for an order, until all may go on."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(0)
         self.all_may_go = threading.Event()
 
     def get(self, of: Hashable) -> pa.ChunkedArray | None:
@@ -187,12 +187,12 @@ class Held(Orders):
 
 async def test_a_few_look_at_a_time_and_the_others_wait(town: Town) -> None:
     """Each may take the memory of a statement, however many ask."""
-    made, orders, streams, app = town.dataset("Shop"), Held(), RowStreams(), FastAPI()
-    app.include_router(look_routes(town.house, orders, streams))
+    made, held, streams, app = town.dataset("Shop"), Held(), RowStreams(), FastAPI()
+    app.include_router(look_routes(town.house, Finds(orders=held), streams))
     path = f"/api/v1/datasets/{made.slug}/rows/page?sort=slug"
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         answers = [group.create_task(Visitor(app)("GET", path)) for _ in range(AT_ONCE + 3)]
         while streams._room.statistics().tasks_waiting < 3:  # noqa: ASYNC110  # it tells nobody when that is
             await asyncio.sleep(0)
-        orders.all_may_go.set()
+        held.all_may_go.set()
     assert [one.result().status for one in answers] == [200] * (AT_ONCE + 3)

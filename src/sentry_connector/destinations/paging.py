@@ -1,7 +1,7 @@
 """A table's rows, page by page.
 
 Files on this machine are sorted once: what is kept of it is where the rows lie, 8 bytes a row, so that any later page takes as
-long as the first one. Everything else is asked for page by page.
+long as the first one. Everything else is asked for page by page. Pages that were shown lately are there at once.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Generic, Protocol, TypeGuard, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +29,7 @@ SORTED_CHARACTERS = 64
 """Of a text of a file: messages of some kilobytes would be sorted on the disk, for an order that nobody sees."""
 
 KEPT_BYTES = 64 * 2**20
+PAGES_BYTES = 16 * 2**20
 
 _COUNT = pa.schema([("rows", pa.int64())])
 _PLACES = pa.schema([(PLACE, pa.int64())])
@@ -40,42 +42,63 @@ class Page:
     rows: pa.Table
     total: int
 
+    @property
+    def nbytes(self) -> int:
+        """How much memory the rows take."""
+        return int(self.rows.nbytes)
 
-class Orders:
-    """The orders of rows that were found last, within a bound of memory."""
 
-    def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
+class _Sized(Protocol):
+    @property
+    def nbytes(self) -> int: ...
+
+
+_Value = TypeVar("_Value", bound=_Sized)
+
+
+class Kept(Generic[_Value]):
+    """What was found last, within a bound of memory."""
+
+    def __init__(self, most_bytes: int) -> None:
         self._most, self._bytes = most_bytes, 0
-        self._orders: OrderedDict[Hashable, pa.ChunkedArray] = OrderedDict()
+        self._found: OrderedDict[Hashable, _Value] = OrderedDict()
         self._turn = threading.Lock()
 
-    def get(self, of: Hashable) -> pa.ChunkedArray | None:
-        """The places of the rows, in their order; None where it is not known (any more)."""
+    def get(self, of: Hashable) -> _Value | None:
+        """What was found of it; None where it is not known (any more)."""
         with self._turn:
-            if of in self._orders:
-                self._orders.move_to_end(of)
-            return self._orders.get(of)
+            if of in self._found:
+                self._found.move_to_end(of)
+            return self._found.get(of)
 
-    def keep(self, of: Hashable, places: pa.ChunkedArray) -> None:
-        """Remember an order; those that were not asked for the longest are forgotten."""
+    def keep(self, of: Hashable, found: _Value) -> None:
+        """Remember what was found; what was not asked for the longest is forgotten."""
         with self._turn:
-            if of in self._orders or places.nbytes > self._most:
+            if of in self._found or found.nbytes > self._most:
                 return
-            self._orders[of] = places
-            self._bytes += places.nbytes
+            self._found[of] = found
+            self._bytes += found.nbytes
             while self._bytes > self._most:
-                _, forgotten = self._orders.popitem(last=False)
+                _, forgotten = self._found.popitem(last=False)
                 self._bytes -= forgotten.nbytes
 
 
-def page(source: Source, look: Look, key: Sequence[str], orders: Orders) -> Page:
+@dataclass(frozen=True, slots=True)
+class Finds:
+    """What looks have found lately, of tables as they are: where rows lie in an order, and the rows of pages."""
+
+    orders: Kept[pa.ChunkedArray] = field(default_factory=lambda: Kept(KEPT_BYTES))
+    pages: Kept[Page] = field(default_factory=lambda: Kept(PAGES_BYTES))
+
+
+def page(source: Source, look: Look, key: Sequence[str], finds: Finds) -> Page:
     """The rows of a page.
 
     Args:
         source: the table.
         look: which rows are wanted.
         key: columns that tell the rows of one run apart.
-        orders: those that are known.
+        finds: what is known from earlier pages.
 
     Raises:
         UnknownName: the table has no such column.
@@ -83,22 +106,41 @@ def page(source: Source, look: Look, key: Sequence[str], orders: Orders) -> Page
         QueryTimeout: it took longer than the table's `seconds`.
         DestinationUnavailable, DestinationRefused: the table's database does not answer.
     """
-    if not isinstance(source, Snapshot) or source.filesystem is not None:
+    if not _is_here(source):
         return _asked_for(source, look, key)
     if look.is_everything:
         return Page(rows=_as_stored(source, look), total=_count(source, look))
-    places = orders.get(_of(source, look))
+    at_hand = page_at_hand(source, look, finds)
+    if at_hand is not None:
+        return at_hand
+    places = finds.orders.get(_of(source, look))
     if places is None:
         if _count(source, Look()) > MOST_SORTED:
             return _asked_for(source, look, key)
         places = _order(source, look)
-        orders.keep(_of(source, look), places)
-    return Page(rows=_at(source, places.slice(look.offset, look.limit).to_pylist(), look), total=len(places))
+        finds.orders.keep(_of(source, look), places)
+    found = Page(rows=_at(source, places.slice(look.offset, look.limit).to_pylist(), look), total=len(places))
+    finds.pages.keep(_shown(source, look), found)
+    return found
+
+
+def page_at_hand(source: Source, look: Look, finds: Finds) -> Page | None:
+    """The rows of a page that was found lately, in a table that is as it was then; None elsewhere."""
+    return finds.pages.get(_shown(source, look)) if _is_here(source) else None
+
+
+def _is_here(source: Source) -> TypeGuard[Snapshot]:
+    return isinstance(source, Snapshot) and source.filesystem is None
 
 
 def _of(source: Snapshot, look: Look) -> Hashable:
     """What an order depends on."""
     return source.files, replace(look, columns=(), offset=0, limit=0)
+
+
+def _shown(source: Snapshot, look: Look) -> Hashable:
+    """What the rows of a page depend on."""
+    return source.files, replace(look, columns=tuple(columns_of(look, source.schema).names))
 
 
 def _asked_for(source: Source, look: Look, key: Sequence[str]) -> Page:

@@ -13,8 +13,9 @@ from sentry_connector.destinations import figures as asked
 from sentry_connector.destinations.figures import ColumnFigures, Common
 from sentry_connector.destinations.looking import Look, field_of
 from sentry_connector.destinations.model import EXTRA
-from sentry_connector.destinations.paging import Orders, Page
+from sentry_connector.destinations.paging import Finds, Page
 from sentry_connector.destinations.paging import page as page_of
+from sentry_connector.destinations.paging import page_at_hand as at_hand
 from sentry_connector.destinations.query import Snapshot, Source
 from sentry_connector.destinations.sql_model import Sql
 from sentry_connector.destinations.sql_text import quoted
@@ -29,14 +30,14 @@ from sentry_connector.runs.house import House
 from sentry_connector.store.records import DataSet
 
 
-def page(house: House, name: str, look: Look, orders: Orders, version: int | None = None) -> Page:
+def page(house: House, name: str, look: Look, finds: Finds, version: int | None = None) -> Page:
     """Some rows of a DataSet.
 
     Args:
         house: the parts.
         name: the DataSet's.
         look: which rows, in which order.
-        orders: those that are known from earlier pages.
+        finds: what is known from earlier pages.
         version: of its table; None = the newest.
 
     Raises:
@@ -47,7 +48,12 @@ def page(house: House, name: str, look: Look, orders: Orders, version: int | Non
     """
     dataset = datasets.find(house, name)
     key = dataset.key or catalogue.find(dataset.report).key
-    return page_of(source_of(house, dataset, version), look, key, orders)
+    return page_of(source_of(house, dataset, version), look, key, finds)
+
+
+def page_at_hand(house: House, dataset: DataSet, look: Look, finds: Finds) -> Page | None:
+    """Some rows of a DataSet, where they are there at once; None where they have to be looked for."""
+    return at_hand(source_of(house, dataset, None), look, finds)
 
 
 def column_figures(

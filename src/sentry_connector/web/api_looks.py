@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from sentry_connector.destinations.paging import Orders, Page
+from sentry_connector.destinations.paging import Finds, Page
 from sentry_connector.operations import runs, tables
 from sentry_connector.operations.lineage import lineage
 from sentry_connector.operations.views import common_view, figures_view
@@ -37,12 +37,12 @@ class Columns(AtVersion):
     column: list[str] = Field([], max_length=1000, description="Only this column; repeated for several.")
 
 
-def look_routes(house: House, orders: Orders, streams: RowStreams) -> APIRouter:
+def look_routes(house: House, finds: Finds, streams: RowStreams) -> APIRouter:
     """The routes that look into tables.
 
     Args:
         house: as whoever asks sees it.
-        orders: those of rows that were found lately.
+        finds: what looks have found lately.
         streams: which rows are read for when, a few at a time.
     """
     routes = APIRouter(prefix="/api/v1/datasets/{name}", tags=["datasets"], route_class=KeyedRoute)
@@ -56,7 +56,7 @@ def look_routes(house: House, orders: Orders, streams: RowStreams) -> APIRouter:
     async def page(name: str, asked: Annotated[Asked, Query()]) -> Response:
         """Sorted, filtered and searched; rows that are equal in all that they are sorted by keep one order from page to page."""
         look = look_of(asked)
-        return await told(lambda: page_view(tables.page(house, name, look, orders, asked.version), asked.offset))
+        return await told(lambda: page_view(tables.page(house, name, look, finds, asked.version), asked.offset))
 
     @routes.get(
         "/stats/columns",

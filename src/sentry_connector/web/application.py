@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from sentry_connector import __version__
-from sentry_connector.destinations.paging import Orders
+from sentry_connector.destinations.paging import Finds
 from sentry_connector.errors import ConnectorError
 from sentry_connector.operations.sign_in import Door
 from sentry_connector.people.claim import Claim
@@ -87,7 +87,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         provider=None if oidc is None else oidc.provider.issuer,
         code=claim is not None,
     )
-    streams, statements, orders = RowStreams(), RowStreams(STATEMENTS_AT_ONCE), Orders()
+    streams, statements, finds = RowStreams(), RowStreams(STATEMENTS_AT_ONCE), Finds()
     for routes in (
         report_routes(),
         choice_routes(house),
@@ -98,7 +98,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         destination_routes(house),
         config_routes(house),
         table_routes(house, streams),
-        look_routes(house, orders, streams),
+        look_routes(house, finds, streams),
         run_routes(house),
         query_routes(house, statements),
         row_routes(house, streams, statements),
@@ -107,7 +107,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         people_routes(house),
         sign_in_routes(whole, place, Door(Passwords(), Throttle(), Throttle()), claim),
         oidc_routes(whole, place, oidc),
-        *page_routes(house, pages, doors, engine),
+        *page_routes(house, pages, doors, engine, finds),
     ):
         app.include_router(routes)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from sentry_connector.destinations.looking import Look, Sort
+from sentry_connector.destinations.paging import Finds
+from sentry_connector.errors import ConnectorError
 from sentry_connector.operations import datasets, days, runs, tables
 from sentry_connector.operations.coming import coming, coming_view
 from sentry_connector.operations.lineage import lineage
@@ -16,8 +21,8 @@ from sentry_connector.operations.views import columns_view, dataset_view, run_vi
 from sentry_connector.reports import catalogue
 from sentry_connector.reports.model import ColumnType, Report
 from sentry_connector.runs.house import House
-from sentry_connector.store.records import RunState
-from sentry_connector.web.api_looks import may_see_places
+from sentry_connector.store.records import DataSet, RunState
+from sentry_connector.web.api_looks import may_see_places, page_view
 from sentry_connector.web.pages.rendering import Pages
 from sentry_connector.web.pages.wizard import settings_context
 from sentry_connector.web.pages.words import language_asked, translations
@@ -30,8 +35,14 @@ LAST_RUNS = 10
 RUNS_ON_A_PAGE = 50
 
 
-def dataset_pages(house: House, pages: Pages) -> APIRouter:
-    """The pages about one DataSet."""
+def dataset_pages(house: House, pages: Pages, finds: Finds) -> APIRouter:
+    """The pages about one DataSet.
+
+    Args:
+        house: as whoever asks sees it.
+        pages: makes them.
+        finds: what looks have found lately.
+    """
     routes = APIRouter(prefix="/datasets/{name}", include_in_schema=False)
 
     def page(request: Request, name: str, tab: str, **values: Any) -> Response:
@@ -68,8 +79,10 @@ def dataset_pages(house: House, pages: Pages) -> APIRouter:
         dataset = datasets.find(house, name)
         report, columns = catalogue.find(dataset.report), columns_view(house, name)
         shown = shown_at_first(report)
-        first = None if request.query_params else first_rows(report, shown, {one["name"] for one in columns})
-        return page(request, name, "data", columns=columns, shown=shown, at=version, first=first)
+        look = None if request.query_params else first_look(report, shown, {one["name"] for one in columns})
+        rows = look and _at_hand(dataset, look)
+        first = None if look is None or rows else asked_as(look)
+        return page(request, name, "data", columns=columns, shown=shown, at=version, first=first, rows=rows)
 
     @routes.get("/schema")
     def show_schema(request: Request, name: str, search: str = "") -> Response:
@@ -81,6 +94,13 @@ def dataset_pages(house: House, pages: Pages) -> APIRouter:
     @routes.get("/stats")
     def show_stats(request: Request, name: str) -> Response:
         return page(request, name, "stats")
+
+    def _at_hand(dataset: DataSet, look: Look) -> str | None:
+        """The rows as the API tells them, where they are there at once: the page comes with them."""
+        with contextlib.suppress(ConnectorError):  # the script asks for them, and tells why there are none
+            found = tables.page_at_hand(house, dataset, look, finds)
+            return None if found is None else msgspec.json.encode(page_view(found, look.offset)).decode()
+        return None
 
     _add_history(routes, house, page)
     _add_settings(routes, house, pages, page)
@@ -129,11 +149,16 @@ def _add_settings(routes: APIRouter, house: House, pages: Pages, page: Maker) ->
         return page(request, name, "export", readers=known["readers"], at=version)
 
 
-def first_rows(report: Report, shown: Sequence[str], known: Collection[str]) -> str:
-    """What `dataset-rows.js` asks first where nobody has chosen anything: a browser that is told asks before it runs scripts."""
-    asked = [("offset", "0"), ("limit", str(FIRST_ROWS)), *(("column", name) for name in shown if name in known)]
-    newest = [("sort", f"-{report.time_column}")] if report.time_column in known else []
-    return urlencode([*asked, *newest])
+def first_look(report: Report, shown: Sequence[str], known: Collection[str]) -> Look:
+    """What `dataset-rows.js` shows first where nobody has chosen anything."""
+    newest = tuple(Sort(one, descending=True) for one in known if one == report.time_column)
+    return Look(columns=tuple(name for name in shown if name in known), sort=newest, limit=FIRST_ROWS)
+
+
+def asked_as(look: Look) -> str:
+    """How the script asks for it: a browser that is told asks before it runs scripts."""
+    asked = [("offset", str(look.offset)), ("limit", str(look.limit)), *(("column", name) for name in look.columns)]
+    return urlencode([*asked, *(("sort", f"-{one.column}" if one.descending else one.column) for one in look.sort)])
 
 
 def shown_at_first(report: Report) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from sentry_connector.destinations.paging import Finds
 from sentry_connector.runs.engine import Engine
 from sentry_connector.runs.house import House
 from sentry_connector.web.pages.accounts import account_pages
@@ -22,7 +23,7 @@ from sentry_connector.web.pages.runs import run_pages
 from sentry_connector.web.pages.wizard import wizard_pages
 
 
-def page_routes(house: House, pages: Pages, doors: Doors, engine: Engine) -> list[APIRouter]:
+def page_routes(house: House, pages: Pages, doors: Doors, engine: Engine, finds: Finds) -> list[APIRouter]:
     """The routes of all pages, and of the files that they are made of.
 
     Args:
@@ -30,6 +31,7 @@ def page_routes(house: House, pages: Pages, doors: Doors, engine: Engine) -> lis
         pages: makes them.
         doors: the ways in that there are.
         engine: does the runs.
+        finds: what looks have found lately.
     """
     return [
         asset_routes(pages.assets),
@@ -44,5 +46,5 @@ def page_routes(house: House, pages: Pages, doors: Doors, engine: Engine) -> lis
         health_pages(house, pages, engine),
         own_pages(house, pages),
         wizard_pages(house, pages),
-        dataset_pages(house, pages),  # after it: `new` is no DataSet's name
+        dataset_pages(house, pages, finds),  # after it: `new` is no DataSet's name
     ]

@@ -99,7 +99,7 @@ function block(number, wait = false) {
 
 async function load(number, one, signal) {
   try {
-    const page = await ask("GET", questionOf(number * BLOCK, BLOCK, look.columns), { signal });
+    const page = cameAlong(number) ?? (await ask("GET", questionOf(number * BLOCK, BLOCK, look.columns), { signal }));
     one.rows = page.rows;
     total = page.total;
     wrong.hidden = true;
@@ -114,6 +114,14 @@ async function load(number, one, signal) {
     wrong.hidden = false;
     return false;
   }
+}
+
+/** The first rows, where the page came with them; once. */
+function cameAlong(number) {
+  const given = document.getElementById("first-rows");
+  if (number || location.search || !given) return null;
+  given.remove();
+  return JSON.parse(given.content.textContent);
 }
 
 const fitting = () => Math.max(1, Math.floor((box.clientHeight - ROW) / ROW));

@@ -238,7 +238,7 @@ async def test_looks_and_statements_end_where_the_database_does_not(app: HastyAp
         session.commit()
     app.settings = replace(settings, look_seconds=0, query_seconds=0)
     with pytest.raises(QueryTimeout, match="stopped"):
-        tables.page(app, dataset.name, Look(), Orders())
+        tables.page(app, dataset.name, Look(), Finds())
     with pytest.raises(QueryTimeout, match="stopped"):
         look(app, f"SELECT * FROM {dataset.slug}")
     with database.session(writing=True) as session:
@@ -246,7 +246,7 @@ async def test_looks_and_statements_end_where_the_database_does_not(app: HastyAp
         session.execute(f"ALTER TABLE moved RENAME TO {dataset.slug}")
         session.commit()
     app.settings = settings
-    assert tables.page(app, dataset.name, Look(), Orders()).total == len(rows_of(app, dataset))
+    assert tables.page(app, dataset.name, Look(), Finds()).total == len(rows_of(app, dataset))
 
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"

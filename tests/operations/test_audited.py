@@ -24,7 +24,7 @@ planning.planned purging.find purging.left_behind
 queries.everything queries.find query.cancel query.first_rows query.names query.run_query
 records.tables_of_records running.is_served runs.figures runs.find runs.find_by_id runs.follow runs.history runs.log
 search.search sharing.find sharing.shares sign_in.person_of tables.chart tables.column_figures tables.drift
-tables.most_common tables.page tables.source_of views.columns_view views.dataset_view views.dataset_views
+tables.most_common tables.page tables.page_at_hand tables.source_of views.columns_view views.dataset_view views.dataset_views
 views.keeping_of views.next_slot views.rests views.saved_view views.saved_views workers.living
 """
 """They only look."""

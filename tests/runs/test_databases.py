@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sentry_connector.destinations.looking import Look
-from sentry_connector.destinations.paging import Orders
+from sentry_connector.destinations.paging import Finds
 from sentry_connector.errors import DestinationUnavailable, QueryTimeout, UnknownName, UsageError
 from sentry_connector.operations import datasets, destinations, purging, tables
 from sentry_connector.operations.query import run_query

@@ -49,6 +49,8 @@ def test_each_entry_holds_the_digest_of_the_one_before(written: Store) -> None:
     assert told.pop("digest") == digest_of(told)
     assert written.audit.verify() == (6, entries[-1].digest)
     assert list(written.audit.recent(before=3, limit=1)) == [entries[1]]
+    assert list(written.audit.recent(before=10**30, limit=1)) == [entries[-1]]
+    assert list(written.audit.recent(before=-(10**30))) == []
 
 
 COLUMNS = [name for name in Entry.__struct_fields__ if name not in {"number", "at", "facts"}]

@@ -23,6 +23,9 @@ from sentry_connector.store.tables import audit, audit_head
 FIRST = "0" * 64
 """What stands in place of the digest before the first entry."""
 
+LARGEST = 2**63 - 1
+"""The highest number that a database can be asked about."""
+
 
 class Wanted(NamedTuple):
     """Which entries are looked for; empty = any.
@@ -106,12 +109,13 @@ class Audit:
         return entry
 
     def recent(self, *, before: int | None = None, limit: int = 100, wanted: Wanted = EVERYTHING) -> Sequence[Entry]:
-        """Entries, newest first."""
+        """Entries, newest first; `before` may be any number, of whatever length."""
         query = select_records(audit, Entry).order_by(audit.c.number.desc()).limit(limit)
         query = query.where(*_conditions(wanted))
+        if before is not None:
+            query = query.where(audit.c.number < min(max(before, 0), LARGEST))
         with self._database.reading() as connection:
-            rows = connection.execute(query if before is None else query.where(audit.c.number < before)).mappings()
-            return [read_record(Entry, row) for row in rows]
+            return [read_record(Entry, row) for row in connection.execute(query).mappings()]
 
     def everything(self) -> Iterator[Entry]:
         """All entries, oldest first, as they were in one moment.

@@ -318,6 +318,51 @@ def test_formats_are_those_of_the_writer() -> None:
     assert schemas.Format.__args__ == FORMATS  # type: ignore[attr-defined]  # of a Literal
 
 
+def differing(schema: Any, value: Any, known: dict[str, Any], where: str = "") -> list[str]:
+    """Where an answer has a field that its schema does not name, or lacks one that it promises."""
+    schema = known[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    if value is not None and "anyOf" in schema:
+        schema = next(one for one in schema["anyOf"] if one.get("type") != "null")
+        return differing(schema, value, known, where)
+    if isinstance(value, list):
+        return [found for one in value[:1] for found in differing(schema.get("items", {}), one, known, f"{where}[]")]
+    if not isinstance(value, dict) or "properties" not in schema:
+        return []
+    named, promised = schema["properties"], set(schema.get("required", ()))
+    wrong = [f"{where}.{name}" for name in {*(value.keys() - named), *(promised - value.keys())}]
+    return wrong + [
+        found
+        for name in value.keys() & named
+        for found in differing(named[name], value[name], known, f"{where}.{name}")
+    ]
+
+
+OPEN = {"rows", "sections", "[]"}
+"""Objects whose fields are a report's columns, a configuration's, or a log line's own."""
+
+
+async def test_nothing_in_the_document_is_without_a_description(http: aiohttp.ClientSession) -> None:
+    document = await asked(http, "GET", "openapi.json")
+    known, bare = document["components"]["schemas"], set()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            parameters = [one for one in operation.get("parameters", ()) if one["in"] != "path"]
+            bare |= {f"{method} {path} {one['name']}" for one in parameters if not one.get("description")}
+            bare |= {f"{method} {path}"} if not operation.get("summary") else set()
+            schemas_of = [
+                answer["content"].get("application/json", {}).get("schema", {})
+                for status, answer in operation["responses"].items()
+                if status.startswith("2") and "content" in answer
+            ]
+            bare |= {f"{method} {path} []" for one in schemas_of if one.get("items", {}) == {"type": "object"}}
+    for name, schema in known.items():
+        for field, one in schema.get("properties", {}).items():
+            inner = one.get("items", one)
+            if inner.get("type") == "object" and not inner.keys() & {"properties", "additionalProperties", "$ref"}:
+                bare.add(f"{name}.{field}")
+    assert {one for one in bare if one.rpartition(".")[2] not in OPEN and one.rpartition(" ")[2] not in OPEN} == set()
+
+
 async def test_answers_have_the_fields_that_the_document_names(http: aiohttp.ClientSession, shell: Shell) -> None:
     await asked(http, "POST", "datasets", 201, json={"name": "Described", "report": "organizations"})
     await ran(http, "Described")
@@ -339,10 +384,19 @@ async def test_answers_have_the_fields_that_the_document_names(http: aiohttp.Cli
         "workers": "Worker",
         "destinations": "OfferedDestination",
         "doctor": "Diagnosis",
+        "/readyz": "Readiness",
     }.items():
         answer = await asked(http, "GET", path)
         answer = answer[0] if isinstance(answer, list) else answer
         assert set(answer) == set(known[name]["properties"]) == set(known[name]["required"]), path
+        assert differing(known[name], answer, known) == [], path
+    plan = await asked(http, "POST", "plan", json=EVENTS)
+    assert plan["slices"][0]["ways"]
+    assert differing(known["Plan"], plan, known) == []
+    text = "datasets:\n- name: Described by a file\n  report: projects\n"
+    for word in ("plan", "apply"):
+        steps = (await asked(http, "POST", f"config/{word}", json={"files": {"connector.yaml": text}}))["steps"]
+        assert differing({"items": {"$ref": "#/ConfigurationStep"}}, steps, known) == []
     assert document["openapi"].startswith("3.1")
     ids = [one["operationId"] for operations in document["paths"].values() for one in operations.values()]
     assert len(ids) == len(set(ids))

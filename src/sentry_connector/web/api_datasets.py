@@ -48,7 +48,7 @@ class Wanted(BaseModel, extra="forbid"):
     health: str | None = Field(None, description="Only those that are so, such as FAILED, late or paused.")
     deleted: bool = Field(False, description="Those that were deleted, in place of the others.")
     after: str | None = Field(None, description="The id of a DataSet: only those that come after it in the list.")
-    limit: int = Field(100, ge=1, le=MOST)
+    limit: int = Field(100, ge=1, le=MOST, description="How many at most.")
 
 
 def dataset_routes(house: House) -> APIRouter:

@@ -26,7 +26,7 @@ class Wanted(BaseModel, extra="forbid"):
 
     dataset: str | None = Field(None, description="Only this DataSet's, and those about its account.")
     before: str | None = Field(None, description="The id of a notice: only those that come after it in the list.")
-    limit: int = Field(100, ge=1, le=1000)
+    limit: int = Field(100, ge=1, le=1000, description="How many at most.")
 
 
 def notice_routes(house: House) -> APIRouter:

@@ -31,8 +31,8 @@ class Choice(BaseModel):
     sort: Sort = Field(Sort.STATUS, description="The order; by status broken ones come first.")
     down: bool = Field(False, description="Whether the order is turned round.")
     group: Group | Literal[""] = Field("", description="Count them by this, in place of listing them.")
-    page: int = Field(1, ge=1, le=1_000_000)
-    limit: int = Field(PAGE, ge=1, le=PAGE)
+    page: int = Field(1, ge=1, le=1_000_000, description="Which page of the list.")
+    limit: int = Field(PAGE, ge=1, le=PAGE, description="How many on a page.")
 
     def wanted(self) -> Wanted:
         """What is chosen, by whoever asks."""

@@ -35,11 +35,11 @@ class Page(BaseModel, extra="forbid"):
     """Which entries are listed."""
 
     before: int | None = Field(None, ge=1, description="Only entries with a lower number.")
-    limit: int = Field(100, ge=1, le=MOST)
+    limit: int = Field(100, ge=1, le=MOST, description="How many at most.")
     actor: str = Field("", description="Stands in who it was.")
     action: str = Field("", description="Stands in what was done, in the words of the command line.")
     object: str = Field("", description="Stands in the name of what it was done to.")
-    outcome: Literal["", "done", "refused"] = ""
+    outcome: Literal["", "done", "refused"] = Field("", description="Only what ended so.")
 
 
 def people_routes(house: House) -> APIRouter:

@@ -54,7 +54,7 @@ class Wanted(BaseModel, extra="forbid"):
     verdict: Verdict | None = Field(None, description="Only those that ended so.")
     trigger: Trigger | None = Field(None, description="Only those that this asked for.")
     before: str | None = Field(None, description="The id of a run: only those that come after it in the list.")
-    limit: int = Field(100, ge=1, le=MOST)
+    limit: int = Field(100, ge=1, le=MOST, description="How many at most.")
 
 
 def run_routes(house: House) -> APIRouter:

@@ -39,7 +39,7 @@ from sentry_connector.web.streaming import Form, RowStreams, objects
 class Wanted(BaseModel, extra="forbid"):
     """Which rows, and as what."""
 
-    format: Format = Field("jsonl")
+    format: Format = Field("jsonl", description="In which form.")
     version: int | None = Field(None, ge=0, le=LARGEST, description="One that `versions` lists; by default the newest.")
     profile: Profile = Field(Profile.DATA, description="Whom they are for; in `spreadsheet` formulas are inert.")
 
@@ -47,7 +47,7 @@ class Wanted(BaseModel, extra="forbid"):
 class Slots(BaseModel, extra="forbid"):
     """How many slots are told."""
 
-    count: int = Field(5, ge=1, le=MOST_SLOTS)
+    count: int = Field(5, ge=1, le=MOST_SLOTS, description="How many slots.")
 
 
 def table_routes(house: House, streams: RowStreams) -> APIRouter:

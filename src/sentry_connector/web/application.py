@@ -119,7 +119,7 @@ def application(engine: Engine, metrics: Metrics, place: Place, claim: Claim | N
         "/readyz",
         summary="Whether it does what it is there for, and if not, why",
         tags=["service"],
-        responses=openapi.facts("status", "ticked_at", statuses=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE)),
+        responses=openapi.answers("Readiness", HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE),
     )
     def readyz() -> Response:
         wrong = readiness.wrong(engine)

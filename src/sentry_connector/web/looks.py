@@ -34,8 +34,8 @@ class Asked(BaseModel, extra="forbid"):
         "`contains`, `in` (a JSON list of texts), `at_least`, `below`, and without a value `empty` and `filled`.",
     )
     find: str = Field("", max_length=LONGEST, description="A text that one of the text columns holds.")
-    offset: int = Field(0, ge=0, le=LARGEST)
-    limit: int = Field(100, ge=1, le=MOST_ROWS)
+    offset: int = Field(0, ge=0, le=LARGEST, description="How many rows are passed over.")
+    limit: int = Field(100, ge=1, le=MOST_ROWS, description="How many rows at most.")
     version: int | None = Field(None, ge=0, le=LARGEST, description="One that `versions` lists; by default the newest.")
 
 

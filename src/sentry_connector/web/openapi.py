@@ -33,7 +33,7 @@ ALWAYS = (
     HTTPStatus.INTERNAL_SERVER_ERROR,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
-"""What any request to the API may be refused with."""
+"""What any request may be refused with."""
 
 WHERE_SOMETHING_CHANGES = (HTTPStatus.INSUFFICIENT_STORAGE,)
 WITH_A_BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
@@ -119,10 +119,9 @@ def describe(app: FastAPI) -> None:
         if app.openapi_schema is None:
             made = make()
             made["components"] = {"schemas": _schemas()}
-            for path, operations in made["paths"].items():
+            for operations in made["paths"].values():
                 for method, operation in operations.items():
-                    if path.startswith("/api/"):
-                        _add_refusals(method, operation)
+                    _add_refusals(method, operation)
             app.openapi_schema = made
         return app.openapi_schema
 
@@ -136,7 +135,10 @@ def _add_refusals(method: str, operation: dict[str, Any]) -> None:
     if "requestBody" in operation:
         statuses += WITH_A_BODY
     known = operation["responses"]
-    known |= {str(status): refusal for status, refusal in refusals(*statuses).items()}
+    known.pop(str(int(HTTPStatus.UNPROCESSABLE_ENTITY)), None)  # FastAPI's own, which nobody answers here
+    for status, refused in refusals(*statuses).items():
+        said = known.setdefault(str(status), refused)
+        said["content"] = said["content"] | refused["content"]
     operation["responses"] = dict(sorted(known.items()))
 
 

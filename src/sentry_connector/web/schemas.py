@@ -642,6 +642,40 @@ class StoredConfiguration(msgspec.Struct, kw_only=True):
     notes: list[str]
 
 
+class FieldChange(msgspec.Struct, kw_only=True):
+    """A field of an entry, with its values before and after."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class StepError(msgspec.Struct, kw_only=True):
+    """Why a step failed: as errors are told everywhere."""
+
+    name: str
+    code: int
+    message: str
+    remedy: str
+    problems: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+class ConfigurationStep(msgspec.Struct, kw_only=True):
+    """An entry that is created, changed or deleted; `state` and `error` are there once it was to be taken.
+
+    `secret` is what a new webhook's notices are signed with, shown this once.
+    """
+
+    action: str
+    section: str
+    name: str
+    changes: list[FieldChange]
+    notes: list[str]
+    state: str | msgspec.UnsetType = msgspec.UNSET
+    error: StepError | msgspec.UnsetType | None = msgspec.UNSET
+    secret: str | msgspec.UnsetType = msgspec.UNSET
+
+
 class ConfigurationPlan(msgspec.Struct, kw_only=True):
     """How many entries are created, changed, deleted and stay; and each step, with what became of it once it was taken."""
 
@@ -649,7 +683,7 @@ class ConfigurationPlan(msgspec.Struct, kw_only=True):
     change: int
     delete: int
     unchanged: int
-    steps: list[dict[str, Any]]
+    steps: list[ConfigurationStep]
     notes: list[str]
 
 
@@ -743,6 +777,17 @@ class Check(msgspec.Struct, kw_only=True):
     seconds: float
 
 
+class Readiness(msgspec.Struct, kw_only=True):
+    """Whether the server does what it is there for: `ready` or `not ready`, and then what is wrong, a sentence each.
+
+    `ticked_at` is when it last looked at the schedules.
+    """
+
+    status: str
+    wrong: list[str]
+    ticked_at: dt.datetime | None
+
+
 class Diagnosis(msgspec.Struct, kw_only=True):
     """What the doctor found."""
 
@@ -769,20 +814,64 @@ class Preview(msgspec.Struct, kw_only=True):
     windows: list[str]
 
 
+class PlannedWay(msgspec.Struct, kw_only=True):
+    """One of equal ways to the same rows: an endpoint, perhaps once for each item of another, and what it costs."""
+
+    path: str
+    for_each_of: str | None
+    requests: int
+    requests_by_budget: dict[str, int]
+    bound: str | None
+    seconds: float
+    taken: bool
+
+
+class PlannedSlice(msgspec.Struct, kw_only=True):
+    """A part of what would be read: of which scope, in which span, how many rows are expected, and the ways to them.
+
+    `counted` is how many items Sentry counts there; with `at_least` there may be more pages than are reckoned with.
+    """
+
+    scope: str
+    start: dt.datetime | None
+    end: dt.datetime | None
+    rows: int | None
+    counted: int | None
+    at_least: bool
+    url: str
+    ways: list[PlannedWay]
+
+
+class BudgetOfPlan(msgspec.Struct, kw_only=True):
+    """The budget of requests that takes longest, and what it allows: so many requests in so many seconds, so many at once."""
+
+    budget: str
+    requests: int | None
+    seconds: float | None
+    at_once: int | None
+
+
+class NotRead(msgspec.Struct, kw_only=True):
+    """A scope that could not be read, and why."""
+
+    scope: str
+    reason: str
+
+
 class Plan(msgspec.Struct, kw_only=True):
     """What a pull would read, how, and how long it should take."""
 
     report: str
     windows: list[str]
     limit: int | None
-    slices: list[dict[str, Any]]
+    slices: list[PlannedSlice]
     rows: int | None
     requests: int
     requests_by_budget: dict[str, int]
     at_least: bool
-    bound: dict[str, Any] | None
+    bound: BudgetOfPlan | None
     seconds: float
-    incomplete: list[dict[str, str]]
+    incomplete: list[NotRead]
     requests_for_plan: int
 
 
@@ -904,6 +993,7 @@ ANSWERS: tuple[type[msgspec.Struct], ...] = (
     ConfigurationPlan,
     Rotated,
     AuditProof,
+    Readiness,
     Reverted,
     Schedule,
     Coming,

@@ -90,6 +90,10 @@ async def test_whoever_makes_a_thing_owns_it(town: Town, visitors: dict[str, Vis
     assert (await visitors["Bob"]("POST", f"{DATASETS}/New/restore")).status == 200
     entries = [(one.actor, one.action, one.object) for one in town.house.store.audit.recent(limit=3)]
     assert entries == [("Bob", f"datasets {word}", "New") for word in ("restore", "delete", "create")]
+    assert (await visitors["Bob"]("DELETE", f"{DATASETS}/New")).status == 200
+    assert (await visitors["Ada"]("POST", f"{DATASETS}/New/purge", {})).status == 404
+    purged = await visitors["Bob"]("POST", f"{DATASETS}/New/purge", {})
+    assert purged.json == {"id": made.json["id"], "name": "New", "left": None}
 
 
 async def test_what_a_dataset_reads_changes_only_who_may_use_its_account(

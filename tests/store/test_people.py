@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sentry_connector.errors import EditedMeanwhile, UsageError
+from sentry_connector.errors import EditedMeanwhile, SignInNeeded, UsageError
 from sentry_connector.store.people import IDLE, LONGEST, MARKED
 from sentry_connector.store.rights import ApiKey, Grant, Level, Right, Role, Thing, User
 from sentry_connector.store.store import Store
@@ -72,7 +72,7 @@ def test_of_two_first_admins_at_once_one_is_made(store: Store, database_url: str
 
 def test_a_session_lives_while_it_is_used_and_not_longer_than_its_day(store: Store) -> None:
     store.people.add(user(), "hash")
-    store.people.sign_in("user-Ada", "digest", NOW)
+    store.people.sign_in(user(), "digest", NOW)
     found = store.people.of_session("digest", NOW + IDLE - MINUTE)
     assert found == msgspec.structs.replace(user(), signed_in_at=NOW)
     assert store.people.of_session("digest", NOW + IDLE + MARKED) is not None, "it was used meanwhile"
@@ -84,7 +84,7 @@ def test_a_session_lives_while_it_is_used_and_not_longer_than_its_day(store: Sto
 
 def test_looking_does_not_keep_a_session_alive(store: Store) -> None:
     store.people.add(user(), "hash")
-    store.people.sign_in("user-Ada", "digest", NOW)
+    store.people.sign_in(user(), "digest", NOW)
     assert store.people.of_session("digest", NOW + IDLE - MINUTE, used=False) is not None
     assert store.people.of_session("digest", NOW + IDLE) is None
 
@@ -103,7 +103,7 @@ def test_a_key_is_found_by_its_digest_until_it_expires(store: Store) -> None:
 def test_with_a_person_goes_all_that_shows_who_they_are_and_what_they_were_given(store: Store) -> None:
     store.people.add(user(), "hash")
     store.people.add(user("Bob", Role.EDITOR), "hash")
-    store.people.sign_in("user-Bob", "digest", NOW)
+    store.people.sign_in(user("Bob", Role.EDITOR), "digest", NOW)
     store.people.add_key(key(owner="user-Bob"), "digest")
     store.grants.give(grant("Bob", Level.EDIT))
     store.people.delete("user-Bob")
@@ -154,7 +154,7 @@ def test_whoever_makes_a_thing_owns_it_until_it_is_forgotten(store: Store) -> No
 
 def test_all_sessions_and_keys_end_at_once(store: Store) -> None:
     store.people.add(user(), "hash")
-    store.people.sign_in("user-Ada", "digest", NOW)
+    store.people.sign_in(user(), "digest", NOW)
     store.people.add_key(key(), "digest")
     assert store.people.revoke_all() == 2
     assert store.people.of_session("digest", NOW) is None
@@ -175,3 +175,37 @@ def test_a_step_of_time_and_a_recovery_code_are_used_once(store: Store) -> None:
     assert not store.factors.use_code("user-Bob", "b"), "another person's"
     store.people.delete("user-Ada")
     assert store.factors.codes_left("user-Ada") == 0
+
+
+@pytest.mark.parametrize("change", [{"password": "another"}, {"active": False}, {"role": Role.VIEWER}])
+def test_nothing_begins_by_what_was_changed_in_the_moment_before(store: Store, change: dict[str, Any]) -> None:
+    """A change ends sessions and keys: none may come after it that was asked for before."""
+    store.people.add(user(), "hash")
+    bob = store.people.add(user("Bob", Role.EDITOR), "hash")
+    store.people.change(bob.id, {**change, "updated_at": NOW + MINUTE})
+    store.people.rehash(bob.id, "hash of old times", "hash of an old password")
+    with pytest.raises(SignInNeeded):
+        store.people.sign_in(bob, "digest", NOW)
+    with pytest.raises(UsageError, match="meanwhile"):
+        store.people.add_key(key(owner=bob.id), "digest", as_of=bob.updated_at)
+    found = store.people.password("Bob")
+    assert found is not None
+    assert found[1] == change.get("password", "hash")
+    assert (store.people.sessions(bob.id, NOW), store.people.keys(bob.id)) == ([], [])
+
+
+def test_a_session_does_not_begin_without_the_second_factor_of_now(store: Store) -> None:
+    store.people.add(user(), "hash")
+    store.factors.offer("user-Ada", "sealed")
+    store.factors.take_up("user-Ada", "sealed", 1, ["code"], NOW, but=None)
+    with pytest.raises(SignInNeeded):
+        store.people.sign_in(user(), "digest", NOW)
+    store.people.sign_in(store.people.find("Ada"), "digest", NOW)
+
+
+def test_a_newer_hash_takes_the_place_of_its_own_password_alone(store: Store) -> None:
+    store.people.add(user(), "hash")
+    store.people.rehash("user-Ada", "hash", "newer hash")
+    found = store.people.password("Ada")
+    assert found is not None
+    assert found[1] == "newer hash"

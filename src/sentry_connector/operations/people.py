@@ -218,7 +218,7 @@ def add_key(
         What is kept of it, and the key itself: shown now, and never again.
 
     Raises:
-        UsageError: the name is empty or taken, there is no scope, or the days are too many.
+        UsageError: the name is empty or taken, there is no scope, the days are too many, or the owner was changed meanwhile.
     """
     if not rights:
         raise UsageError("The API key has no scope.", remedy=f"Give it one or more of: {', '.join(Right)}.")
@@ -234,7 +234,7 @@ def add_key(
         created_at=now,
         expires_at=now + dt.timedelta(days=days),
     )
-    return house.store.people.add_key(kept, digest_of(key)), key
+    return house.store.people.add_key(kept, digest_of(key), as_of=owner.updated_at), key
 
 
 def keys(house: House, owner: User | None = None) -> Sequence[tuple[ApiKey, User]]:

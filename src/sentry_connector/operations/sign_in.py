@@ -99,7 +99,7 @@ def prove(
     door.throttle.right(fold(name), address)
     user = found[0]
     if door.passwords.is_outdated(kept):
-        house.store.people.rehash(user.id, door.passwords.hash(password))
+        house.store.people.rehash(user.id, kept, door.passwords.hash(password))
     return user, PASSWORD if user.factor_since is None else _with_code(house, door, user, code, address)
 
 
@@ -113,9 +113,13 @@ def _with_code(house: House, door: Door, user: User, code: str | None, address: 
 
 
 def begin_session(house: House, user: User, address: str, *, by: str) -> str:
-    """Begin a session of somebody who has shown, by whatever it was, who they are; its secret, always a new one."""
+    """Begin a session of somebody who has shown, by whatever it was, who they are; its secret, always a new one.
+
+    Raises:
+        SignInNeeded: they were changed since then.
+    """
     secret = new_session()
-    house.store.people.sign_in(user.id, digest_of(secret), house.now(), address)
+    house.store.people.sign_in(user, digest_of(secret), house.now(), address)
     _tell(house, user.name, outcome="done", address=address, by=by)
     return secret
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, insert, select, update
 
-from sentry_connector.errors import Locked, UnknownName, UsageError
+from sentry_connector.errors import Locked, SignInNeeded, UnknownName, UsageError
 from sentry_connector.store.database import Database
 from sentry_connector.store.rights import ApiKey, Role, Session, User
 from sentry_connector.store.rows import (
@@ -119,10 +119,11 @@ class People:
             _end(connection, id)
         return read_record(User, row)
 
-    def rehash(self, id: str, password: str) -> None:  # noqa: A002  # the field's name
-        """Keep another hash of the same password."""
+    def rehash(self, id: str, kept: str, password: str) -> None:  # noqa: A002  # the field's name
+        """Keep another hash of the same password in the place of the `kept` one; nothing where that is another by now."""
         with self._database.writing() as connection:
-            connection.execute(update(users).where(users.c.id == id).values(password=password))
+            same = (users.c.id == id, users.c.password == kept)
+            connection.execute(update(users).where(*same).values(password=password))
 
     def delete(self, id: str) -> None:  # noqa: A002  # the field's name
         """Forget a person, with their sessions, keys and grants.
@@ -135,13 +136,31 @@ class People:
             if gone is Role.ADMIN and _anybody(connection):
                 _refuse_without_admin(connection)
 
-    def sign_in(self, user_id: str, digest: str, now: dt.datetime, address: str | None = None) -> None:
-        """Begin a session; those that are over are forgotten here."""
+    def sign_in(self, user: User, digest: str, now: dt.datetime, address: str | None = None) -> None:
+        """Begin a session; those that are over are forgotten here.
+
+        Args:
+            user: whose, as they were when they showed who they are.
+            digest: of its secret.
+            now: the present.
+            address: where it comes from.
+
+        Raises:
+            SignInNeeded: they have another password, role or second factor by now, or may not sign in: what ended their
+                sessions ends this one before it begins.
+        """
+        same = (
+            users.c.id == user.id,
+            users.c.active,
+            users.c.updated_at == user.updated_at,
+            users.c.factor_since.is_not_distinct_from(user.factor_since),
+        )
         with self._database.writing() as connection:
+            if not connection.execute(update(users).where(*same).values(signed_in_at=now)).rowcount:
+                raise SignInNeeded("What you sign in with was changed in this moment.", remedy="Sign in again.")
             connection.execute(delete(sessions).where(sessions.c.created_at <= now - LONGEST))
-            begun = {"digest": digest, "user_id": user_id, "created_at": now, "used_at": now, "address": address}
+            begun = {"digest": digest, "user_id": user.id, "created_at": now, "used_at": now, "address": address}
             connection.execute(insert(sessions).values(**begun))
-            connection.execute(update(users).where(users.c.id == user_id).values(signed_in_at=now))
 
     def sign_out(self, digest: str) -> None:
         """End a session."""
@@ -203,13 +222,21 @@ class People:
             self._mark(sessions, digest, now)
         return User(**{name: row[name] for name in User.__struct_fields__})
 
-    def add_key(self, key: ApiKey, digest: str) -> ApiKey:
+    def add_key(self, key: ApiKey, digest: str, *, as_of: dt.datetime | None = None) -> ApiKey:
         """Store a new API key by its digest.
 
+        Args:
+            key: the key.
+            digest: of its secret.
+            as_of: the `updated_at` that the person must have; None = any.
+
         Raises:
-            UsageError: the person has a key of that name.
+            UsageError: the person has a key of that name, or was changed since then, which has ended their keys.
         """
         with self._database.writing() as connection:
+            whose = select(users.c.updated_at).where(users.c.id == key.user_id).with_for_update()
+            if as_of is not None and connection.scalar(whose) != as_of:
+                raise UsageError("Whose key it is was changed meanwhile.", remedy="Look at them again, then repeat.")
             same = select(api_keys.c.id).where(api_keys.c.user_id == key.user_id, api_keys.c.name == key.name)
             if connection.scalar(same) is not None:
                 raise UsageError(f"There is an API key named {key.name!r} already.", remedy="Choose another name.")

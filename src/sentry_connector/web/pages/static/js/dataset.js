@@ -40,7 +40,10 @@ function show(section, stream, { progress }) {
   bar.value = Math.min(bar.max, expected ? rows : done);
   const why = section.querySelector('[data-field="waiting"]');
   why.hidden = !waiting;
-  if (waiting) tell(section, "waiting", `${waiting[0]} (${lasting(section, waiting[1])})`);
+  if (waiting) {
+    const [reason, seconds] = waiting;
+    tell(section, "waiting", `${JSON.parse(section.dataset.reasons)[reason] ?? reason} (${lasting(section, seconds)})`);
+  }
 }
 
 /** Listen to the run that the page shows, until its end; then the page is asked for anew. */

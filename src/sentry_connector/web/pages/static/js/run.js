@@ -4,7 +4,7 @@ import { refresh } from "./forms.js";
 
 const box = document.querySelector("[data-run]");
 const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
-const clock = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium" });
+const clock = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium", hourCycle: "h23" });
 const HIDDEN = new Set(["event", "level", "timestamp", "run"]);
 const streams = [];
 
@@ -28,7 +28,8 @@ function showProgress({ progress }) {
   const waiting = document.querySelector("[data-waiting]");
   if (!waiting) return;
   const [why, seconds] = progress.waiting ?? [];
-  waiting.textContent = why ? box.dataset.waits.replace("{n}", Math.round(seconds)).replace("{why}", why) : "";
+  const reasons = JSON.parse(box.dataset.reasons);
+  waiting.textContent = why ? box.dataset.waits.replace("{n}", Math.round(seconds)).replace("{why}", reasons[why] ?? why) : "";
 }
 
 const log = document.getElementById("log");

@@ -1,6 +1,7 @@
 // Times in the viewer's zone, with UTC beside them; "5 minutes ago" that stays true.
 
-const language = document.documentElement.lang;
+const shown = document.documentElement.lang;
+const language = navigator.languages.find((one) => one.split("-")[0] === shown) ?? shown; // en-GB and en-US write dates otherwise
 const whole = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];

@@ -22,7 +22,7 @@ from sentry_connector.web.sentences import is_form
 
 PACKAGE = Path(sentry_connector.__file__).parent
 NO_PAGE_SAYS = (
-    "cli/", "library/", "simulator/", "formats/", "settings.py", "telemetry.py", "app.py", "extraction/schema.py",
+    "cli/", "library/", "simulator/", "formats/", "settings.py", "telemetry.py", "extraction/schema.py",
     "datasets/config", "datasets/yaml_tree.py", "operations/backup.py", "operations/config", "operations/origins.py",
     "operations/planning.py", "operations/vault.py", "web/metrics.py", "web/oidc.py", "web/openapi.py", "web/pages/",
     "web/place.py", "web/schemas.py", "web/service.py",

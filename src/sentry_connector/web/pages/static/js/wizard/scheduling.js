@@ -7,6 +7,13 @@ import { later } from "./parts.js";
 import { Picker } from "./picker.js";
 import { advancedRule, basicRule, writtenRule } from "./rule.js";
 
+/** When a slot is: in the zone of the schedule, in UTC where that is another time, and what a change of clocks does to it. */
+function timesOf({ at, local, note }) {
+  const utc = at.replace("T", " ").replace(":00Z", "Z");
+  const isUtc = local.endsWith("+00:00");
+  return [...(isUtc ? [] : [local.replace("T", " ")]), utc, ...(note ? [note] : [])];
+}
+
 export class Scheduling {
   /**
    * @param {Element} pane
@@ -71,7 +78,7 @@ export class Scheduling {
   slotsOf({ rule, words, timezone, slots }) {
     const line = element("p", {}, element("strong", { text: words }), ` (${timezone}) `, element("code", { text: rule }));
     if (!slots.length) return [line, element("p", { text: this.slots.dataset.never })];
-    const rows = slots.map(({ at, local, note }) => element("li", {}, `${local.replace("T", " ")} · ${at.replace("T", " ").replace(":00Z", "Z")}${note ? ` · ${note}` : ""}`));
+    const rows = slots.map((slot) => element("li", {}, timesOf(slot).join(" · ")));
     return [line, element("p", { text: this.slots.dataset.next }), element("ul", {}, ...rows)];
   }
 

@@ -273,7 +273,11 @@ async def test_everybody_may_what_the_table_says(town: Town, visitors: dict[str,
         await send({"type": "http.response.start", "status": DONE, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    inner = Access(done, town.house, town.place, Policy(), town.app.state.desk)
+    access = Access(done, town.house, town.place, Policy(), town.app.state.desk)
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        await access({**scope, "app": town.app}, receive, send)
+
     wrong, asked = [], 0
     for row, letters in TABLE.items():
         method, template = row.split(" ")

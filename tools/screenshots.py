@@ -18,7 +18,10 @@ SIZE: ViewportSize = {"width": 1280, "height": 800}
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 MOST_BYTES = 150 * 1024
 SETTLED = 500
-"""Milliseconds after which tables and charts that a script draws are there."""
+"""Milliseconds after which charts that a script draws are there."""
+
+IS_THERE = "() => !document.querySelector('[aria-busy=true]')"
+"""Whether a page waits for no answer any more."""
 
 
 def name_of(template: str) -> str:
@@ -48,6 +51,7 @@ def _taken(browser: Browser, url: str, values: pages.Values, theme: Literal["lig
     taken = []
     for template in pages.templates():
         page.goto(pages.address(template, values))
+        page.wait_for_function(IS_THERE)
         page.wait_for_timeout(SETTLED)
         taken.append(FOLDER / f"{name_of(template)}-{theme}.png")
         page.screenshot(path=taken[-1], animations="disabled")

@@ -195,7 +195,7 @@ def test_68_a_hostile_name_is_text_wherever_it_is_shown(page: Page, shell: Shell
     assert in_all_looks(page, "/?search=gnirts") == []
     shell.ok("datasets", "delete", HOSTILE, "--yes")
     page.goto("/bin")
-    expect(page.get_by_text(HOSTILE)).to_be_visible()
+    expect(page.get_by_role("rowheader").get_by_text(HOSTILE)).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["/?search=001", "/?group=report", "/?search=nothing+is+so"])

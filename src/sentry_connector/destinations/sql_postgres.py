@@ -286,9 +286,8 @@ def _errors(address: str, password: str | None, seconds: float | None = None) ->
     try:
         yield
     except dbapi.Error as error:
-        raise _meaning(
-            error, address, password, seconds
-        ) from None  # the driver's own words may repeat the whole address
+        # Without its cause: the driver's own words may repeat the whole address.
+        raise _meaning(error, address, password, seconds) from None
 
 
 def _meaning(error: Any, address: str, password: str | None, seconds: float | None) -> DestinationError | QueryTimeout:

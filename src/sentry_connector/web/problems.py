@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from fastapi.responses import Response
 
+from sentry_connector.datasets.schedule import Say
 from sentry_connector.errors import (
     Cancelled,
     ConnectionFailed,
@@ -125,7 +126,7 @@ def problem(
     error: ConnectorError,
     status: HTTPStatus | None = None,
     headers: dict[str, str] | None = None,
-    say: Callable[[str], str] = str,
+    say: Say = str,
 ) -> Response:
     """An error as an answer; `say` says sentences in the language of whoever asked."""
     status = status or status_of(error)
@@ -138,7 +139,7 @@ def problem(
     return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def document(error: ConnectorError, status: HTTPStatus, say: Callable[[str], str] = str) -> dict[str, Any]:
+def document(error: ConnectorError, status: HTTPStatus, say: Say = str) -> dict[str, Any]:
     """An error as a problem document."""
     told = {"message": say(redact_patterns(error.message)), "remedy": say(redact_patterns(error.remedy))}
     words = error.as_dict() | told

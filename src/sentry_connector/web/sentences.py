@@ -9,15 +9,13 @@ as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
+from sentry_connector.datasets.schedule import Say
 from sentry_connector.web.pages.words import ENGLISH, words_of
-
-Say = Callable[[str], str]
-"""Says a sentence in a language."""
 
 SENTENCES = "sentences"
 """The area of the translators' files."""
